@@ -1,0 +1,62 @@
+package event
+
+import (
+	"bytes"
+	"crypto/rand"
+	"testing"
+)
+
+// A disposed fact keeps its leaf; a touched one does not.
+func TestDisposeKeepsLeaf(t *testing.T) {
+	private, err := EncodePrivate(map[string]string{"name": "Ada Example", "reason": ""}, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := Leaf([]byte("h"), []byte("b"), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	disposed, err := Dispose(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(disposed, []byte("Ada")) {
+		t.Error("the value stands after disposal")
+	}
+	after, err := Leaf([]byte("h"), []byte("b"), disposed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(before, after) {
+		t.Error("disposal changed the leaf")
+	}
+	forged := bytes.Replace(private, []byte("Ada"), []byte("Bob"), 1)
+	changed, err := Leaf([]byte("h"), []byte("b"), forged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Equal(before, changed) {
+		t.Error("a changed private field keeps the leaf")
+	}
+}
+
+func TestLeafRefuses(t *testing.T) {
+	for name, private := range map[string]string{
+		"not JSON":      `{`,
+		"short salt":    `[{"name":"a","salt":"AAAA","value":"x"}]`,
+		"both":          `[{"name":"a","salt":"AAAA","value":"x","digest":"AAAA"}]`,
+		"out of order":  `[{"name":"b","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},{"name":"a","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}]`,
+		"the same name": `[{"name":"a","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},{"name":"a","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}]`,
+	} {
+		if _, err := Leaf(nil, nil, []byte(private)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestStream(t *testing.T) {
+	s := StreamOf("release", "a/b")
+	if s.Noun() != "release" || s.ID() != "a/b" {
+		t.Errorf("noun %q, id %q", s.Noun(), s.ID())
+	}
+}

@@ -1,0 +1,57 @@
+package event
+
+// Kind is what happened, in the past tense: "<noun>.<verb>". A kind never
+// changes meaning; new meaning is a new kind.
+type Kind string
+
+// Every kind there is. The golden journal in test/ holds each of them.
+const (
+	// The journal itself, stream "journal/<origin>".
+	JournalBegun   Kind = "journal.begun"
+	FieldsDisposed Kind = "journal.fields-disposed"
+
+	// Catalog: streams service, environment, team, group.
+	ServiceDescribed     Kind = "service.described"
+	EnvironmentDescribed Kind = "environment.described"
+	TeamDescribed        Kind = "team.described"
+	GroupDescribed       Kind = "group.described"
+
+	// Access: streams person, machine, token.
+	PersonDescribed  Kind = "person.described"
+	PersonGranted    Kind = "person.granted"
+	PersonRevoked    Kind = "person.revoked"
+	PersonDeparted   Kind = "person.departed"
+	MachineDescribed Kind = "machine.described"
+	MachineGranted   Kind = "machine.granted"
+	MachineRevoked   Kind = "machine.revoked"
+	TokenIssued      Kind = "token.issued"
+	TokenRevoked     Kind = "token.revoked"
+	TokenSpent       Kind = "token.spent" // a one-time token was used
+
+	// Policy: stream "policy/active" and one stream a bundle by digest.
+	BundleStored    Kind = "policy.stored"
+	PolicyActivated Kind = "policy.activated"
+
+	// Freezes: stream freeze.
+	FreezeDeclared Kind = "freeze.declared"
+	FreezeLifted   Kind = "freeze.lifted"
+
+	// Evidence: stream artifact, by digest.
+	ClaimAdded Kind = "evidence.added"
+
+	// Releases: stream release.
+	ReleaseOpened     Kind = "release.opened"
+	ReleaseRevised    Kind = "release.revised"
+	ReleaseMoved      Kind = "release.moved"
+	ChangeAttached    Kind = "release.change-attached"
+	ApprovalVoted     Kind = "release.voted"
+	ApprovalWithdrawn Kind = "release.vote-withdrawn"
+	Decided           Kind = "release.decided"
+
+	// Permits and deployments: streams permit and deployment.
+	PermitRedeemed     Kind = "permit.redeemed"
+	PermitRecalled     Kind = "permit.recalled"
+	DeploymentStarted  Kind = "deployment.started"
+	DeploymentFinished Kind = "deployment.finished"
+	DeploymentFailed   Kind = "deployment.failed"
+)

@@ -1,0 +1,70 @@
+package event
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// KeyKind is what a key of a stream is for.
+type KeyKind string
+
+// Key kinds: Unique belongs to one stream at a time, Lookup to any number,
+// Interval is a Lookup with a half-open time span.
+const (
+	Unique   KeyKind = "unique"
+	Lookup   KeyKind = "lookup"
+	Interval KeyKind = "interval"
+)
+
+// Key finds a stream by what its state says. From and Until are set for
+// Interval only; Until 0 means open.
+type Key struct {
+	Kind        KeyKind
+	Name        string // such as "service.name"
+	Value       string
+	From, Until Micros
+}
+
+// Shape says how the streams of one noun fold. Both functions are pure; Number
+// is raised whenever either changes, and states folded under another are folded anew.
+type Shape struct {
+	Noun   string
+	Number int
+	Fold   func(state []byte, f Recorded) ([]byte, error) // state is nil before the first fact
+	Keys   func(state []byte) ([]Key, error)
+}
+
+// ShapeOf makes a Shape from a typed state. Kinds that fold does not know must
+// be an error: a fact nobody understands is never passed over.
+func ShapeOf[S any](noun string, number int, fold func(*S, Recorded) error, keys func(S) []Key) Shape {
+	return Shape{
+		Noun: noun, Number: number,
+		Fold: func(state []byte, f Recorded) ([]byte, error) {
+			s, err := Decode[S](state)
+			if err != nil {
+				return nil, err
+			}
+			if err := fold(&s, f); err != nil {
+				return nil, fmt.Errorf("fold %s at %d: %w", f.Kind, f.Position, err)
+			}
+			return json.Marshal(s)
+		},
+		Keys: func(state []byte) ([]Key, error) {
+			s, err := Decode[S](state)
+			if err != nil || keys == nil {
+				return nil, err
+			}
+			return keys(s), nil
+		},
+	}
+}
+
+// Decode reads a stored state; nil is the zero state.
+func Decode[S any](state []byte) (S, error) {
+	var s S
+	if len(state) == 0 {
+		return s, nil
+	}
+	err := json.Unmarshal(state, &s)
+	return s, err
+}
