@@ -49,6 +49,7 @@ const (
 	Decided           Kind = "release.decided"
 
 	// Permits and deployments: streams permit and deployment.
+	PermitIssued       Kind = "permit.issued"
 	PermitRedeemed     Kind = "permit.redeemed"
 	PermitRecalled     Kind = "permit.recalled"
 	DeploymentStarted  Kind = "deployment.started"

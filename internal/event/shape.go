@@ -68,3 +68,6 @@ func Decode[S any](state []byte) (S, error) {
 	err := json.Unmarshal(state, &s)
 	return s, err
 }
+
+// Unknown is the error for a fact that a fold has no rule for.
+func Unknown(f Recorded) error { return fmt.Errorf("stream %s has no rule for %s", f.Stream, f.Kind) }
