@@ -1,0 +1,129 @@
+package archtest
+
+import "strings"
+
+// room is one row of the table of rooms in ARCHITECTURE.md. Every room may
+// import fault and strict besides what stands here; a room that is missing
+// from the table may not exist.
+type room struct {
+	path    string
+	kind    kind
+	imports string // our rooms, separated by spaces; "*" is every room
+	nouns   bool   // has rooms below it, one a noun, that may import it and what it may import
+}
+
+// kind says what a room may touch outside this module.
+type kind int
+
+const (
+	shell kind = iota // anything
+	still             // no disk, no network, no database
+	pure              // still, and no clock, no context, no randomness
+)
+
+// nouns are the pure rooms of the domain, all of which release may join.
+const nouns = "catalog access change calendar evidence risk approval policy schema rollback incident compliance council flow"
+
+// rooms is the plan, those not yet built included.
+var rooms = []room{
+	{path: "cmd/signalbox", imports: "cli server"},
+
+	{path: "internal/fault", kind: pure},
+	{path: "internal/strict", kind: pure},
+	{path: "internal/event", kind: pure},
+	{path: "internal/wire"},
+
+	{path: "internal/catalog", kind: pure, imports: "event"},
+	{path: "internal/access", kind: pure, imports: "event"},
+	{path: "internal/change", kind: pure, imports: "event"},
+	{path: "internal/calendar", kind: pure, imports: "event"},
+	{path: "internal/evidence", kind: pure, imports: "event"},
+	{path: "internal/risk", kind: pure, imports: "event"},
+	{path: "internal/approval", kind: pure, imports: "event access calendar"},
+	{path: "internal/policy", kind: pure, imports: "event"},
+	{path: "internal/schema", kind: pure, imports: "event"},
+	{path: "internal/rollback", kind: pure, imports: "event"},
+	{path: "internal/incident", kind: pure, imports: "event"},
+	{path: "internal/compliance", kind: pure, imports: "event"},
+	{path: "internal/council", kind: pure, imports: "event approval"},
+	{path: "internal/flow", kind: pure, imports: "event"},
+	{path: "internal/release", kind: pure, imports: "event " + nouns},
+
+	{path: "internal/store"},
+	{path: "internal/store/storetest", imports: "store"},
+	{path: "internal/state", imports: "event store"},
+	{path: "internal/journal", imports: "event store state seal verify"},
+	{path: "internal/verify", kind: still, imports: "event"},
+	{path: "internal/seal", imports: "store"},
+	{path: "internal/vault", imports: "store"},
+	{path: "internal/view", imports: "event store release " + nouns, nouns: true},
+
+	{path: "internal/control", imports: "event state journal vault seal verify release " + nouns, nouns: true},
+	{path: "internal/watch", imports: "control event journal view connect"},
+	{path: "internal/connect", imports: "release " + nouns, nouns: true},
+
+	{path: "internal/api", imports: "access control view wire", nouns: true},
+	{path: "internal/hook", imports: "access control connect"},
+	{path: "internal/web", imports: "access control view", nouns: true},
+	{path: "internal/cli", imports: "event wire verify seal connect/git release " + nouns},
+	{path: "internal/server", imports: "*"},
+
+	{path: "internal/archtest"},
+	{path: "scripts/ci"},
+	{path: "test"},
+}
+
+// pureLibraries are the modules of others that a still or pure room may import:
+// each computes and touches nothing outside.
+const pureLibraries = "cel.dev/cel-go cel.dev/expr google.golang.org/protobuf go.yaml.in/yaml/v4 " +
+	"github.com/gowebpki/jcs github.com/go-json-experiment/json golang.org/x/text golang.org/x/mod " +
+	"github.com/owenrumney/go-sarif/v3 github.com/in-toto/attestation github.com/secure-systems-lab/go-securesystemslib " +
+	"github.com/transparency-dev/formats github.com/transparency-dev/merkle"
+
+// jsonReaders are the rooms that may decode with encoding/json: what they read
+// is their own writing. Everything that comes from outside goes through strict.
+const jsonReaders = "internal/event internal/state internal/journal internal/view scripts/ci"
+
+// writers says which room owns the tables that decisions rest on.
+var writers = map[string]string{
+	"facts": "internal/journal", "hashes": "internal/journal", "head": "internal/journal",
+	"commands": "internal/journal", "parts": "internal/journal", "checkpoints": "internal/journal",
+	"streams": "internal/state", "keys": "internal/state",
+}
+
+// roomOf is the room that a directory belongs to, and whether there is one.
+func roomOf(dir string) (room, bool) {
+	for _, r := range rooms {
+		if r.path == dir {
+			return r, true
+		}
+	}
+	for _, r := range rooms {
+		noun, below := strings.CutPrefix(dir, r.path+"/")
+		if r.nouns && below && !strings.Contains(noun, "/") {
+			return r, true
+		}
+	}
+	return room{}, false
+}
+
+// admits reports whether a package of room r in directory from may import the
+// package of ours in directory to.
+func (r room) admits(from, to string) bool {
+	target, known := roomOf(to)
+	switch short := strings.TrimPrefix(to, "internal/"); {
+	case !known || strings.HasSuffix(to, "test"):
+		return false
+	case target.path == r.path:
+		return to == r.path && from != to
+	case short == "fault", short == "strict" && r.path != "internal/fault":
+		return true
+	default:
+		for allowed := range strings.FieldsSeq(r.imports) {
+			if allowed == "*" || allowed == short || allowed == strings.TrimPrefix(target.path, "internal/") {
+				return true
+			}
+		}
+		return false
+	}
+}
