@@ -1,0 +1,107 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"signalbox.dev/signalbox/internal/fault"
+)
+
+// postgresOldest is the oldest server version accepted, as in server_version_num.
+const postgresOldest = 150000
+
+func openPostgres(ctx context.Context, o Options) (*DB, error) {
+	if !isURL(o.Database) {
+		return nil, fault.Invalidf("store.url", "the database is not a PostgreSQL URL").
+			On("--database").Remedy("write postgres://user@host/name, or leave it out for the embedded store")
+	}
+	c, err := pgx.ParseConfig(o.Database)
+	if err != nil {
+		return nil, fault.Invalidf("store.url", "the database URL cannot be read").On("--database").Cause(err)
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = 10 * time.Second
+	}
+	if err := migratePostgres(ctx, c.Copy()); err != nil {
+		return nil, err
+	}
+	limit(c)
+	db := &DB{Dialect: Postgres, write: postgresPool(c, 8), read: postgresPool(c, 12)}
+	return db, nil
+}
+
+// limit bounds how long a session may hold others up, so that a client that has
+// hung never blocks the journal's head for long.
+func limit(c *pgx.ConnConfig) {
+	c.RuntimeParams["statement_timeout"] = "30s"
+	c.RuntimeParams["lock_timeout"] = "15s"
+	c.RuntimeParams["idle_in_transaction_session_timeout"] = "60s"
+}
+
+func postgresPool(c *pgx.ConnConfig, size int) *sql.DB {
+	p := stdlib.OpenDB(*c, stdlib.OptionAfterConnect(durable))
+	p.SetMaxOpenConns(size)
+	p.SetMaxIdleConns(size)
+	p.SetConnMaxIdleTime(5 * time.Minute)
+	return p
+}
+
+// durable turns synchronous_commit on where the server's default is off: an
+// acknowledged commit must survive a crash of the server.
+func durable(ctx context.Context, c *pgx.Conn) error {
+	_, err := c.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false)
+		WHERE current_setting('synchronous_commit') = 'off'`)
+	return err
+}
+
+// migratePostgres checks the server and migrates, without the time limits of ordinary sessions.
+func migratePostgres(ctx context.Context, c *pgx.ConnConfig) error {
+	c.RuntimeParams["statement_timeout"] = "0"
+	c.RuntimeParams["application_name"] = "signalbox"
+	p := postgresPool(c, 2)
+	defer func() { _ = p.Close() }()
+	if err := checkServer(ctx, p); err != nil {
+		return err
+	}
+	return migrate(ctx, p, Postgres)
+}
+
+func checkServer(ctx context.Context, p *sql.DB) error {
+	var number, name, encoding, fsync string
+	err := p.QueryRowContext(ctx, `SELECT current_setting('server_version_num'), current_setting('server_version'),
+		current_setting('server_encoding'), current_setting('fsync')`).Scan(&number, &name, &encoding, &fsync)
+	if err != nil {
+		return unreachable(err)
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return fmt.Errorf("server version %q: %w", number, err)
+	}
+	f := fault.New(fault.Unavailable, "store.server", "this PostgreSQL server cannot be used")
+	switch {
+	case n < postgresOldest:
+		return f.Because("it is version " + name).Remedy("use PostgreSQL 15 or later")
+	case encoding != "UTF8":
+		return f.Because("its encoding is " + encoding).Remedy("create the database with ENCODING 'UTF8'")
+	case fsync != "on":
+		return f.Because("fsync is off, so a crash loses what was acknowledged").Remedy("set fsync = on")
+	}
+	return nil
+}
+
+func unreachable(err error) error {
+	f := fault.New(fault.Unavailable, "store.unreachable", "the database cannot be reached").Cause(err)
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return f.Because(pg.Message)
+	}
+	return f.Because("no connection could be made").Remedy("check host, port and credentials of --database")
+}

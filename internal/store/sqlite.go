@@ -1,0 +1,120 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	sqlite "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"signalbox.dev/signalbox/internal/fault"
+)
+
+// sqliteFile is the database's name in the data directory.
+const sqliteFile = "signalbox.db"
+
+// sqlitePragmas hold for every connection. FULL, because with NORMAL a power
+// loss takes acknowledged commits of a WAL database with it.
+var sqlitePragmas = [...]string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}
+
+func openSQLite(ctx context.Context, o Options) (*DB, error) {
+	if o.Data == "" {
+		return nil, fault.Invalidf("store.no-place", "neither a data directory nor a database is given").
+			Remedy("give --data DIR or --database postgres://…")
+	}
+	dir, err := filepath.Abs(o.Data)
+	if err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", o.Data, err)
+	}
+	lock, err := lockDirectory(dir)
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{Dialect: SQLite, lock: lock}
+	if err := db.dialSQLite(ctx, filepath.Join(dir, sqliteFile)); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return db, nil
+}
+
+// dialSQLite opens one writing connection, which migrates, and then the readers.
+func (db *DB) dialSQLite(ctx context.Context, path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fault.New(fault.Unavailable, "store.unwritable", "the database cannot be written").Because(err.Error())
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("close %s: %w", path, err)
+	}
+	if db.write, err = sql.Open("sqlite", sqliteURL(path, "immediate", false)); err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	db.write.SetMaxOpenConns(1)
+	if err := migrate(ctx, db.write, SQLite); err != nil {
+		return errors.Join(err, db.write.Close())
+	}
+	if db.read, err = sql.Open("sqlite", sqliteURL(path, "deferred", true)); err != nil {
+		return errors.Join(fmt.Errorf("open %s: %w", path, err), db.write.Close())
+	}
+	db.read.SetMaxOpenConns(8)
+	db.read.SetMaxIdleConns(8)
+	return nil
+}
+
+func sqliteURL(path, lock string, readOnly bool) string {
+	v := url.Values{"_txlock": {lock}}
+	for _, p := range sqlitePragmas {
+		v.Add("_pragma", p)
+	}
+	if readOnly {
+		v.Add("_pragma", "query_only(1)")
+	}
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: v.Encode()}
+	return u.String()
+}
+
+// lockDirectory makes dir and locks it for this process.
+func lockDirectory(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fault.New(fault.Unavailable, "store.unwritable", "the data directory cannot be made").Because(err.Error())
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fault.New(fault.Unavailable, "store.unwritable", "the data directory cannot be written").Because(err.Error())
+	}
+	if err := lockFile(f); err != nil {
+		f.Close()
+		return nil, fault.New(fault.Conflict, "store.locked", "the data directory "+dir+" is in use by another process").
+			Because("one process at a time may write it").
+			Remedy("stop that process, or name another directory with --data").Cause(err)
+	}
+	return f, nil
+}
+
+// Broken reports whether err says that the disk no longer keeps what is written
+// or no longer holds what was: SQLite's input, output and corruption errors.
+// After one, nothing may be written until the database has been opened anew.
+func Broken(err error) bool {
+	switch sqliteCode(err) {
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return true
+	}
+	return false
+}
+
+// Full reports whether err says that the disk is full: SQLite has undone the
+// transaction, and a later one may succeed.
+func Full(err error) bool { return sqliteCode(err) == sqlite3.SQLITE_FULL }
+
+func sqliteCode(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code() & 0xff
+	}
+	return 0
+}

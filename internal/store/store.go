@@ -1,0 +1,138 @@
+// Package store opens the database, embedded SQLite or PostgreSQL 15 and later,
+// and gives transactions on it.
+//
+// It knows connections, schema migrations, leases and the database's clock; it
+// leaves the meaning of every table to the package that writes it. One SQL text
+// with $1 placeholders, numbered in order of appearance, serves both engines.
+// Its invariant: what InTx has returned nil for survives a crash of the process
+// and of the machine.
+//
+// The schema of all packages lives in migrations/sqlite and migrations/postgres,
+// one numbered file a change, the same numbers in both. A package that needs a
+// table adds a file with the next free number to both folders.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+// Dialect is the engine, for the few statements that differ.
+type Dialect int
+
+// The engines.
+const (
+	SQLite Dialect = iota
+	Postgres
+)
+
+// String is the engine's name.
+func (d Dialect) String() string { return [...]string{"sqlite", "postgres"}[d] }
+
+// Options say where the data is.
+type Options struct {
+	Data     string           // directory of the SQLite file, made if absent; ignored with Database
+	Database string           // "" for SQLite in Data, or a postgres:// URL
+	Now      func() time.Time // SQLite's clock; nil means time.Now. PostgreSQL uses its own
+}
+
+// DB is an open database. It is safe for concurrent use.
+type DB struct {
+	Dialect Dialect
+
+	write, read *sql.DB
+	now         func() time.Time
+	lock        *os.File // held while a SQLite directory is ours
+}
+
+// Open opens the database and brings its schema up to date. Errors: fault
+// Conflict when another process holds the directory or the schema is newer than
+// this program, Invalid for a malformed URL, Unavailable for a server that
+// cannot be reached or is too old.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	open := openSQLite
+	if o.Database != "" {
+		open = openPostgres
+	}
+	db, err := open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	db.now = o.Now
+	return db, nil
+}
+
+// Close closes all connections and gives the directory free.
+func (db *DB) Close() error {
+	err := errors.Join(db.read.Close(), db.write.Close())
+	if db.lock != nil {
+		err = errors.Join(err, db.lock.Close())
+	}
+	return err
+}
+
+// Uncertain is the error of a commit that failed: whether it took effect is not known.
+type Uncertain struct{ Err error }
+
+// Error says so.
+func (u *Uncertain) Error() string { return "commit: " + u.Err.Error() }
+
+// Unwrap is the database's error.
+func (u *Uncertain) Unwrap() error { return u.Err }
+
+// InTx runs fn in a read-write transaction and commits unless fn fails. On
+// SQLite there is one writer at a time: fn must not call InTx. A failed commit
+// is an *Uncertain; every other error means that nothing was written.
+func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
+	tx, err := db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if err := fn(&Tx{Dialect: db.Dialect, tx: tx, now: db.now}); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return &Uncertain{err}
+	}
+	return nil
+}
+
+// ReadTx runs fn in a read-only transaction that sees one snapshot throughout.
+func (db *DB) ReadTx(ctx context.Context, fn func(*Tx) error) error {
+	o := &sql.TxOptions{ReadOnly: true}
+	if db.Dialect == Postgres {
+		o.Isolation = sql.LevelRepeatableRead
+	}
+	tx, err := db.read.BeginTx(ctx, o)
+	if err != nil {
+		return fmt.Errorf("begin read: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	return fn(&Tx{Dialect: db.Dialect, tx: tx, now: db.now})
+}
+
+// Now is the database's clock in whole microseconds, UTC.
+func (db *DB) Now(ctx context.Context) (now time.Time, err error) {
+	if db.Dialect == SQLite {
+		return db.now().UTC().Truncate(time.Microsecond), nil
+	}
+	err = db.ReadTx(ctx, func(tx *Tx) error {
+		now, err = tx.Now(ctx)
+		return err
+	})
+	return now, err
+}
+
+// isURL reports whether s is a PostgreSQL connection URL.
+func isURL(s string) bool {
+	return strings.HasPrefix(s, "postgres://") || strings.HasPrefix(s, "postgresql://")
+}

@@ -1,0 +1,281 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/store/storetest"
+)
+
+// put writes one blob row, the plainest table there is.
+func put(ctx context.Context, tx *store.Tx, digest string) error {
+	_, err := tx.Exec(ctx, "INSERT INTO blobs (digest, size, body, created) VALUES ($1, $2, $3, $4)",
+		digest, len(digest), []byte(digest), 1)
+	return err
+}
+
+func digests(t *testing.T, db *store.DB) []string {
+	t.Helper()
+	var all []string
+	err := db.ReadTx(t.Context(), func(tx *store.Tx) error {
+		return tx.Each(t.Context(), func(r *sql.Rows) error {
+			var d string
+			err := r.Scan(&d)
+			all = append(all, d)
+			return err
+		}, "SELECT digest FROM blobs ORDER BY digest")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestTransactions(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		ctx, db, stop := t.Context(), open(), errors.New("stop")
+		if err := db.InTx(ctx, func(tx *store.Tx) error { return put(ctx, tx, "a") }); err != nil {
+			t.Fatal(err)
+		}
+		err := db.InTx(ctx, func(tx *store.Tx) error { return errors.Join(put(ctx, tx, "b"), stop) })
+		if !errors.Is(err, stop) {
+			t.Errorf("error of the transaction: %v", err)
+		}
+		err = db.InTx(ctx, func(tx *store.Tx) error {
+			if err := put(ctx, tx, "c"); err != nil {
+				return err
+			}
+			err := tx.Savepoint(ctx, "s", func() error { return errors.Join(put(ctx, tx, "d"), put(ctx, tx, "a")) })
+			if err == nil {
+				t.Error("a second row under one key was written")
+			}
+			return tx.Savepoint(ctx, "s", func() error { return put(ctx, tx, "e") })
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"a", "c", "e"}, digests(t, db)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestReadTxRefusesWrites(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		db := open()
+		if err := db.ReadTx(t.Context(), func(tx *store.Tx) error { return put(t.Context(), tx, "a") }); err == nil {
+			t.Error("a read transaction wrote")
+		}
+	})
+}
+
+func TestReadTxIsOneSnapshot(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		ctx, db := t.Context(), open()
+		count := func(tx *store.Tx) (n int) {
+			if err := tx.QueryRow(ctx, "SELECT count(*) FROM blobs").Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		err := db.ReadTx(ctx, func(tx *store.Tx) error {
+			before := count(tx)
+			if err := db.InTx(ctx, func(tx *store.Tx) error { return put(ctx, tx, "a") }); err != nil {
+				return err
+			}
+			if after := count(tx); before != 0 || after != 0 {
+				t.Errorf("%d rows before, %d after another's commit", before, after)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(digests(t, db)); n != 1 {
+			t.Errorf("%d rows in a new snapshot", n)
+		}
+	})
+}
+
+func TestInsertAndAmong(t *testing.T) {
+	for _, n := range []int{0, 1, 3, 255, 256, 257, 1000} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, open func() *store.DB) { insertMany(t, open(), n) })
+		})
+	}
+}
+
+func insertMany(t *testing.T, db *store.DB, n int) {
+	ctx := t.Context()
+	var want []string
+	var rows [][]any
+	var keys []any
+	for i := range n {
+		d := fmt.Sprintf("%04d", i)
+		want, keys = append(want, d), append(keys, d)
+		rows = append(rows, []any{d, i, []byte{byte(i)}, int64(i)})
+	}
+	var got []string
+	err := db.InTx(ctx, func(tx *store.Tx) error {
+		r := store.Rows{Into: "INSERT INTO blobs (digest, size, body, created)", Then: "ON CONFLICT (digest) DO NOTHING", Values: rows}
+		if err := errors.Join(tx.Insert(ctx, r), tx.Insert(ctx, r)); err != nil {
+			return err
+		}
+		return tx.Among(ctx, func(r *sql.Rows) error {
+			var d string
+			var size int
+			var body []byte
+			if err := r.Scan(&d, &size, &body); err != nil {
+				return err
+			}
+			if d != fmt.Sprintf("%04d", size) || body[0] != byte(size) {
+				t.Errorf("row %s has size %d and body %x", d, size, body)
+			}
+			got = append(got, d)
+			return nil
+		}, "SELECT digest, size, body FROM blobs WHERE digest IN (?) ORDER BY digest", keys)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A placeholder may stand twice, and the second may come before the first.
+func TestPlaceholders(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		var got string
+		err := open().ReadTx(t.Context(), func(tx *store.Tx) error {
+			return tx.QueryRow(t.Context(), "SELECT CAST($1 AS TEXT) || CAST($2 AS TEXT) || CAST($1 AS TEXT)", "a", "b").Scan(&got)
+		})
+		if err != nil || got != "aba" {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+}
+
+func TestLease(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		db := open()
+		acquire := func(holder string, ttl time.Duration) bool {
+			held, err := db.Acquire(t.Context(), "l", holder, ttl)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return held
+		}
+		if !acquire("a", time.Hour) || !acquire("a", time.Hour) {
+			t.Error("a free lease, or our own, is refused")
+		}
+		if acquire("b", time.Hour) {
+			t.Error("two hold one lease")
+		}
+		if !acquire("a", -time.Second) || !acquire("b", time.Hour) {
+			t.Error("a lease that has run out is not given on")
+		}
+		if err := db.Release(t.Context(), "l", "a"); err != nil || acquire("a", time.Hour) {
+			t.Errorf("another than the holder released the lease: %v", err)
+		}
+		if err := db.Release(t.Context(), "l", "b"); err != nil || !acquire("a", time.Hour) {
+			t.Errorf("a released lease is not free: %v", err)
+		}
+	})
+}
+
+func TestNow(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		now, err := open().Now(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now.Location() != time.UTC || !now.Equal(now.Truncate(time.Microsecond)) || time.Since(now).Abs() > time.Minute {
+			t.Errorf("now is %v", now)
+		}
+	})
+}
+
+func TestReopenKeeps(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		db := open()
+		if err := db.InTx(t.Context(), func(tx *store.Tx) error { return put(t.Context(), tx, "a") }); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := digests(t, open()); len(got) != 1 {
+			t.Errorf("rows after reopening: %v", got)
+		}
+	})
+}
+
+func TestDirectoryIsLocked(t *testing.T) {
+	o := store.Options{Data: t.TempDir()}
+	first, err := store.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(t.Context(), o); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("second opening: %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := store.Open(t.Context(), o)
+	if err != nil {
+		t.Fatalf("after closing: %v", err)
+	}
+	again.Close()
+}
+
+func TestNewerSchemaIsRefused(t *testing.T) {
+	for name, o := range map[string]store.Options{
+		"sqlite":   {Data: t.TempDir()},
+		"postgres": {Database: storetest.PostgresURL(t)},
+	} {
+		db, err := store.Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = db.InTx(t.Context(), func(tx *store.Tx) error {
+			yes := map[store.Dialect]string{store.SQLite: "1", store.Postgres: "true"}[tx.Dialect]
+			_, err := tx.Exec(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, "+yes+")")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		db.Close()
+		_, err = store.Open(t.Context(), o)
+		if fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "99999") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		o    store.Options
+		kind fault.Kind
+	}{
+		"nothing":   {store.Options{}, fault.Invalid},
+		"other URL": {store.Options{Database: "mysql://x"}, fault.Invalid},
+		"bad URL":   {store.Options{Database: "postgres://x:port/"}, fault.Invalid},
+		"no server": {store.Options{Database: "postgres://127.0.0.1:1/x?sslmode=disable"}, fault.Unavailable},
+	} {
+		if _, err := store.Open(t.Context(), c.o); err == nil || fault.KindOf(err) != c.kind {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

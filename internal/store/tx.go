@@ -1,0 +1,173 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Tx is a transaction. It is not safe for concurrent use.
+type Tx struct {
+	Dialect Dialect
+
+	tx  *sql.Tx
+	now func() time.Time
+}
+
+// Exec runs a statement that returns no rows.
+func (t *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return t.tx.ExecContext(ctx, query, args...)
+}
+
+// Query runs a statement that returns rows; the caller closes them before the next statement.
+func (t *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return t.tx.QueryContext(ctx, query, args...)
+}
+
+// QueryRow runs a statement that returns at most one row.
+func (t *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	return t.tx.QueryRowContext(ctx, query, args...)
+}
+
+// Each runs a query and calls scan for every row.
+func (t *Tx) Each(ctx context.Context, scan func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := t.tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// amongMax is how many values one statement of Among names.
+const amongMax = 256
+
+// Among runs query, in which "(?)" stands for a list of values, as often as the
+// number of values needs, and calls scan for every row. No values, no query.
+func (t *Tx) Among(ctx context.Context, scan func(*sql.Rows) error, query string, values []any) error {
+	for len(values) > 0 {
+		n := min(len(values), amongMax)
+		list := padded(values[:n])
+		text := strings.Replace(query, "(?)", placeholders(1, len(list)), 1)
+		if err := t.Each(ctx, scan, text, list...); err != nil {
+			return err
+		}
+		values = values[n:]
+	}
+	return nil
+}
+
+// padded repeats the last value up to a power of two, so that few different
+// texts are prepared.
+func padded(values []any) []any {
+	size := 1
+	for size < len(values) {
+		size *= 2
+	}
+	list := make([]any, size)
+	for i := range list {
+		list[i] = values[min(i, len(values)-1)]
+	}
+	return list
+}
+
+// placeholders is "($from,$from+1,…)" with n parts.
+func placeholders(from, n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteByte("(,"[min(i, 1)])
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(from + i))
+	}
+	b.WriteByte(')')
+	return b.String()
+}
+
+// Rows are many rows for one table. Into ends before VALUES, Then follows the
+// rows ("ON CONFLICT …") and may be empty. All rows have the same length.
+type Rows struct {
+	Into, Then string
+	Values     [][]any
+}
+
+// variablesMax keeps a statement below both engines' limits (32,766 and 65,535).
+const variablesMax = 8000
+
+// Insert writes rows with few statements, whose texts depend only on a few sizes.
+func (t *Tx) Insert(ctx context.Context, r Rows) error {
+	for rest := r.Values; len(rest) > 0; {
+		n := 256
+		for n > len(rest) || n > 1 && n*len(rest[0]) > variablesMax {
+			n /= 4
+		}
+		if _, err := t.tx.ExecContext(ctx, r.text(n, len(rest[0])), flat(rest[:n])...); err != nil {
+			return fmt.Errorf("%s: %w", r.Into, err)
+		}
+		rest = rest[n:]
+	}
+	return nil
+}
+
+func (r Rows) text(rows, columns int) string {
+	var b strings.Builder
+	b.WriteString(r.Into + " VALUES ")
+	for i := range rows {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(placeholders(1+i*columns, columns))
+	}
+	if r.Then != "" {
+		b.WriteString(" " + r.Then)
+	}
+	return b.String()
+}
+
+func flat(rows [][]any) []any {
+	var all []any
+	for _, r := range rows {
+		all = append(all, r...)
+	}
+	return all
+}
+
+// Savepoint runs fn such that its failure undoes what it wrote and nothing
+// else, and is returned. The transaction goes on.
+func (t *Tx) Savepoint(ctx context.Context, name string, fn func() error) error {
+	name = `"` + strings.ReplaceAll(name, `"`, "") + `"`
+	if _, err := t.tx.ExecContext(ctx, "SAVEPOINT "+name); err != nil {
+		return fmt.Errorf("savepoint %s: %w", name, err)
+	}
+	failed := fn()
+	if failed != nil {
+		if _, err := t.tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT "+name); err != nil {
+			return fmt.Errorf("roll back to %s after %w: %w", name, failed, err)
+		}
+	}
+	if _, err := t.tx.ExecContext(ctx, "RELEASE SAVEPOINT "+name); err != nil {
+		return fmt.Errorf("release %s: %w", name, err)
+	}
+	return failed
+}
+
+// Now is the database's clock in whole microseconds, UTC: on PostgreSQL the
+// server's at this moment, not at the transaction's begin.
+func (t *Tx) Now(ctx context.Context) (time.Time, error) {
+	if t.Dialect == SQLite {
+		return t.now().UTC().Truncate(time.Microsecond), nil
+	}
+	var µs int64
+	err := t.tx.QueryRowContext(ctx, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").Scan(&µs)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the clock: %w", err)
+	}
+	return time.UnixMicro(µs).UTC(), nil
+}
