@@ -1,0 +1,90 @@
+package verify
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"signalbox.dev/signalbox/internal/fault"
+)
+
+// DefaultSkew is how far the clock of a machine that checks permits may run behind the server's.
+const DefaultSkew = 60 * time.Second
+
+// Expect is the deployment that a permit is asked for.
+type Expect struct {
+	Digest      string // of the artifact about to run, "sha256:…"; required
+	Environment string // required
+	Service     string // empty: any
+	Version     string // empty: any
+	Now         time.Time
+	Skew        time.Duration // how long before its beginning a permit already holds; its end never moves
+}
+
+// CheckPermit opens an envelope, reads the permit in it and checks that it was
+// signed by a permit key and holds for e. Each refusal is Unverified and has a
+// code of its own: permit.signature, permit.malformed, permit.other-digest,
+// permit.other-environment, permit.other-service, permit.other-version,
+// permit.not-yet, permit.expired. Whether the permit was redeemed or recalled
+// only the server knows.
+func CheckPermit(envelope []byte, keys Keys, e Expect) (Permit, error) {
+	if _, err := hexOf(e.Digest); err != nil {
+		return Permit{}, fault.Invalidf("permit.digest", "a permit is checked for one artifact").Because(err.Error()).On("digest")
+	}
+	if e.Environment == "" || e.Now.IsZero() {
+		return Permit{}, fault.Invalidf("permit.expectation", "a permit is checked for one environment and instant").On("environment")
+	}
+	payload, keyID, err := Envelope(envelope, ForPermits, keys)
+	if err != nil {
+		return Permit{}, asPermit(err)
+	}
+	p, err := ParsePermit(payload)
+	if err != nil {
+		return Permit{}, err
+	}
+	if p.KeyID != keyID {
+		return Permit{}, unverified("permit.signature", "the permit names the key %.16s but %s has signed it", p.KeyID, keyID)
+	}
+	return p, p.holds(e)
+}
+
+// asPermit turns what is wrong with an envelope into a permit's code; what is wrong with the keys stays.
+func asPermit(err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) || !strings.HasPrefix(f.Code, "envelope.") {
+		return err
+	}
+	g := *f
+	g.Kind = fault.Unverified
+	g.Code = "permit.malformed"
+	if f.Code == "envelope.signature" {
+		g.Code = "permit.signature"
+	}
+	return &g
+}
+
+// holds checks what the permit is for, then when.
+func (p Permit) holds(e Expect) error {
+	const another = "ask for a permit for this deployment: signalbox gate"
+	switch {
+	case p.Digest != e.Digest:
+		return unverified("permit.other-digest", "the permit is for another artifact").
+			Because("it is for " + p.Digest + ", not " + e.Digest).Remedy(another)
+	case p.Environment != e.Environment:
+		return unverified("permit.other-environment", "the permit is for another environment").
+			Because("it is for " + p.Environment + ", not " + e.Environment).Remedy(another)
+	case e.Service != "" && p.Service != e.Service:
+		return unverified("permit.other-service", "the permit is for another service").
+			Because("it is for " + p.Service + ", not " + e.Service).Remedy(another)
+	case e.Version != "" && p.Version != e.Version:
+		return unverified("permit.other-version", "the permit is for another version").
+			Because("it is for " + p.Version + ", not " + e.Version).Remedy(another)
+	case e.Now.Add(e.Skew).Before(p.NotBefore):
+		return unverified("permit.not-yet", "the permit does not hold yet").
+			Because("it begins at " + p.NotBefore.Format(instant)).Remedy("wait, or set the clock")
+	case !e.Now.Before(p.NotAfter):
+		return unverified("permit.expired", "the permit has expired").
+			Because("it ended at " + p.NotAfter.Format(instant)).Remedy("ask for a decision again: signalbox gate")
+	}
+	return nil
+}

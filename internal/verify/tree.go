@@ -1,0 +1,168 @@
+package verify
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"signalbox.dev/signalbox/internal/event"
+)
+
+// Head is what a checkpoint says: the root over the first Size facts of the journal Origin.
+type Head struct {
+	Origin string    `json:"origin"`
+	Size   uint64    `json:"size"`
+	Root   tlog.Hash `json:"root"`
+}
+
+// Text is the body of the signed note, as C2SP tlog-checkpoint lays it out.
+func (h Head) Text() string {
+	return fmt.Sprintf("%s\n%d\n%s\n", h.Origin, h.Size, base64.StdEncoding.EncodeToString(h.Root[:]))
+}
+
+// Checkpoint reads a signed note and returns its head if a journal key among
+// keys has signed it. Signatures by unknown keys, such as those of witnesses,
+// are passed over; a false one by a known key is refused.
+func Checkpoint(text []byte, keys Keys) (Head, error) {
+	list, err := keys.trusted(ForJournal)
+	if err != nil {
+		return Head{}, err
+	}
+	verifiers := make([]note.Verifier, len(list))
+	for i, key := range list {
+		if verifiers[i], err = note.NewVerifier(key.Text); err != nil {
+			return Head{}, fmt.Errorf("key %s: %w", key.ID, err)
+		}
+	}
+	opened, err := note.Open(text, note.VerifierList(verifiers...))
+	if err != nil {
+		return Head{}, unverified("checkpoint.signature", "the checkpoint does not verify").Because(noteProblem(err)).Cause(err)
+	}
+	head, err := parseHead(opened.Text)
+	if err != nil {
+		return Head{}, unverified("checkpoint.malformed", "the checkpoint cannot be read").Because(err.Error())
+	}
+	return head, nil
+}
+
+func noteProblem(err error) string {
+	var unknown *note.UnverifiedNoteError
+	var invalid *note.InvalidSignatureError
+	switch {
+	case errors.As(err, &unknown):
+		return "no trusted journal key has signed it"
+	case errors.As(err, &invalid):
+		return fmt.Sprintf("the signature of %s+%08x is false", invalid.Name, invalid.Hash)
+	}
+	return "it is not a signed note"
+}
+
+// parseHead accepts exactly what Text writes: no extension lines, one spelling of each number.
+func parseHead(text string) (Head, error) {
+	lines := strings.Split(text, "\n")
+	if len(lines) != 4 || lines[0] == "" || lines[3] != "" {
+		return Head{}, errors.New("it is not the three lines origin, size and root")
+	}
+	size, err := strconv.ParseUint(lines[1], 10, 64)
+	if err != nil || size > math.MaxInt64 {
+		return Head{}, errors.New("the size is not a decimal number below 2^63")
+	}
+	root, err := tlog.ParseHash(lines[2])
+	if err != nil {
+		return Head{}, errors.New("the root is not base64 of 32 bytes")
+	}
+	head := Head{Origin: lines[0], Size: size, Root: root}
+	if head.Text() != text {
+		return Head{}, errors.New("a number is not in its one spelling")
+	}
+	return head, nil
+}
+
+// Entry is a fact's place in the tree: position, and RecordHash of its bytes.
+type Entry struct {
+	Position uint64    `json:"position"`
+	Leaf     tlog.Hash `json:"leaf"`
+}
+
+// RecordHash is the hash of a fact in the tree, from the three stored byte strings.
+func RecordHash(header, body, private []byte) (tlog.Hash, error) {
+	record, err := event.Leaf(header, body, private)
+	if err != nil {
+		return tlog.Hash{}, err
+	}
+	return tlog.RecordHash(record), nil
+}
+
+// Inclusion checks that the entry stands in the tree of head (RFC 6962, 2.1.1).
+func Inclusion(head Head, entry Entry, proof []tlog.Hash) error {
+	if head.Size > math.MaxInt64 || entry.Position >= head.Size {
+		return unverified("proof.inclusion", "the fact at %d is not within the first %d", entry.Position, head.Size)
+	}
+	if err := tlog.CheckRecord(proof, int64(head.Size), head.Root, int64(entry.Position), entry.Leaf); err != nil {
+		return unverified("proof.inclusion", "the fact at %d is not in the tree of size %d", entry.Position, head.Size).
+			Because("the proof does not lead to the root").Cause(err)
+	}
+	return nil
+}
+
+// Consistency checks that the tree of newer begins with the tree of older
+// (RFC 6962, 2.1.2): nothing before older.Size was changed or removed. The
+// empty tree begins every tree and has an empty proof.
+func Consistency(older, newer Head, proof []tlog.Hash) error {
+	if older.Origin != newer.Origin {
+		return unverified("proof.origin", "the checkpoints are of two journals, %q and %q", older.Origin, newer.Origin)
+	}
+	if older.Size > newer.Size || newer.Size > math.MaxInt64 {
+		return unverified("proof.consistency", "the journal has shrunk from %d to %d facts", older.Size, newer.Size)
+	}
+	if older.Size == 0 {
+		if older.Root != emptyRoot() || len(proof) != 0 {
+			return unverified("proof.consistency", "the empty tree has another root or a proof that is not empty")
+		}
+		return nil
+	}
+	if err := tlog.CheckTree(proof, int64(newer.Size), newer.Root, int64(older.Size), older.Root); err != nil {
+		return unverified("proof.consistency", "the tree of size %d does not begin with the tree of size %d", newer.Size, older.Size).
+			Because("the proof does not lead to both roots").Cause(err)
+	}
+	return nil
+}
+
+// frontier is the roots of the complete subtrees that make up a tree, largest
+// first: all that is needed to add a leaf, 64 hashes at most.
+type frontier struct {
+	size  uint64
+	roots []tlog.Hash
+}
+
+func (f *frontier) add(leaf tlog.Hash) {
+	f.roots = append(f.roots, leaf)
+	for n := f.size; n&1 == 1; n >>= 1 {
+		last := len(f.roots) - 1
+		f.roots[last-1] = tlog.NodeHash(f.roots[last-1], f.roots[last])
+		f.roots = f.roots[:last]
+	}
+	f.size++
+}
+
+func (f *frontier) root() tlog.Hash {
+	if f.size == 0 {
+		return emptyRoot()
+	}
+	last := len(f.roots) - 1
+	root := f.roots[last]
+	for i := last - 1; i >= 0; i-- {
+		root = tlog.NodeHash(f.roots[i], root)
+	}
+	return root
+}
+
+// emptyRoot is SHA-256 of nothing, the root of a tree without leaves (RFC 6962, 2.1).
+func emptyRoot() tlog.Hash { return sha256.Sum256(nil) }
