@@ -1,0 +1,144 @@
+package change
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// forges are the committers that forges write into commits made on their
+// pages or by their merge buttons. Where the author is somebody else, they
+// stand for no person and are not counted. Anyone can write them into a commit:
+// that hides no author, for the author always counts.
+var forges = []string{
+	"noreply@github.com",
+	"noreply@gitlab.com",
+	"noreply@bitbucket.org",
+	"noreply@codeberg.org",
+}
+
+// Key is what tells an identity apart: the e-mail in lower case without space
+// around it, or the name where there is no e-mail.
+func (i Identity) Key() string {
+	if e := strings.ToLower(strings.TrimSpace(i.Email)); e != "" {
+		return e
+	}
+	return "name:" + strings.ToLower(strings.TrimSpace(i.Name))
+}
+
+// Forge reports whether i is a forge's own committer, not a person.
+func (i Identity) Forge() bool { return slices.Contains(forges, i.Key()) }
+
+type people map[string]Identity
+
+func (p people) add(i Identity) {
+	if _, there := p[i.Key()]; !there {
+		p[i.Key()] = i
+	}
+}
+
+func (p people) list() []Identity {
+	out := make([]Identity, 0, len(p))
+	for _, i := range p {
+		out = append(out, i)
+	}
+	slices.SortFunc(out, func(a, b Identity) int { return strings.Compare(a.Key(), b.Key()) })
+	return out
+}
+
+func (c *Change) people(commits []Commit) {
+	authors, committers, co := people{}, people{}, people{}
+	for _, k := range commits {
+		authors.add(k.Author)
+		if !k.Committer.Forge() || k.Committer.Key() == k.Author.Key() {
+			committers.add(k.Committer)
+		}
+		for _, i := range k.CoAuthors {
+			co.add(i)
+		}
+	}
+	c.Authors, c.Committers, c.CoAuthors = authors.list(), committers.list(), co.list()
+}
+
+// Contributors is every identity that had a hand in the change, each once:
+// authors, committers and co-authors.
+func (c Change) Contributors() []Identity {
+	all := people{}
+	for _, list := range [][]Identity{c.Authors, c.Committers, c.CoAuthors} {
+		for _, i := range list {
+			all.add(i)
+		}
+	}
+	return all.list()
+}
+
+// Record is the change as a fact's body: no personal data. Contributors are
+// pseudonyms; paths and reasons stay out, for they may name people.
+type Record struct {
+	From         string   `json:"from"`
+	To           string   `json:"to"`
+	Commits      int      `json:"commits"`
+	Contributors []string `json:"contributors"` // pseudonyms, sorted, each once
+	FilesChanged int      `json:"files_changed"`
+	LinesAdded   int      `json:"lines_added"`
+	LinesDeleted int      `json:"lines_deleted"`
+	SemverStep   string   `json:"semver_step"`
+	ReleaseType  string   `json:"release_type"`
+	Breaking     bool     `json:"breaking"`
+	Reverts      int      `json:"reverts"`
+	Migrations   int      `json:"migrations"`
+	Dependencies int      `json:"dependencies"`
+	OnlyTests    bool     `json:"only_tests"`
+	OnlyDocs     bool     `json:"only_docs"`
+	Signed       int      `json:"signed"`
+	Complete     bool     `json:"complete"`
+	Digest       string   `json:"digest"`
+}
+
+// maxNamed bounds the contributors whose names a fact carries.
+const maxNamed = 100
+
+// Record is what the journal keeps of the change: the body, and the private
+// fields "contributor/0", "contributor/1" … with names and addresses as JSON.
+// pseudonym turns an identity (kind "email" or "name", and value) into a
+// stable opaque word. Names beyond the first 100 are left out, pseudonyms never.
+func (c Change) Record(pseudonym func(kind, value string) string) (Record, map[string]string) {
+	private := map[string]string{}
+	names := []string{}
+	for n, i := range c.Contributors() {
+		kind, value := "email", i.Key()
+		if name, ok := strings.CutPrefix(value, "name:"); ok {
+			kind, value = "name", name
+		}
+		names = append(names, pseudonym(kind, value))
+		if n < maxNamed {
+			private["contributor/"+strconv.Itoa(n)] = i.String()
+		}
+	}
+	slices.Sort(names)
+	return Record{
+		From: c.From, To: c.To, Commits: c.Commits, Contributors: slices.Compact(names),
+		FilesChanged: c.FilesChanged, LinesAdded: c.LinesAdded, LinesDeleted: c.LinesDeleted,
+		SemverStep: c.SemverStep, ReleaseType: c.ReleaseType, Breaking: c.Breaking, Reverts: c.Reverts,
+		Migrations: len(c.Migrations), Dependencies: len(c.Dependencies),
+		OnlyTests: c.OnlyTests, OnlyDocs: c.OnlyDocs, Signed: c.Signed, Complete: c.Complete, Digest: c.Digest(),
+	}, private
+}
+
+// String is the identity as JSON, cut to what a private field should hold.
+func (i Identity) String() string {
+	i.Name, i.Email = clip(i.Name, 60), clip(i.Email, 120)
+	b, err := json.Marshal(i)
+	if err != nil {
+		return "{}"
+	}
+	return string(b)
+}
+
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}

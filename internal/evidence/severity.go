@@ -1,0 +1,97 @@
+package evidence
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// Severity is one of six words; every scale of a scanner maps to them by a table here.
+type Severity string
+
+// The severities, worst first. Unrated is unknown: it may be anything.
+const (
+	Critical Severity = "critical"
+	High     Severity = "high"
+	Medium   Severity = "medium"
+	Low      Severity = "low"
+	Info     Severity = "info"
+	Unrated  Severity = "unrated"
+)
+
+// add counts one finding; anything that is not a severity is unrated.
+func (s *Severities) add(v Severity) {
+	switch v {
+	case Critical:
+		s.Critical++
+	case High:
+		s.High++
+	case Medium:
+		s.Medium++
+	case Low:
+		s.Low++
+	case Info:
+		s.Info++
+	default:
+		s.Unrated++
+	}
+}
+
+func (s *Severities) sum(o Severities) {
+	s.Critical += o.Critical
+	s.High += o.High
+	s.Medium += o.Medium
+	s.Low += o.Low
+	s.Info += o.Info
+	s.Unrated += o.Unrated
+}
+
+// severityOfScore maps a score on the scale of CVSS (0 to 10; SARIF's
+// security-severity is such a score): 9 and more critical, 7 high, 4 medium,
+// above 0 low, 0 info. What is not a number of the scale is unrated.
+func severityOfScore(score string) Severity {
+	n, err := strconv.ParseFloat(score, 64)
+	if err != nil || math.IsNaN(n) || n < 0 || n > 10 {
+		return Unrated
+	}
+	switch {
+	case n >= 9:
+		return Critical
+	case n >= 7:
+		return High
+	case n >= 4:
+		return Medium
+	case n > 0:
+		return Low
+	default:
+		return Info
+	}
+}
+
+// severityOfLevel maps SARIF's result level (2.1.0 section 3.27.10). A word
+// that the standard does not know is unrated.
+func severityOfLevel(level string) Severity {
+	switch level {
+	case "error":
+		return High
+	case "warning":
+		return Medium
+	case "note":
+		return Low
+	case "none":
+		return Info
+	default:
+		return Unrated
+	}
+}
+
+func scale(parts ...string) string {
+	s := "sarif:" + parts[0]
+	for _, p := range parts[1:] {
+		s += " " + p
+	}
+	if len(s) > 80 {
+		return fmt.Sprintf("%s…", s[:80])
+	}
+	return s
+}
