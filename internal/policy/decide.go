@@ -1,0 +1,186 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Decide is the bundle's answer to the inputs: every reason, and the worst of
+// those that block. It is pure: the same inputs give the same outcome.
+func (p *Program) Decide(in Inputs) Outcome {
+	return p.trace(in, nil)
+}
+
+// trace is Decide; seen learns the reason of every gate that applies.
+func (p *Program) trace(in Inputs, seen func(Reason)) Outcome {
+	var spent uint64
+	v := values{in: &in, parameters: p.parameters, spent: &spent}
+	c, until := p.classify(v)
+	o := Outcome{
+		Enforced: c.Observe == nil, Governance: c.Governance, ScopeRule: c.ScopeRule, Observe: c.Observe,
+		Size: c.Size, ChangeType: c.ChangeType, Reasons: c.Reasons, Until: until,
+	}
+	if c.Type != nil {
+		o.Type, v.thresholds = c.Type.Name, c.Type.Thresholds
+	}
+	if c.Governance != None && (len(c.Reasons) == 0 || c.Reasons[0].Gate != gateInputs) {
+		in.Release.Size, in.Release.ChangeType, in.Release.Type = c.Size, c.ChangeType, o.Type
+		reasons, end := p.weighAll(v, &c)
+		o.Reasons, o.Until = append(o.Reasons, reasons...), sooner(o.Until, end)
+		if seen != nil {
+			for _, r := range reasons {
+				seen(r)
+			}
+		}
+	}
+	o.Verdict = worst(o.Reasons)
+	slices.SortStableFunc(o.Reasons, byWeight)
+	return o
+}
+
+// weighAll is every applicable gate and what the engine itself asks for.
+func (p *Program) weighAll(v values, c *Classification) ([]Reason, time.Time) {
+	var reasons []Reason
+	var until time.Time
+	certain := false
+	for i := range p.gates {
+		g := &p.gates[i]
+		if !slices.Contains(g.Governance, c.Governance) {
+			continue
+		}
+		applies, why := v.sure(&g.applies)
+		if why == "" {
+			certain = certain || applies
+			if g.Severity == Block {
+				until = sooner(until, v.turn(&g.applies, applies))
+			}
+			if !applies {
+				continue
+			}
+		}
+		r, end := v.weigh(g)
+		reasons = append(reasons, r)
+		if g.Severity == Block {
+			until = sooner(until, end)
+		}
+	}
+	if !certain {
+		reasons = append(reasons, Reason{Gate: gateGates, Title: "At least one gate applies", Code: "no-gate", Severity: Block, Verdict: CannotTell, Why: "No gate is certain to apply to this release.", Observed: "no gate", Required: "at least one gate", Next: "Add a Gate that applies to this scope, or a ScopeRule with governance none."})
+	}
+	reasons = append(reasons, contributors(v.in), c.approval(v.in))
+	frozen := p.calendar(v.in)
+	return append(reasons, frozen), sooner(until, frozen.Until)
+}
+
+// weight orders reasons: blocking ones that do not pass by verdict, then
+// warnings, observations and what passed.
+func weight(r Reason) int {
+	switch {
+	case r.Verdict == Go:
+		return 6
+	case r.Severity == Warn:
+		return 4
+	case r.Severity == Observe:
+		return 5
+	}
+	return 3 - verdictRank[r.Verdict.orCannotTell()]
+}
+
+func byWeight(a, b Reason) int {
+	return compareAll(weight(a)-weight(b), strings.Compare(a.Gate, b.Gate))
+}
+
+// weigh asks one gate; until is when time alone could change its answer.
+func (v values) weigh(g *gate) (Reason, time.Time) {
+	r := Reason{
+		Gate: g.Name, Title: g.Title, Severity: g.Severity, Controls: g.Controls, Owner: g.Owner, Lift: g.Lift, Next: g.Next,
+		Where: g.Where, Required: g.text.required, Code: "unknown", Verdict: CannotTell,
+	}
+	for s := range g.needs.each {
+		if why := v.in.unknown(s); why != "" {
+			r.Why, r.Observed = sentence(why)+".", why
+			return r, time.Time{}
+		}
+	}
+	if done := v.believed(g, &r); done {
+		return r, time.Time{}
+	}
+	until, stale := v.fresh(g, &r)
+	if stale {
+		return r, time.Time{}
+	}
+	held, err := v.holds(&g.condition)
+	r.Observed = v.observe(g)
+	switch {
+	case err != nil:
+		r.Code, r.Why = "error", sentence(failure(err))+"."
+		return r, until
+	case !held:
+		r.Code, r.Verdict = "failed", g.OnFail
+		r.Why = g.text.failed
+	case g.condition.severity && v.in.Findings.Unrated > 0:
+		r.Why = fmt.Sprintf("%s without a severity, so the counts by severity cannot be relied on.", ordinal(v.in.Findings.Unrated, "finding is", "findings are"))
+	case !v.withstands(&g.condition):
+		r.Why = "The condition holds only for want of something that is not known."
+	default:
+		r.Code, r.Verdict, r.Why, r.Next = "passed", Go, "The condition holds.", ""
+	}
+	return r, sooner(until, v.turn(&g.condition, held))
+}
+
+// believed refuses what is sent by someone weaker than the gate asks for.
+func (v values) believed(g *gate, r *Reason) bool {
+	if g.Provenance == ByNobody {
+		return false
+	}
+	for s := range g.needs.each {
+		if p, has := v.in.provenance(s); has && !p.AtLeast(g.Provenance) {
+			r.Code, r.Verdict = "provenance", NoGo
+			r.Observed, r.Required = fmt.Sprintf("%s comes from %s", s, believer(p)), fmt.Sprintf("%s from %s, or stronger", s, believer(g.Provenance))
+			r.Why = sentence(r.Observed) + ", which this gate does not believe."
+			return true
+		}
+	}
+	return false
+}
+
+func believer(p Provenance) string {
+	switch p {
+	case ByServer:
+		return "the server itself"
+	case ByPipeline:
+		return "a pipeline"
+	case ByPerson:
+		return "a person"
+	case Assumed:
+		return "an assumption"
+	}
+	return "nobody"
+}
+
+// fresh refuses what is older than the gate accepts, and says when the first expires.
+func (v values) fresh(g *gate, r *Reason) (until time.Time, stale bool) {
+	if g.MaxAge == 0 {
+		return time.Time{}, false
+	}
+	for s := range g.needs.each {
+		age := v.in.age(s)
+		if age == nil {
+			continue
+		}
+		if *age < 0 || *age > g.MaxAge.Hours() {
+			r.Code = "stale"
+			r.Observed, r.Required = fmt.Sprintf("%s.age_hours = %s", s, number(*age)), "at most "+Duration(g.MaxAge)+" old"
+			r.Why = fmt.Sprintf("What is known of %s is too old.", s)
+			if *age < 0 {
+				r.Why = fmt.Sprintf("What is known of %s lies in the future.", s)
+			}
+			return time.Time{}, true
+		}
+		left := g.MaxAge - time.Duration(*age*float64(time.Hour))
+		until = sooner(until, v.in.Now.Add(left.Truncate(time.Second)))
+	}
+	return until, false
+}

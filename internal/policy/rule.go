@@ -1,0 +1,364 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/cost"
+	"cel.dev/cel-go/common/overloads"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/ext"
+	"go.yaml.in/yaml/v4"
+
+	"signalbox.dev/signalbox/internal/fault"
+)
+
+// Costs, in CEL's units; 200,000 is some 50 ms. A rule whose worst case is at
+// most CheapRule runs unmetered; one above RuleBudget is refused.
+const (
+	CheapRule      = 1_000
+	RuleBudget     = 200_000
+	DecisionBudget = 2_000_000
+)
+
+// Limits of the text of one expression: characters, nesting, nodes, size of a pattern.
+const (
+	maxExpression = 8 << 10
+	maxNesting    = 60
+	maxNodes      = 2_000
+	maxPattern    = 1_000
+)
+
+// expression is the text of a rule where it stands.
+type expression struct {
+	field string
+	text  string
+	node  *yaml.Node
+	src   *source
+}
+
+// where is the place of a line and column (from 1 and 0) of the expression's text.
+func (e *expression) where(line, column int) fault.Position {
+	p := place(e.src, e.node)
+	switch {
+	case e.node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		p.Line, p.Column = p.Line+line, 1
+		if p.Line <= len(e.src.lines) {
+			text := e.src.lines[p.Line-1]
+			p.Column = 1 + len(text) - len(strings.TrimLeft(text, " "))
+		}
+		if e.node.Style&yaml.LiteralStyle == 0 {
+			return p
+		}
+		p.Column += column
+	case line == 1:
+		p.Column += column
+		if e.node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
+			p.Column++
+		}
+	}
+	return p
+}
+
+// rule is one compiled expression. The zero rule is absent.
+type rule struct {
+	source   *expression
+	program  cel.Program
+	reads    sections // whose fields, other than known, it reads
+	presence sections // whose known it reads
+	severity bool     // it reads counts of findings by severity
+	clock    bool     // it reads now or an age
+	scalars  []input  // what it reads, in order
+	metered  bool
+}
+
+func (r *rule) absent() bool { return r.source == nil }
+
+// sections are all that the rule depends on.
+func (r *rule) sections() sections { return r.reads | r.presence }
+
+// input is one value that a rule reads, for telling what was observed.
+type input struct {
+	name  string
+	index []int // in Inputs; nil for a parameter or threshold
+}
+
+// constant reports the inputs that the bundle itself sets.
+func (i input) constant() bool { return i.index == nil }
+
+// scoped is what an expression may use besides Inputs.
+type scoped struct {
+	env        *cel.Env
+	names      []string // of all inputs, for suggestions
+	parameters map[string]any
+}
+
+// environment declares Inputs, parameters as constants and thresholds as numbers.
+func environment(params []Parameter, thresholds []string) (*scoped, error) {
+	opts := []cel.EnvOption{
+		ext.NativeTypes(reflect.TypeFor[Inputs](), ext.ParseStructTags(true)),
+		cel.CrossTypeNumericComparisons(true), cel.DefaultUTCTimeZone(true),
+		cel.ParserExpressionSizeLimit(maxExpression), cel.ParserRecursionLimit(maxNesting),
+		cel.ExpressionNodeLimit(maxNodes), cel.RegexProgramSizeLimit(maxPattern),
+		cel.Variable("now", cel.TimestampType),
+	}
+	s := &scoped{names: []string{"now"}, parameters: map[string]any{}}
+	t := reflect.TypeFor[Inputs]()
+	for _, name := range sectionNames {
+		i, _ := fieldIndex(t, name)
+		opts = append(opts, cel.Variable(name, cel.ObjectType("policy."+t.Field(i).Type.Name())))
+		s.names = append(s.names, name)
+	}
+	for _, p := range params {
+		if name := "param." + p.Name; p.Value != nil && !slices.Contains(s.names, name) {
+			opts = append(opts, cel.Variable(name, celType(p.Value)))
+			s.names, s.parameters[name] = append(s.names, name), p.Value
+		}
+	}
+	for _, name := range thresholds {
+		opts = append(opts, cel.Variable("threshold."+name, cel.DoubleType))
+		s.names = append(s.names, "threshold."+name)
+	}
+	env, err := cel.NewEnv(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("declare the inputs of conditions: %w", err)
+	}
+	s.env = env
+	return s, nil
+}
+
+func celType(v any) *cel.Type {
+	switch v.(type) {
+	case bool:
+		return cel.BoolType
+	case string:
+		return cel.StringType
+	}
+	return cel.DoubleType
+}
+
+// wanted are the types that an expression may have.
+type wanted struct {
+	types []*cel.Type
+	words string
+}
+
+var (
+	wantBool = wanted{[]*cel.Type{cel.BoolType}, "true or false"}
+	wantText = wanted{[]*cel.Type{cel.StringType, cel.IntType, cel.DoubleType, cel.BoolType}, "text or a number"}
+)
+
+// compile checks the rule and makes it ready to run; what is wrong becomes a problem.
+func (s *scoped) compile(r *rule, want wanted, out *problems) {
+	if r.absent() {
+		return
+	}
+	e := r.source
+	checked, issues := s.env.Compile(e.text)
+	if issues.Err() != nil {
+		for _, i := range issues.Errors() {
+			out.add(s.explain(e, i))
+		}
+		return
+	}
+	if !slices.ContainsFunc(want.types, func(t *cel.Type) bool { return checked.OutputType().IsExactType(t) }) {
+		out.add(Problem{Where: e.where(1, 0), Code: "policy.expression-type", What: fmt.Sprintf("%q must be %s", e.field, want.words), Why: "this is " + typeWords(checked.OutputType().String()), Fix: "compare it with something"})
+		return
+	}
+	if !s.inspect(r, checked.NativeRep(), out) {
+		return
+	}
+	s.plan(r, checked, out)
+}
+
+func (s *scoped) plan(r *rule, checked *cel.Ast, out *problems) {
+	e := r.source
+	estimate, err := s.env.EstimateCost(checked, bounds{})
+	if err != nil || estimate.Max >= RuleBudget {
+		out.add(Problem{Where: e.where(1, 0), Code: "policy.cost", What: fmt.Sprintf("%q may take too long", e.field), Why: fmt.Sprintf("its worst case costs more than %d", RuleBudget), Fix: "compare counts instead of walking through lists within lists"})
+		return
+	}
+	opts := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	if r.metered = estimate.Max > CheapRule; r.metered {
+		opts = append(opts, cel.EvalOptions(cel.OptTrackCost), cel.CostLimit(RuleBudget))
+	}
+	if r.program, err = s.env.Program(checked, opts...); err != nil {
+		out.add(Problem{Where: e.where(1, 0), Code: "policy.expression", What: fmt.Sprintf("%q cannot be made ready to run", e.field), Why: words(err.Error())})
+	}
+}
+
+// inspect finds out what the rule reads.
+func (s *scoped) inspect(r *rule, a *ast.AST, out *problems) bool {
+	ok, direct := true, map[int64]bool{}
+	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
+		switch x.Kind() {
+		case ast.StructKind:
+			out.add(Problem{Where: r.source.where(1, 0), Code: "policy.expression", What: "an expression cannot build a value of this kind", Fix: "read the inputs instead"})
+			ok = false
+		case ast.SelectKind:
+			if sel := x.AsSelect(); sel.Operand().Kind() == ast.IdentKind {
+				name := strings.TrimPrefix(sel.Operand().AsIdent(), ".")
+				if sec, is := sectionNamed(name); is {
+					direct[sel.Operand().ID()] = true
+					r.see(sec, sel.FieldName())
+				}
+			}
+		case ast.IdentKind:
+			if !direct[x.ID()] {
+				s.ident(r, strings.TrimPrefix(x.AsIdent(), "."))
+			}
+		}
+	}))
+	return ok
+}
+
+// ident notes a name that is read whole.
+func (s *scoped) ident(r *rule, name string) {
+	if sec, is := sectionNamed(name); is {
+		r.reads = r.reads.with(sec)
+		r.severity = r.severity || sec == secFindings
+		r.clock = r.clock || (&Inputs{}).age(sec) != nil
+		return
+	}
+	if name == "now" {
+		r.clock = true
+		return
+	}
+	if slices.Contains(s.names, name) {
+		r.note(input{name: name})
+	}
+}
+
+// see notes a field of a section.
+func (r *rule) see(s section, field string) {
+	if field == "known" {
+		r.presence = r.presence.with(s)
+	} else {
+		r.reads = r.reads.with(s)
+	}
+	switch field {
+	case "critical", "high", "medium", "low", "info":
+		r.severity = r.severity || s == secFindings
+	case "age_hours":
+		r.clock = true
+	}
+	name := s.String() + "." + field
+	if index, ok := inputIndex(name); ok {
+		r.note(input{name: name, index: index})
+	}
+}
+
+func (r *rule) note(i input) {
+	if !slices.ContainsFunc(r.scalars, func(o input) bool { return o.name == i.name }) {
+		r.scalars = append(r.scalars, i)
+	}
+}
+
+// maxNumeral is the longest text of a number, an instant or a truth value.
+const maxNumeral = 400
+
+// bounds are the declared sizes of inputs, on which estimates of cost rest.
+type bounds struct{}
+
+func (bounds) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
+	if len(n.Path()) == 0 {
+		return nil
+	}
+	switch n.Type().Kind() {
+	case types.StringKind, types.BytesKind:
+		return &cost.SizeEstimate{Max: MaxInputText}
+	case types.ListKind:
+		return &cost.SizeEstimate{Max: MaxInputList}
+	}
+	return nil
+}
+
+func (bounds) EstimateCallCost(_, overload string, _ *cost.AstNode, _ []cost.AstNode) *cost.CallEstimate {
+	switch overload {
+	case overloads.IntToString, overloads.UintToString, overloads.DoubleToString, overloads.TimestampToString, overloads.DurationToString, overloads.BoolToString:
+		return &cost.CallEstimate{CostEstimate: cost.FixedCostEstimate(1), ResultSize: &cost.SizeEstimate{Min: 1, Max: maxNumeral}}
+	}
+	return nil
+}
+
+// values is one set of inputs as expressions see it.
+type values struct {
+	in         *Inputs
+	parameters map[string]any
+	thresholds map[string]float64
+	spent      *uint64 // of the decision's budget
+}
+
+var errBudget = errors.New("the decision ran out of its budget")
+
+// ResolveName is the value of a top-level name.
+func (v values) ResolveName(name string) (any, bool) {
+	switch name {
+	case "now":
+		return v.in.Now, true
+	case "release":
+		return &v.in.Release, true
+	case "service":
+		return &v.in.Service, true
+	case "environment":
+		return &v.in.Environment, true
+	case "change":
+		return &v.in.Change, true
+	case "findings":
+		return &v.in.Findings, true
+	case "tests":
+		return &v.in.Tests, true
+	case "coverage":
+		return &v.in.Coverage, true
+	case "approval":
+		return &v.in.Approval, true
+	case "calendar":
+		return &v.in.Calendar, true
+	}
+	if p, ok := v.parameters[name]; ok {
+		return p, true
+	}
+	t, ok := v.thresholds[strings.TrimPrefix(name, "threshold.")]
+	return t, ok && strings.HasPrefix(name, "threshold.")
+}
+
+// Parent is none: there is one scope.
+func (v values) Parent() cel.Activation { return nil }
+
+// run evaluates a rule within the budgets.
+func (v values) run(r *rule) (any, error) {
+	if r.metered && *v.spent >= DecisionBudget {
+		return nil, errBudget
+	}
+	result, details, err := r.program.Eval(v)
+	if r.metered && details != nil {
+		if c := details.ActualCost(); c != nil {
+			*v.spent += *c
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return result.Value(), nil
+}
+
+// holds evaluates a condition; an absent one holds.
+func (v values) holds(r *rule) (bool, error) {
+	if r.absent() {
+		return true, nil
+	}
+	result, err := v.run(r)
+	if err != nil {
+		return false, err
+	}
+	held, ok := result.(bool)
+	if !ok {
+		return false, errors.New("the condition is neither true nor false")
+	}
+	return held, nil
+}

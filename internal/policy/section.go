@@ -1,0 +1,179 @@
+package policy
+
+import (
+	"math"
+	"reflect"
+	"strings"
+)
+
+// section is one part of Inputs that may or may not be known.
+type section uint8
+
+const (
+	secRelease section = iota
+	secService
+	secEnvironment
+	secChange
+	secFindings
+	secTests
+	secCoverage
+	secApproval
+	secCalendar
+	sectionCount
+)
+
+var sectionNames = [sectionCount]string{"release", "service", "environment", "change", "findings", "tests", "coverage", "approval", "calendar"}
+
+func (s section) String() string { return sectionNames[s] }
+
+func sectionNamed(name string) (section, bool) {
+	for i, n := range sectionNames {
+		if n == name {
+			return section(i), true
+		}
+	}
+	return 0, false
+}
+
+// needable are the sections that a gate may name under needs.
+func needable() []string { return sectionNames[secService:] }
+
+// sections is a set of them.
+type sections uint16
+
+func (s sections) has(x section) bool      { return s&(1<<x) != 0 }
+func (s sections) with(x section) sections { return s | 1<<x }
+
+// each calls yield for every section of the set, in the order of Inputs.
+func (s sections) each(yield func(section) bool) {
+	for x := section(0); x < sectionCount; x++ {
+		if s.has(x) && !yield(x) {
+			return
+		}
+	}
+}
+
+// known points at the Known of a section.
+func (in *Inputs) known(s section) *bool {
+	return [sectionCount]*bool{
+		&in.Release.Known, &in.Service.Known, &in.Environment.Known, &in.Change.Known, &in.Findings.Known,
+		&in.Tests.Known, &in.Coverage.Known, &in.Approval.Known, &in.Calendar.Known,
+	}[s]
+}
+
+// provenance is who is believed for a section; ok is false where it has none.
+func (in *Inputs) provenance(s section) (p Provenance, ok bool) {
+	switch s {
+	case secChange:
+		return in.Change.Provenance, true
+	case secFindings:
+		return in.Findings.Provenance, true
+	case secTests:
+		return in.Tests.Provenance, true
+	case secCoverage:
+		return in.Coverage.Provenance, true
+	}
+	return ByNobody, false
+}
+
+// age points at a section's age in hours, or is nil where it has none.
+func (in *Inputs) age(s section) *float64 {
+	switch s {
+	case secFindings:
+		return &in.Findings.AgeHours
+	case secTests:
+		return &in.Tests.AgeHours
+	case secCoverage:
+		return &in.Coverage.AgeHours
+	}
+	return nil
+}
+
+// Limits of Inputs that estimates of cost rest on: bytes of a text, items of a list.
+const (
+	MaxInputText = 4 << 10
+	MaxInputList = 1000
+)
+
+// excess names the first input that is over a limit or not a finite number, or "".
+func (in *Inputs) excess() string {
+	for _, v := range []struct {
+		name  string
+		value float64
+	}{
+		{"findings.age_hours", in.Findings.AgeHours}, {"tests.age_hours", in.Tests.AgeHours}, {"coverage.age_hours", in.Coverage.AgeHours},
+		{"coverage.line_rate", in.Coverage.LineRate}, {"coverage.branch_rate", in.Coverage.BranchRate},
+	} {
+		if math.IsNaN(v.value) || math.IsInf(v.value, 0) {
+			return v.name
+		}
+	}
+	return in.excessText()
+}
+
+func (in *Inputs) excessText() string {
+	r, s, e, c := &in.Release, &in.Service, &in.Environment, &in.Change
+	for _, list := range [][]string{
+		{r.Version, r.Digest, r.Size, r.ChangeType, r.Type, r.RequestedBy}, {s.Name, s.Team}, {e.Name, e.Kind, e.Region},
+		{string(c.Provenance), c.SemverStep, string(in.Findings.Provenance), string(in.Tests.Provenance), string(in.Coverage.Provenance)},
+	} {
+		if long(list) {
+			return "a text"
+		}
+	}
+	for _, l := range []struct {
+		name string
+		list []string
+	}{
+		{"service.flags", s.Flags}, {"service.data_classes", s.DataClasses}, {"findings.tools", in.Findings.Tools},
+		{"calendar.freezes", in.Calendar.Freezes}, {"calendar.exempt", in.Calendar.Exempt},
+	} {
+		if len(l.list) > MaxInputList || long(l.list) {
+			return l.name
+		}
+	}
+	return ""
+}
+
+func long(texts []string) bool {
+	for _, t := range texts {
+		if len(t) > MaxInputText {
+			return true
+		}
+	}
+	return false
+}
+
+// fieldIndex finds the Go field of a CEL name in a struct type.
+func fieldIndex(t reflect.Type, name string) (int, bool) {
+	for i := range t.NumField() {
+		if t.Field(i).Tag.Get("cel") == name {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// fieldNames are the CEL names of a struct type's fields.
+func fieldNames(t reflect.Type) []string {
+	var names []string
+	for i := range t.NumField() {
+		names = append(names, t.Field(i).Tag.Get("cel"))
+	}
+	return names
+}
+
+// inputIndex is where a dotted input such as findings.critical stands in Inputs.
+func inputIndex(name string) ([]int, bool) {
+	head, rest, dotted := strings.Cut(name, ".")
+	t := reflect.TypeFor[Inputs]()
+	i, ok := fieldIndex(t, head)
+	if !ok || !dotted {
+		return []int{i}, ok
+	}
+	if _, isSection := sectionNamed(head); !isSection {
+		return nil, false
+	}
+	j, ok := fieldIndex(t.Field(i).Type, rest)
+	return []int{i, j}, ok
+}

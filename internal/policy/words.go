@@ -1,0 +1,108 @@
+package policy
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+)
+
+var (
+	undeclared = regexp.MustCompile(`undeclared reference to '([^']*)'`)
+	noField    = regexp.MustCompile(`undefined field '([^']*)'`)
+	noOverload = regexp.MustCompile(`found no matching overload for '([^']*)' applied to '(.*)'`)
+	atToken    = regexp.MustCompile(`(?:at|near|input) '((?:[^']|'[^ ])*)'`)
+	sectionIn  = regexp.MustCompile(`\bpolicy\.([A-Z][A-Za-z]*)`)
+)
+
+var operators = map[string]string{
+	"_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">=", "_==_": "==", "_!=_": "!=", "_+_": "+", "_-_": "-", "_*_": "*",
+	"_/_": "/", "_%_": "%", "_&&_": "&&", "_||_": "||", "!_": "!", "-_": "-", "@in": "in", "_in_": "in", "_[_]": "[…]", "_?_:_": "? :",
+}
+
+// explain is what CEL found wrong, in words and with its place.
+func (s *scoped) explain(e *expression, issue *cel.Error) Problem {
+	p := Problem{Where: e.where(max(issue.Location.Line(), 1), max(issue.Location.Column(), 0)), Code: "policy.expression"}
+	switch m := issue.Message; {
+	case undeclared.MatchString(m):
+		s.unknownName(&p, undeclared.FindStringSubmatch(m)[1])
+	case noField.MatchString(m):
+		s.unknownField(&p, e, noField.FindStringSubmatch(m)[1])
+	case noOverload.MatchString(m):
+		f := noOverload.FindStringSubmatch(m)
+		mismatch(&p, f[1], f[2])
+	case strings.HasPrefix(m, "Syntax error"):
+		p.Code, p.What = "policy.expression-syntax", fmt.Sprintf("%q is not an expression", e.field)
+		p.Why, p.Fix = "it cannot be read from here on", "check brackets, quotes and operators (&&, ||, !, ==, in)"
+		if t := atToken.FindStringSubmatch(m); t != nil && t[1] != "" {
+			p.Why = fmt.Sprintf("it cannot be read at %q", strings.ReplaceAll(t[1], "<EOF>", "the end"))
+		}
+	default:
+		p.What, p.Why = fmt.Sprintf("%q cannot be used", e.field), words(m)
+	}
+	return p
+}
+
+func (s *scoped) unknownName(p *Problem, name string) {
+	p.Code, p.What = "policy.unknown-input", fmt.Sprintf("%q is not an input", name)
+	if prefix, rest, ok := strings.Cut(name, "."); ok && (prefix == "param" || prefix == "threshold") {
+		kind := map[string]string{"param": "a Parameter", "threshold": "a threshold of a ReleaseType"}[prefix]
+		p.What = fmt.Sprintf("%q is not %s", rest, kind)
+	}
+	p.Fix = didYouMean(name, s.names)
+}
+
+// unknownField looks for the section before the place in the text: CEL does not name it.
+func (s *scoped) unknownField(p *Problem, e *expression, field string) {
+	p.Code, p.What = "policy.unknown-input", fmt.Sprintf("%q is not an input", field)
+	t := reflect.TypeFor[Inputs]()
+	for _, name := range sectionNames {
+		if !regexp.MustCompile(`\b` + name + `\s*\.\s*` + regexp.QuoteMeta(field) + `\b`).MatchString(e.text) {
+			continue
+		}
+		i, _ := fieldIndex(t, name)
+		p.What = fmt.Sprintf("%q has no field %q", name, field)
+		p.Fix = didYouMean(field, fieldNames(t.Field(i).Type))
+		return
+	}
+}
+
+func mismatch(p *Problem, operator, operands string) {
+	p.Code = "policy.expression-type"
+	op, known := operators[operator]
+	if !known {
+		op = operator
+	}
+	p.What = fmt.Sprintf("%q cannot be applied here", op)
+	p.Why = "it was given " + typeWords(operands)
+	switch {
+	case strings.Contains(operands, "int") && strings.Contains(operands, "double"):
+		p.Fix = "make both numbers with a fraction: double(…)"
+	case strings.Contains(operands, "string") && (strings.Contains(operands, "int") || strings.Contains(operands, "double")):
+		p.Fix = "compare text with text and numbers with numbers"
+	}
+}
+
+// typeWords are the types of CEL in words.
+func typeWords(s string) string {
+	s = strings.Trim(words(s), "()")
+	for _, w := range [...][2]string{
+		{"list", "a list of "}, {"map", "a map of "}, {"int", "a whole number"}, {"uint", "a whole number"}, {"double", "a number with a fraction"},
+		{"string", "text"}, {"bool", "true or false"}, {"timestamp", "an instant"}, {"google.protobuf.Timestamp", "an instant"},
+		{"duration", "a duration"}, {"google.protobuf.Duration", "a duration"}, {"null_type", "null"}, {"null", "null"}, {"dyn", "anything"}, {"bytes", "bytes"},
+	} {
+		s = regexp.MustCompile(`\b`+regexp.QuoteMeta(w[0])+`\b`).ReplaceAllString(s, w[1])
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(s, "of (", "of "), ")", "")
+}
+
+// words is a message of CEL without the names of our types.
+func words(s string) string {
+	s = sectionIn.ReplaceAllStringFunc(s, func(m string) string { return "the section " + strings.ToLower(strings.TrimPrefix(m, "policy.")) })
+	if i := strings.IndexByte(s, '\n'); i >= 0 {
+		s = s[:i]
+	}
+	return strings.TrimPrefix(s, "ERROR: ")
+}
