@@ -1,0 +1,75 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+
+	"signalbox.dev/signalbox/internal/change"
+)
+
+// files is the difference between two trees as git diff --numstat counts it:
+// default algorithm, renames found at half likeness.
+func (r repository) files(ctx context.Context, from, to string) ([]change.File, error) {
+	out, err := r.output(ctx, maxFiles, "diff-tree", "-r", "-z", "--numstat", "-M", "-l1000", "--diff-algorithm=myers",
+		"--no-ext-diff", "--no-textconv", "--no-color", "--no-relative", "--end-of-options", from, to)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return parseNumstat(out)
+}
+
+var errNumstat = errors.New("git diff-tree --numstat -z: not the form that is known")
+
+// parseNumstat reads records "added TAB deleted TAB path NUL", where a rename
+// has no path but is followed by "old NUL new NUL", and a binary file has "-"
+// for both counts.
+func parseNumstat(b []byte) ([]change.File, error) {
+	var out []change.File
+	for len(b) > 0 {
+		record, rest, ok := bytes.Cut(b, []byte{0})
+		f := bytes.SplitN(record, []byte("\t"), 3)
+		if !ok || len(f) != 3 {
+			return nil, errNumstat
+		}
+		var file change.File
+		if err := setCounts(&file, string(f[0]), string(f[1])); err != nil {
+			return nil, err
+		}
+		file.Path = path(f[2])
+		if len(f[2]) == 0 {
+			two := bytes.SplitN(rest, []byte{0}, 3)
+			if len(two) != 3 || len(two[0]) == 0 || len(two[1]) == 0 {
+				return nil, errNumstat
+			}
+			file.OldPath, file.Path, rest = path(two[0]), path(two[1]), two[2]
+		}
+		out, b = append(out, file), rest
+	}
+	return out, nil
+}
+
+func setCounts(f *change.File, added, deleted string) error {
+	if added == "-" && deleted == "-" {
+		f.Binary = true
+		return nil
+	}
+	a, errA := strconv.ParseUint(added, 10, 31)
+	d, errD := strconv.ParseUint(deleted, 10, 31)
+	if errA != nil || errD != nil {
+		return fmt.Errorf("%w: counts %q and %q", errNumstat, added, deleted)
+	}
+	f.Added, f.Deleted = int(a), int(d)
+	return nil
+}
+
+// path is a path as text; one that is not UTF-8 is quoted, so that two paths never become one.
+func path(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	return strconv.Quote(string(b))
+}
