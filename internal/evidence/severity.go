@@ -1,9 +1,9 @@
 package evidence
 
 import (
-	"fmt"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // Severity is one of six words; every scale of a scanner maps to them by a table here.
@@ -85,13 +85,5 @@ func severityOfLevel(level string) Severity {
 	}
 }
 
-func scale(parts ...string) string {
-	s := "sarif:" + parts[0]
-	for _, p := range parts[1:] {
-		s += " " + p
-	}
-	if len(s) > 80 {
-		return fmt.Sprintf("%s…", s[:80])
-	}
-	return s
-}
+// scale says where a severity came from, in at most 80 bytes.
+func scale(parts ...string) string { return cutText("sarif:"+strings.Join(parts, " "), 80) }

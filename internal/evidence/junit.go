@@ -1,0 +1,216 @@
+package evidence
+
+import (
+	"encoding/xml"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"signalbox.dev/signalbox/internal/fault"
+)
+
+// junit counts test cases. Cases are believed, not the sums in the attributes
+// of suites. One case has one outcome, the worst that it shows:
+//
+//	error, rerunError                       errored
+//	failure, rerunFailure                   failed
+//	skipped, or a status that says so       skipped
+//	flakyFailure, flakyError, none of these passed
+//
+// An error or a failure directly in a suite is a case that errored: something
+// broke outside of any case.
+type junit struct {
+	tests    Tests
+	suites   []*junitSuite
+	inCase   bool
+	outcome  outcome
+	flaky    int
+	outside  int
+	disagree int
+	silent   bool // a time or zone could not be read
+	seconds  float64
+	caseTime bool
+	at       time.Time
+}
+
+// outcome of a case, worse is greater.
+type outcome int
+
+const (
+	passed outcome = iota
+	skipped
+	failed
+	errored
+)
+
+// junitSuite is what a suite's attributes state, and what was counted.
+type junitSuite struct {
+	stated  map[string]string
+	counted Tests
+}
+
+func (j *junit) open(around []string, e xml.StartElement) error {
+	parent := ""
+	if len(around) > 0 {
+		parent = around[len(around)-1]
+	}
+	name := e.Name.Local
+	switch {
+	case name == "testsuite" || name == "testsuites":
+		if j.inCase {
+			return fault.Invalidf("evidence.junit", "a suite stands within a test case")
+		}
+		j.openSuite(attributes(e))
+	case name == "testcase":
+		if j.inCase {
+			return fault.Invalidf("evidence.junit", "a test case stands within another")
+		}
+		j.inCase, j.outcome = true, statusOf(e)
+		j.caseSeconds(e)
+	case parent == "testcase":
+		j.element(name)
+	case (parent == "testsuite" || parent == "testsuites") && (name == "error" || name == "failure"):
+		j.outside++
+		j.add(errored)
+	}
+	return nil
+}
+
+func (j *junit) element(name string) {
+	switch name {
+	case "error", "rerunError":
+		j.outcome = errored
+	case "failure", "rerunFailure":
+		j.outcome = max(j.outcome, failed)
+	case "skipped":
+		j.outcome = max(j.outcome, skipped)
+	case "flakyFailure", "flakyError":
+		j.flaky++
+	}
+}
+
+// statusOf is what the attributes status and result of a case say, as some
+// dialects write them instead of an element.
+func statusOf(e xml.StartElement) outcome {
+	worst := passed
+	for _, a := range e.Attr {
+		if a.Name.Local != "status" && a.Name.Local != "result" {
+			continue
+		}
+		switch strings.ToLower(a.Value) {
+		case "notrun", "disabled", "skipped", "suppressed", "ignored", "pending":
+			worst = max(worst, skipped)
+		case "failed", "failure", "fail":
+			worst = max(worst, failed)
+		case "error", "errored":
+			worst = max(worst, errored)
+		}
+	}
+	return worst
+}
+
+func (j *junit) caseSeconds(e xml.StartElement) {
+	for _, a := range e.Attr {
+		if a.Name.Local != "time" || a.Value == "" {
+			continue
+		}
+		s, ok := seconds(a.Value)
+		if !ok {
+			j.silent = true
+			continue
+		}
+		j.caseTime = true
+		j.tests.Duration += s
+	}
+}
+
+// seconds reads a time; some write thousands with a comma.
+func seconds(s string) (float64, bool) {
+	n, err := strconv.ParseFloat(strings.ReplaceAll(s, ",", ""), 64)
+	return n, err == nil && n >= 0 && n < 1e9
+}
+
+func (j *junit) openSuite(stated map[string]string) {
+	if s, ok := seconds(stated["time"]); ok && len(j.suites) == 0 {
+		j.seconds = s
+	} else if ok && len(j.suites) == 1 && j.suites[0].stated["time"] == "" {
+		j.seconds += s
+	}
+	if t := stated["timestamp"]; t != "" {
+		at, err := time.Parse(time.RFC3339Nano, t)
+		switch {
+		case err != nil:
+			j.silent = true
+		case j.at.IsZero() || at.Before(j.at):
+			j.at = at.UTC()
+		}
+	}
+	j.suites = append(j.suites, &junitSuite{stated: stated})
+}
+
+func (j *junit) shut(_ []string, name string) error {
+	switch name {
+	case "testcase":
+		j.inCase = false
+		j.add(j.outcome)
+	case "testsuite", "testsuites":
+		last := len(j.suites) - 1
+		if j.suites[last].disagrees() {
+			j.disagree++
+		}
+		j.suites = j.suites[:last]
+	}
+	return nil
+}
+
+func (j *junit) add(o outcome) {
+	j.tests.add(o)
+	for _, s := range j.suites {
+		s.counted.add(o)
+	}
+}
+
+func (t *Tests) add(o outcome) {
+	t.Total++
+	switch o {
+	case errored:
+		t.Errored++
+	case failed:
+		t.Failed++
+	case skipped:
+		t.Skipped++
+	default:
+		t.Passed++
+	}
+}
+
+// disagrees reports whether an attribute that can be read states another sum.
+func (s *junitSuite) disagrees() bool {
+	for name, counted := range map[string]int{"tests": s.counted.Total, "failures": s.counted.Failed, "errors": s.counted.Errored} {
+		if n, err := strconv.Atoi(s.stated[name]); err == nil && n != counted {
+			return true
+		}
+	}
+	return false
+}
+
+func (j *junit) claim() (Claim, error) {
+	if !j.caseTime {
+		j.tests.Duration = j.seconds
+	}
+	j.tests.Duration = math.Round(j.tests.Duration*1e6) / 1e6
+	c := Claim{Kind: TestsKind, Format: FormatJUnit, Generated: j.at, Tests: &j.tests}
+	note := func(holds bool, format string, args ...any) {
+		if holds {
+			c.Notes = append(c.Notes, fmt.Sprintf(format, args...))
+		}
+	}
+	note(j.tests.Total == 0, "the report holds no test case")
+	note(j.disagree > 0, "the attributes of %d suites state other sums; the cases are counted", j.disagree)
+	note(j.outside > 0, "%d errors stand outside of any case and are counted as cases that errored", j.outside)
+	note(j.flaky > 0, "%d runs of cases failed before the case passed or failed for good", j.flaky)
+	note(j.silent, "a time could not be read or gives no zone, and is not used")
+	return c, nil
+}
