@@ -1,0 +1,75 @@
+# make test     installs what is missing, then checks and tests everything
+# make demo     walks an example release and serves its decision
+# make build    the binary, bin/signalbox
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+.PHONY: build demo test lint unit race generate check-generated prove fuzz bench install tools clean
+
+TOOLS := bin/staticcheck bin/gofumpt bin/templ bin/govulncheck
+# Where goroutines meet: these run under the race detector as well.
+RACE := $(wildcard internal/journal internal/control internal/watch internal/server)
+# One heavy thing at a time keeps two cores responsive.
+PARALLEL ?= 2
+FUZZTIME ?= 30s
+TEMPLATES := $(shell find internal -name '*.templ' 2>/dev/null)
+
+build:
+	CGO_ENABLED=0 go build -trimpath -o bin/signalbox ./cmd/signalbox
+
+demo:
+	go run ./cmd/signalbox demo
+
+install:
+	@scripts/install.sh
+
+tools: $(TOOLS)
+
+$(TOOLS) &: tools/go.mod tools/go.sum
+	GOBIN=$(CURDIR)/bin go -C tools install tool
+	@touch $(TOOLS)
+
+lint: tools
+	@echo "== gofumpt"
+	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | grep -vE '_templ\.go$$|\.gen\.go$$' | xargs -r bin/gofumpt -l); \
+		if [ -n "$$unformatted" ]; then echo "not formatted (bin/gofumpt -w FILE):"; echo "$$unformatted"; exit 1; fi
+	@echo "== go vet"
+	go vet ./...
+	@echo "== staticcheck"
+	bin/staticcheck ./...
+	@scripts/vulnerabilities.sh
+
+# Everything generated: pages from their templates, references from the code.
+generate: tools
+	$(if $(TEMPLATES),bin/templ generate -path internal)
+	go generate ./...
+
+check-generated: generate
+	@git diff --exit-code --stat -- '*_templ.go' '*.gen.go' docs || \
+		{ echo "what is generated differs from what is committed: run make generate and commit"; exit 1; }
+	@new=$$(git ls-files -o --exclude-standard -- '*_templ.go' '*.gen.go' docs); \
+		if [ -n "$$new" ]; then echo "generated and not committed:"; echo "$$new"; exit 1; fi
+
+# The whole of it: both stores, the scripts over the built binary, the browser.
+test: install lint check-generated
+	@echo "== tests"
+	scripts/with-postgres.sh go run ./scripts/ci -p $(PARALLEL) ./... $(if $(RACE),-- -race -short -p 1 $(RACE:%=./%/...))
+
+unit:
+	go test ./internal/...
+
+race:
+	scripts/with-postgres.sh go run ./scripts/ci -race -p 1 $(RACE:%=./%/...)
+
+# The long proofs: crash loops and races at their full counts.
+prove:
+	SIGNALBOX_PROVE=full scripts/with-postgres.sh go run ./scripts/ci -p 1 -timeout 4h ./internal/store/... ./internal/state/... ./internal/journal/... ./internal/verify/... ./internal/control/... ./test/...
+
+# Each fuzz target for FUZZTIME.
+fuzz:
+	scripts/fuzz.sh $(FUZZTIME)
+
+bench:
+	scripts/with-postgres.sh go test -run '^$$' -bench . -benchmem -p 1 ./...
+
+clean:
+	rm -rf bin
