@@ -54,7 +54,7 @@ func (p *Program) classify(v values) (Classification, time.Time) {
 	var c Classification
 	if over := v.in.excess(); over != "" {
 		c = Classification{Governance: Full}
-		c.add(Reason{Gate: gateInputs, Title: "Inputs within their limits", Code: "out-of-limits", Verdict: CannotTell, Why: fmt.Sprintf("%s is longer than is accepted or not a number.", sentence(over)), Required: fmt.Sprintf("texts of at most %d bytes, lists of at most %d items, finite numbers", MaxInputText, MaxInputList)})
+		c.add(Reason{Gate: gateInputs, Title: "Inputs within their limits", Code: "out-of-limits", Verdict: CannotTell, Why: fmt.Sprintf("What is given as %s is longer than is accepted, or not a number.", over), Required: fmt.Sprintf("texts of at most %d bytes, lists of at most %d items, finite numbers", MaxInputText, MaxInputList)})
 		c.Verdict = worst(c.Reasons)
 		return c, time.Time{}
 	}
@@ -97,13 +97,13 @@ func (p *Program) scope(v values, c *Classification) time.Time {
 			c.Observe = winner.Observe
 		}
 	}
-	if len(w.unsure) > 0 && (winner == nil || winner.Governance != Full || c.Observe != nil) {
+	if strange {
+		c.Governance, c.Observe = Full, nil
+	}
+	if len(w.unsure) > 0 && !strange && (winner == nil || winner.Governance != Full || c.Observe != nil) {
 		c.Governance, c.Observe = Full, nil
 		c.add(Reason{Gate: gateScope, Title: "Governed by a scope rule", Code: "unknown", Verdict: CannotTell, Why: "Whether scope rule " + w.unsure[0].name + " matches cannot be told: " + w.unsure[0].why + ".", Where: w.unsure[0].at})
 		return w.until
-	}
-	if strange {
-		c.Governance, c.Observe = Full, nil
 	}
 	c.governed(winner)
 	return w.until
@@ -282,7 +282,7 @@ func changeType(in *Inputs, c *Classification) {
 
 func notStandard(c *Change) string {
 	switch {
-	case !c.Known || !c.Complete:
+	case !c.Known || !c.Complete || sizeRank(c.SemverStep) == 0 && c.SemverStep != "none":
 		return "what it contains is not known in full"
 	case c.Breaking || c.SemverStep == Major:
 		return "it is breaking"
@@ -294,9 +294,6 @@ func notStandard(c *Change) string {
 
 // choose finds the one release type of the pair.
 func (p *Program) choose(v values, c *Classification) time.Time {
-	asked := *v.in
-	asked.Release.Size, asked.Release.ChangeType = c.Size, c.ChangeType
-	v.in = &asked
 	var until time.Time
 	var fit []*releaseType
 	r := Reason{Gate: gateType, Title: "One release type", Required: "exactly one ReleaseType", Code: "unknown", Verdict: CannotTell}

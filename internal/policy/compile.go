@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"signalbox.dev/signalbox/internal/fault"
 )
@@ -121,7 +122,7 @@ func (r *reader) early(s *scoped, x *rule) {
 		}
 	}
 	for _, i := range x.scalars {
-		if i.name == "release.type" || i.constant() && len(i.name) > 10 && i.name[:10] == "threshold." {
+		if i.name == "release.type" || strings.HasPrefix(i.name, "threshold.") {
 			r.out.add(Problem{Where: x.source.where(1, 0), Code: "policy.too-early", What: fmt.Sprintf("%q cannot read %s", x.source.field, i.name), Why: "the release type is chosen with this expression", Fix: "read release.size, release.change_type, service or environment"})
 		}
 	}

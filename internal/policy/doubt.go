@@ -110,6 +110,7 @@ func (v values) turn(r *rule, held bool) time.Time {
 	if !r.clock {
 		return time.Time{}
 	}
+	v.spent = new(uint64)
 	var step time.Duration
 	for step = time.Minute; v.later(r, step) == held; step += time.Minute {
 		if step >= MaxPermitTTL {

@@ -14,6 +14,9 @@ func contributors(in *Inputs) Reason {
 	case !in.Change.Known:
 		r.Why, r.Observed = "Who contributed to the change is not known.", "change is not known"
 		r.Next = "Let the server or a pipeline read the change."
+	case !in.Change.Complete:
+		r.Why, r.Observed = "The change is not known in full, so neither is who contributed.", "change is not known in full"
+		r.Next = "Read the change from a full clone, with the version before as its start."
 	case in.Change.UnknownContributors > 0:
 		r.Observed = fmt.Sprintf("change.unknown_contributors = %d", in.Change.UnknownContributors)
 		r.Why = sentence(ordinal(in.Change.UnknownContributors, "commit identity is", "commit identities are")) + " claimed by no person."

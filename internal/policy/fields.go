@@ -169,12 +169,22 @@ func (f *fields) list(key string) []string {
 // choices is a list whose texts are among the options.
 func (f *fields) choices(key string, options ...string) []string {
 	all := f.list(key)
-	for i, v := range all {
+	for _, v := range all {
 		if !slices.Contains(options, v) {
-			f.notAmong(f.vals[key].Content[i], v, options)
+			f.notAmong(f.item(key, v), v, options)
 		}
 	}
 	return all
+}
+
+// item is the node of one value of a list.
+func (f *fields) item(key, value string) *yaml.Node {
+	for _, n := range f.vals[key].Content {
+		if n.Value == value {
+			return n
+		}
+	}
+	return f.vals[key]
 }
 
 // number is an optional finite number.

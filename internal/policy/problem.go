@@ -68,6 +68,7 @@ type problems struct {
 	sources map[string]*source
 	list    []Problem
 	more    int
+	worst   Level // of those that are more
 }
 
 // add keeps p, as an error unless it says otherwise, with the excerpt of its place.
@@ -76,7 +77,9 @@ func (ps *problems) add(p Problem) {
 		p.Severity = LevelError
 	}
 	if len(ps.list) >= MaxProblems {
-		ps.more++
+		if ps.more++; ps.worst != LevelError {
+			ps.worst = p.Severity
+		}
 		return
 	}
 	if src := ps.sources[p.Where.File]; src != nil {
@@ -92,7 +95,7 @@ func (ps *problems) sorted() []Problem {
 			cmp.Compare(a.Where.Column, b.Where.Column), cmp.Compare(a.Code, b.Code))
 	})
 	if ps.more > 0 {
-		return append(ps.list, Problem{Severity: LevelError, Code: "policy.more", What: fmt.Sprintf("there are %d more problems", ps.more), Fix: "mend those above and lint again"})
+		return append(ps.list, Problem{Severity: ps.worst, Code: "policy.more", What: fmt.Sprintf("there are %d more problems", ps.more), Fix: "mend those above and lint again"})
 	}
 	return ps.list
 }

@@ -170,9 +170,9 @@ func (r *reader) gate(f *fields) {
 	if !f.has("condition") {
 		f.missing("condition")
 	}
-	for i, c := range g.Controls {
+	for _, c := range g.Controls {
 		if framework, id, ok := strings.Cut(c, "/"); !ok || framework == "" || id == "" {
-			r.out.add(Problem{Where: place(f.src, f.vals["controls"].Content[i]), Code: "policy.control", What: fmt.Sprintf("%q does not name a control", c), Fix: "write framework/id, such as soc2/CC8.1"})
+			r.out.add(Problem{Where: place(f.src, f.item("controls", c)), Code: "policy.control", What: fmt.Sprintf("%q does not name a control", c), Fix: "write framework/id, such as soc2/CC8.1"})
 		}
 	}
 	r.gates = append(r.gates, g)
@@ -189,9 +189,9 @@ func (r *reader) group(f *fields, key string) string {
 // groups is a list of names of groups.
 func (r *reader) groups(f *fields, key string) []string {
 	all := f.list(key)
-	for i, g := range all {
+	for _, g := range all {
 		if !groupForm.MatchString(g) {
-			r.out.add(Problem{Where: place(f.src, f.vals[key].Content[i]), Code: "policy.group", What: fmt.Sprintf("%q is not the name of a group", g), Why: "names of groups are lower-case words joined by hyphens, dots or underscores", Fix: "name groups, not persons"})
+			r.out.add(Problem{Where: place(f.src, f.item(key, g)), Code: "policy.group", What: fmt.Sprintf("%q is not the name of a group", g), Why: "names of groups are lower-case words joined by hyphens, dots or underscores", Fix: "name groups, not persons"})
 		}
 	}
 	return all
@@ -249,6 +249,8 @@ func (r *reader) parameter(f *fields) {
 		f.missing("value")
 	case v == nil:
 		f.wrong(n, "value", "a number, true, false or text")
+	case n.Kind == yaml.ScalarNode && len(n.Value) > MaxInputText:
+		r.out.add(Problem{Where: place(f.src, n), Code: "policy.too-long", What: "the value is too long", Why: fmt.Sprintf("it may have %d bytes", MaxInputText)})
 	case !number && (p.Min != nil || p.Max != nil):
 		r.out.add(Problem{Where: place(f.src, n), Code: "policy.out-of-range", What: "only a number has bounds", Fix: "drop min and max"})
 	case number && (p.Min != nil && v.(float64) < *p.Min || p.Max != nil && v.(float64) > *p.Max):

@@ -97,7 +97,7 @@ const (
 
 // excess names the first input that is over a limit or not a finite number, or "".
 func (in *Inputs) excess() string {
-	for _, v := range []struct {
+	for _, v := range [...]struct {
 		name  string
 		value float64
 	}{
@@ -113,15 +113,19 @@ func (in *Inputs) excess() string {
 
 func (in *Inputs) excessText() string {
 	r, s, e, c := &in.Release, &in.Service, &in.Environment, &in.Change
-	for _, list := range [][]string{
-		{r.Version, r.Digest, r.Size, r.ChangeType, r.Type, r.RequestedBy}, {s.Name, s.Team}, {e.Name, e.Kind, e.Region},
-		{string(c.Provenance), c.SemverStep, string(in.Findings.Provenance), string(in.Tests.Provenance), string(in.Coverage.Provenance)},
+	for _, l := range [...]struct {
+		name  string
+		texts [6]string
+	}{
+		{"release", [6]string{r.Version, r.Digest, r.Size, r.ChangeType, r.Type, r.RequestedBy}},
+		{"service", [6]string{s.Name, s.Team}}, {"environment", [6]string{e.Name, e.Kind, e.Region}}, {"change", [6]string{string(c.Provenance), c.SemverStep}},
+		{"evidence", [6]string{string(in.Findings.Provenance), string(in.Tests.Provenance), string(in.Coverage.Provenance)}},
 	} {
-		if long(list) {
-			return "a text"
+		if long(l.texts[:]) {
+			return l.name
 		}
 	}
-	for _, l := range []struct {
+	for _, l := range [...]struct {
 		name string
 		list []string
 	}{
