@@ -105,3 +105,14 @@ func unreachable(err error) error {
 	}
 	return f.Because("no connection could be made").Remedy("check host, port and credentials of --database")
 }
+
+// postgresRefused is Refused for SQLSTATE classes 22 (data), 23 (constraint)
+// and 54 (program limit).
+func postgresRefused(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || len(pg.Code) < 2 {
+		return false
+	}
+	class := pg.Code[:2]
+	return class == "22" || class == "23" || class == "54"
+}

@@ -118,3 +118,13 @@ func sqliteCode(err error) int {
 	}
 	return 0
 }
+
+// Refused reports whether err says that the engine took exception to the data
+// of a statement, so that the same statement fails again.
+func Refused(err error) bool {
+	switch sqliteCode(err) {
+	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_RANGE:
+		return true
+	}
+	return postgresRefused(err)
+}

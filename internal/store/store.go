@@ -92,7 +92,12 @@ func (u *Uncertain) Unwrap() error { return u.Err }
 // SQLite there is one writer at a time: fn must not call InTx. A failed commit
 // is an *Uncertain; every other error means that nothing was written.
 func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
-	tx, err := db.write.BeginTx(ctx, nil)
+	conn, err := db.write.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close() }()
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -101,9 +106,18 @@ func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
+		db.abandon(ctx, conn)
 		return &Uncertain{err}
 	}
 	return nil
+}
+
+// abandon ends a transaction that SQLite keeps open after a failed commit, such
+// as one on a full disk; without it the only writing connection is lost.
+func (db *DB) abandon(ctx context.Context, conn *sql.Conn) {
+	if db.Dialect == SQLite {
+		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+	}
 }
 
 // ReadTx runs fn in a read-only transaction that sees one snapshot throughout.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,12 +53,13 @@ const amongMax = 256
 
 // Among runs query, in which "(?)" stands for a list of values, as often as the
 // number of values needs, and calls scan for every row. No values, no query.
-func (t *Tx) Among(ctx context.Context, scan func(*sql.Rows) error, query string, values []any) error {
+// Placeholders of the query itself are those of before, and stand before the list.
+func (t *Tx) Among(ctx context.Context, scan func(*sql.Rows) error, query string, values []any, before ...any) error {
 	for len(values) > 0 {
 		n := min(len(values), amongMax)
 		list := padded(values[:n])
-		text := strings.Replace(query, "(?)", placeholders(1, len(list)), 1)
-		if err := t.Each(ctx, scan, text, list...); err != nil {
+		text := strings.Replace(query, "(?)", placeholders(1+len(before), len(list)), 1)
+		if err := t.Each(ctx, scan, text, slices.Concat(before, list)...); err != nil {
 			return err
 		}
 		values = values[n:]

@@ -1,0 +1,130 @@
+package journal
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/store"
+)
+
+// noun is that of the journal's own stream.
+const noun = "journal"
+
+// Begun is the body of journal.begun, the fact at position 0.
+type Begun struct {
+	Origin string `json:"origin"`
+}
+
+// shape folds the journal's own stream: its origin, and nothing of what is done to it.
+func shape() event.Shape {
+	return event.ShapeOf(noun, 1, func(s *Begun, f event.Recorded) error {
+		switch f.Kind {
+		case event.JournalBegun:
+			return f.Body(s)
+		case event.FieldsDisposed:
+			return nil
+		}
+		return fmt.Errorf("%s is not a kind of this stream", f.Kind)
+	}, nil)
+}
+
+// Begin gives an empty database its origin, "signalbox.local/<uuidv7>", and
+// returns it. Begun reports whether there are facts already, whose signing keys
+// must then exist. It is called before Open where the key's name is the origin.
+func Begin(ctx context.Context, db *store.DB) (origin string, begun bool, err error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", false, fmt.Errorf("mint an origin: %w", err)
+	}
+	err = db.InTx(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, "INSERT INTO head (id, origin, size, time) VALUES (1, $1, 0, 0) ON CONFLICT (id) DO NOTHING",
+			"signalbox.local/"+id.String())
+		if err != nil {
+			return err
+		}
+		h, err := lockHead(ctx, tx)
+		origin, begun = h.origin, h.size > 0
+		return err
+	})
+	if err != nil {
+		return "", false, fmt.Errorf("read the journal's origin: %w", err)
+	}
+	return origin, begun, nil
+}
+
+// appendBegun records the first fact. Processes that begin together send the
+// same command, of which one is recorded.
+func (j *Journal) appendBegun(ctx context.Context) error {
+	if j.grown.size() > 0 {
+		return nil
+	}
+	begun := Begun{Origin: j.origin}
+	body, err := json.Marshal(begun)
+	if err != nil {
+		return err
+	}
+	_, err = j.Append(ctx, Command{
+		ID: "journal/begun", Request: sha256.Sum256(body),
+		Actor: "system/journal", Auth: "local", Source: "journal",
+		Facts: []event.Draft{{Stream: j.Stream(), Kind: event.JournalBegun, Body: begun}},
+	})
+	return err
+}
+
+// head is the one row that says how far the journal goes. Whoever holds its
+// lock is the only writer, in whatever process.
+type head struct {
+	origin string
+	size   uint64
+	time   event.Micros // of the newest fact
+}
+
+func lockHead(ctx context.Context, tx *store.Tx) (head, error) {
+	query := "SELECT origin, size, time FROM head WHERE id = 1"
+	if tx.Dialect == store.Postgres {
+		query += " FOR UPDATE"
+	}
+	return scanHead(ctx, tx, query)
+}
+
+func readHead(ctx context.Context, tx *store.Tx) (head, error) {
+	return scanHead(ctx, tx, "SELECT origin, size, time FROM head WHERE id = 1")
+}
+
+func scanHead(ctx context.Context, tx *store.Tx, query string) (head, error) {
+	var h head
+	if err := tx.QueryRow(ctx, query).Scan(&h.origin, &h.size, &h.time); err != nil {
+		return h, fmt.Errorf("read the journal's head: %w", err)
+	}
+	return h, nil
+}
+
+// checkHead learns the size and compares head and tree with the newest
+// checkpoint. A journal that has lost what was signed takes no more facts.
+func (j *Journal) checkHead(ctx context.Context) error {
+	err := j.db.ReadTx(ctx, func(tx *store.Tx) error {
+		h, err := readHead(ctx, tx)
+		if err != nil {
+			return err
+		}
+		j.grown.raise(h.size)
+		last, err := newest(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return last.holds(ctx, tx, h)
+	})
+	var wrong *fault.Error
+	if errors.As(err, &wrong) && wrong.Kind == fault.Unverified {
+		j.stop(wrong)
+		return nil
+	}
+	return err
+}

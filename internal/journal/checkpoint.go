@@ -1,0 +1,186 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/store"
+)
+
+// How often a checkpoint is signed while facts arrive.
+const (
+	checkpointEvery = 10 * time.Second
+	checkpointFacts = 1000
+	leaseName       = "journal/checkpoints"
+	leaseTime       = 3 * checkpointEvery
+)
+
+// checkpoint is a signed note (C2SP tlog-checkpoint): origin, size and root
+// hash of the tree, one a line, then signatures. The zero checkpoint is of no facts.
+type checkpoint struct {
+	size uint64
+	note string
+}
+
+// newest is the checkpoint of the greatest size, or the zero one.
+func newest(ctx context.Context, tx *store.Tx) (checkpoint, error) {
+	var c checkpoint
+	err := tx.QueryRow(ctx, "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1").Scan(&c.size, &c.note)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return c, fmt.Errorf("read the newest checkpoint: %w", err)
+	}
+	return c, nil
+}
+
+// holds checks that the tree still has, at the checkpoint's size, the root that
+// was signed. Errors: fault Unverified.
+func (c checkpoint) holds(ctx context.Context, tx *store.Tx, h head) error {
+	if c.size == 0 {
+		return nil
+	}
+	wrong := fault.New(fault.Unverified, "journal.checkpoint", fmt.Sprintf("the journal is not the one that was signed at %d facts", c.size)).
+		Remedy("verify an export of it, and restore from a backup if it has been changed")
+	if h.size < c.size {
+		return wrong.Because(fmt.Sprintf("it has %d facts", h.size))
+	}
+	root, err := tlog.TreeHash(int64(c.size), nodes(ctx, tx))
+	if err != nil {
+		return wrong.Because("its tree cannot be read").Cause(err)
+	}
+	if want := checkpointText(h.origin, c.size, root); !strings.HasPrefix(c.note, want+"\n") {
+		return wrong.Because("its root hash is another")
+	}
+	return nil
+}
+
+func checkpointText(origin string, size uint64, root tlog.Hash) string {
+	return fmt.Sprintf("%s\n%d\n%s\n", origin, size, base64.StdEncoding.EncodeToString(root[:]))
+}
+
+// Checkpoint is the newest signed note. Errors: fault NotFound while there is none.
+func (j *Journal) Checkpoint(ctx context.Context) (text string, err error) {
+	err = j.db.ReadTx(ctx, func(tx *store.Tx) error {
+		c, err := newest(ctx, tx)
+		text = c.note
+		return err
+	})
+	if err == nil && text == "" {
+		err = fault.New(fault.NotFound, "journal.no-checkpoint", "no checkpoint has been signed yet")
+	}
+	return text, err
+}
+
+// SignNow signs the journal as it stands and returns the note; where that size
+// is signed already, the note there is. It refuses to sign a tree that does not
+// continue the newest checkpoint. Errors: fault Unverified for that,
+// Unavailable without a key.
+func (j *Journal) SignNow(ctx context.Context) (text string, err error) {
+	if j.signer == nil {
+		return "", fault.New(fault.Unavailable, "journal.no-key", "there is no key to sign checkpoints with")
+	}
+	if why := j.stopped.Load(); why != nil {
+		return "", why
+	}
+	err = j.db.InTx(ctx, func(tx *store.Tx) error {
+		h, err := lockHead(ctx, tx)
+		if err != nil {
+			return err
+		}
+		last, err := newest(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if err := last.holds(ctx, tx, h); err != nil {
+			return err
+		}
+		if text = last.note; last.size == h.size {
+			return nil
+		}
+		text, err = j.sign(ctx, tx, h)
+		return err
+	})
+	var wrong *fault.Error
+	if errors.As(err, &wrong) && wrong.Kind == fault.Unverified {
+		j.stop(wrong)
+	}
+	if err != nil {
+		return "", fmt.Errorf("sign a checkpoint: %w", err)
+	}
+	return text, nil
+}
+
+// sign signs the tree of all facts and keeps the note.
+func (j *Journal) sign(ctx context.Context, tx *store.Tx, h head) (string, error) {
+	root, err := tlog.TreeHash(int64(h.size), nodes(ctx, tx))
+	if err != nil {
+		return "", err
+	}
+	signed, err := note.Sign(&note.Note{Text: checkpointText(h.origin, h.size, root)}, j.signer)
+	if err != nil {
+		return "", err
+	}
+	now, err := tx.Now(ctx)
+	if err != nil {
+		return "", err
+	}
+	_, err = tx.Exec(ctx, "INSERT INTO checkpoints (size, note, time) VALUES ($1, $2, $3)",
+		int64(h.size), string(signed), int64(event.MicrosOf(now)))
+	return string(signed), err
+}
+
+// RunCheckpoints signs checkpoints until ctx ends: ten seconds after the last
+// one if there are new facts, or sooner after a thousand. Of several processes
+// the holder of the lease signs; should two, the head makes them take turns.
+func (j *Journal) RunCheckpoints(ctx context.Context) error {
+	if j.signer == nil {
+		return nil
+	}
+	defer func() { _ = j.db.Release(context.WithoutCancel(ctx), leaseName, j.holder) }()
+	signed := uint64(0)
+	for {
+		j.waitForFacts(ctx, signed)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		held, err := j.db.Acquire(ctx, leaseName, j.holder, leaseTime)
+		if err == nil && !held {
+			sleep(ctx, checkpointEvery)
+		}
+		if err == nil && held {
+			size := j.grown.size()
+			if _, err = j.SignNow(ctx); err == nil {
+				signed = size
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			j.log.Error("no checkpoint was signed", "error", err)
+		}
+	}
+}
+
+// waitForFacts waits ten seconds, or until a thousand facts more than signed
+// stand, and then at least a second, so that failures do not spin.
+func (j *Journal) waitForFacts(ctx context.Context, signed uint64) {
+	sleep(ctx, time.Second)
+	short, cancel := context.WithTimeout(ctx, checkpointEvery-time.Second)
+	defer cancel()
+	_, _ = j.WaitBeyond(short, signed+checkpointFacts-1)
+	_, _ = j.WaitBeyond(ctx, signed)
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

@@ -1,0 +1,205 @@
+package journal
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/store"
+)
+
+// try runs a batch in one transaction. The plan is nil if the transaction did
+// not get as far; after an error that is not a *store.Uncertain nothing is written.
+func (j *Journal) try(ctx context.Context, batch []*job) (p *plan, err error) {
+	var e edge
+	err = j.db.InTx(ctx, func(tx *store.Tx) error {
+		h, err := lockHead(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if err := j.forward(h); err != nil {
+			return err
+		}
+		if p, err = j.planned(ctx, tx, planRequest{head: h, batch: batch}); err != nil {
+			return err
+		}
+		e, err = j.write(ctx, tx, p)
+		return err
+	})
+	if err != nil {
+		return p, err
+	}
+	j.committed(p, e)
+	return p, nil
+}
+
+// forward refuses to write to a journal that has become shorter than we have seen it.
+func (j *Journal) forward(h head) error {
+	if seen := j.grown.size(); h.size < seen || h.origin != j.origin {
+		why := fault.New(fault.Unverified, "journal.rolled-back", fmt.Sprintf("the journal has %d facts, %d were seen", h.size, seen)).
+			Because("the database has been put back to an earlier state").
+			Remedy("restore the newest state, or record the restore by its own procedure")
+		j.stop(why)
+		return why
+	}
+	return nil
+}
+
+func (j *Journal) committed(p *plan, e edge) {
+	if p.written() {
+		j.edge = e
+		j.grown.raise(p.next())
+	}
+	if p.lagging {
+		j.lag()
+	}
+}
+
+// learn finds out whether an uncertain commit took effect: taking the head
+// waits for a transaction of ours that the server is still at, and then the
+// commands' rows are there or they are not.
+func (j *Journal) learn(ctx context.Context, p *plan, cause error) error {
+	ids := p.ids()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
+	defer cancel()
+	for {
+		var found map[string]stored
+		err := j.db.InTx(ctx, func(tx *store.Tx) error {
+			if _, err := lockHead(ctx, tx); err != nil {
+				return err
+			}
+			var err error
+			found, err = commands(ctx, tx, ids)
+			return err
+		})
+		var again *store.Uncertain
+		switch {
+		case err == nil || errors.As(err, &again):
+			return j.learnt(p, found, cause)
+		case ctx.Err() != nil:
+			return unknown(errors.Join(cause, err))
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (j *Journal) learnt(p *plan, found map[string]stored, cause error) error {
+	if len(found) == 0 {
+		return fault.New(fault.Unavailable, "journal.unavailable", "the command was not recorded").Remedy("try again").Cause(cause)
+	}
+	p.correct(found)
+	j.edge = edge{}
+	j.grown.raise(p.next())
+	return nil
+}
+
+// write writes all that follows from the plan, and folds the views.
+func (j *Journal) write(ctx context.Context, tx *store.Tx, p *plan) (edge, error) {
+	if !p.written() {
+		return j.edge, nil
+	}
+	e, err := j.writeFacts(ctx, tx, p)
+	if err != nil {
+		return e, err
+	}
+	if err := j.writeCommands(ctx, tx, p); err != nil {
+		return e, err
+	}
+	if err := p.streams.Write(ctx, tx); err != nil {
+		return e, err
+	}
+	if len(p.facts) == 0 {
+		return e, nil
+	}
+	if _, err := tx.Exec(ctx, "UPDATE head SET size = $1, time = $2 WHERE id = 1", int64(p.next()), int64(p.now)); err != nil {
+		return e, fmt.Errorf("move the head: %w", err)
+	}
+	p.lagging, err = j.foldViews(ctx, tx, p)
+	return e, err
+}
+
+func (j *Journal) writeFacts(ctx context.Context, tx *store.Tx, p *plan) (edge, error) {
+	e, err := j.edge.at(ctx, tx, p.head.size)
+	if err != nil {
+		return e, err
+	}
+	facts := store.Rows{Into: "INSERT INTO facts (position, stream, version, header, body, private)"}
+	hashes := store.Rows{Into: "INSERT INTO hashes (node, hash)"}
+	for _, f := range p.facts {
+		leaf, err := event.Leaf(f.HeaderBytes, f.BodyBytes, f.PrivateBytes)
+		if err != nil {
+			return e, fmt.Errorf("leaf of %d: %w", f.Position, err)
+		}
+		nodes, err := e.grow(leaf)
+		if err != nil {
+			return e, err
+		}
+		first := tlog.StoredHashIndex(0, int64(f.Position))
+		for i, n := range nodes {
+			hashes.Values = append(hashes.Values, []any{first + int64(i), n[:]})
+		}
+		facts.Values = append(facts.Values, []any{
+			int64(f.Position), string(f.Stream), int64(f.Version), f.HeaderBytes, f.BodyBytes, f.PrivateBytes,
+		})
+	}
+	if err := tx.Insert(ctx, facts); err != nil {
+		return e, fmt.Errorf("write facts: %w", err)
+	}
+	if err := tx.Insert(ctx, hashes); err != nil {
+		return e, fmt.Errorf("write hashes: %w", err)
+	}
+	return e, nil
+}
+
+// writeCommands writes a row for each command and the parts of their bases.
+func (j *Journal) writeCommands(ctx context.Context, tx *store.Tx, p *plan) error {
+	rows := store.Rows{Into: "INSERT INTO commands (id, request, first, next, time, result)"}
+	parts := store.Rows{Into: "INSERT INTO parts (digest, body)", Then: "ON CONFLICT (digest) DO NOTHING"}
+	seen := map[[32]byte]bool{}
+	for i, w := range p.batch {
+		if !p.accepted[i] {
+			continue
+		}
+		r := p.results[i].receipt
+		rows.Values = append(rows.Values, []any{w.ID, w.Request[:], int64(r.First), int64(r.Next), int64(r.Time), w.Result})
+		for _, part := range w.Parts {
+			digest := sha256.Sum256(part)
+			if !seen[digest] {
+				seen[digest] = true
+				parts.Values = append(parts.Values, []any{digest[:], part})
+			}
+		}
+	}
+	if err := tx.Insert(ctx, rows); err != nil {
+		return fmt.Errorf("write commands: %w", err)
+	}
+	if err := tx.Insert(ctx, parts); err != nil {
+		return fmt.Errorf("write parts: %w", err)
+	}
+	return nil
+}
+
+// commands is the rows of those ids that have been used.
+func commands(ctx context.Context, tx *store.Tx, ids []any) (map[string]stored, error) {
+	found := map[string]stored{}
+	err := tx.Among(ctx, func(r *sql.Rows) error {
+		var s stored
+		err := r.Scan(&s.Command, &s.request, &s.First, &s.Next, &s.Time, &s.Result)
+		found[s.Command] = s
+		return err
+	}, "SELECT id, request, first, next, time, result FROM commands WHERE id IN (?)", ids)
+	if err != nil {
+		return nil, fmt.Errorf("look up commands: %w", err)
+	}
+	return found, nil
+}

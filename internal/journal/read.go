@@ -1,0 +1,178 @@
+package journal
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/state"
+	"signalbox.dev/signalbox/internal/store"
+)
+
+// Snapshot is one consistent view of state and keys, for a decision. It is
+// valid inside the function it was given to.
+type Snapshot struct {
+	journal *Journal
+	tx      *store.Tx
+}
+
+// Snapshot runs fn on one snapshot of the database.
+func (j *Journal) Snapshot(ctx context.Context, fn func(*Snapshot) error) error {
+	return j.db.ReadTx(ctx, func(tx *store.Tx) error { return fn(&Snapshot{journal: j, tx: tx}) })
+}
+
+// Load is the version and state of a stream; version 0 means that it does not exist.
+func (s *Snapshot) Load(ctx context.Context, stream event.Stream) (version uint64, folded []byte, err error) {
+	all, err := s.LoadAll(ctx, stream)
+	return all[stream].Version, all[stream].State, err
+}
+
+// LoadAll is the version and state of each stream, in one query.
+func (s *Snapshot) LoadAll(ctx context.Context, streams ...event.Stream) (map[event.Stream]state.Stored, error) {
+	return s.journal.states.Load(ctx, s.tx, streams...)
+}
+
+// Find is the streams that have the key, in order.
+func (s *Snapshot) Find(ctx context.Context, name, value string) ([]event.Stream, error) {
+	return s.journal.states.Find(ctx, s.tx, name, value)
+}
+
+// Overlapping is the streams with an interval key that shares an instant with span, in order.
+func (s *Snapshot) Overlapping(ctx context.Context, span state.Span) ([]event.Stream, error) {
+	return s.journal.states.Overlapping(ctx, s.tx, span)
+}
+
+// At is the streams with an interval key that holds at the instant, in order.
+func (s *Snapshot) At(ctx context.Context, name, value string, at event.Micros) ([]event.Stream, error) {
+	return s.Overlapping(ctx, state.Span{Name: name, Value: value, From: at, Until: at + 1})
+}
+
+// Size is the number of facts in the snapshot.
+func (s *Snapshot) Size(ctx context.Context) (uint64, error) {
+	h, err := readHead(ctx, s.tx)
+	return h.size, err
+}
+
+// Now is the database's clock.
+func (s *Snapshot) Now(ctx context.Context) (time.Time, error) { return s.tx.Now(ctx) }
+
+// Tx is the read transaction, for queries of views that must agree with the snapshot.
+func (s *Snapshot) Tx() *store.Tx { return s.tx }
+
+// Size is the number of facts, in the database now.
+func (j *Journal) Size(ctx context.Context) (size uint64, err error) {
+	err = j.Snapshot(ctx, func(s *Snapshot) error {
+		size, err = s.Size(ctx)
+		return err
+	})
+	return size, err
+}
+
+// FactsMax is the most facts that one reading returns.
+const FactsMax = 1000
+
+const factColumns = "SELECT position, header, body, private FROM facts "
+
+// Facts is the facts from position from on, at most limit and FactsMax.
+func (j *Journal) Facts(ctx context.Context, from uint64, limit int) (all []event.Recorded, err error) {
+	err = j.db.ReadTx(ctx, func(tx *store.Tx) error {
+		all, err = page(ctx, tx, from, limit)
+		return err
+	})
+	return all, err
+}
+
+func page(ctx context.Context, tx *store.Tx, from uint64, limit int) ([]event.Recorded, error) {
+	return facts(ctx, tx, factColumns+"WHERE position >= $1 ORDER BY position LIMIT $2", int64(from), min(max(limit, 0), FactsMax))
+}
+
+// History is all facts of a stream, in order.
+func (j *Journal) History(ctx context.Context, stream event.Stream) (all []event.Recorded, err error) {
+	err = j.db.ReadTx(ctx, func(tx *store.Tx) error {
+		all, err = history(ctx, tx, stream)
+		return err
+	})
+	return all, err
+}
+
+func history(ctx context.Context, tx *store.Tx, stream event.Stream) ([]event.Recorded, error) {
+	return facts(ctx, tx, factColumns+"WHERE stream = $1 ORDER BY version", string(stream))
+}
+
+// Fact is the fact at a position. Errors: fault NotFound.
+func (j *Journal) Fact(ctx context.Context, position uint64) (event.Recorded, error) {
+	all, err := j.Facts(ctx, position, 1)
+	switch {
+	case err != nil:
+		return event.Recorded{}, err
+	case len(all) == 0 || all[0].Position != position:
+		return event.Recorded{}, noFact(position)
+	}
+	return all[0], nil
+}
+
+// facts reads rows of factColumns. The header's bytes are the fact; the column
+// position only finds it, and must agree.
+func facts(ctx context.Context, tx *store.Tx, query string, args ...any) ([]event.Recorded, error) {
+	var all []event.Recorded
+	err := tx.Each(ctx, func(r *sql.Rows) error {
+		var f event.Recorded
+		var position uint64
+		if err := r.Scan(&position, &f.HeaderBytes, &f.BodyBytes, &f.PrivateBytes); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(f.HeaderBytes, &f.Header); err != nil {
+			return fmt.Errorf("header at %d: %w", position, err)
+		}
+		if f.Position != position {
+			return fault.New(fault.Unverified, "journal.header", fmt.Sprintf("the fact at position %d says it is at %d", position, f.Position))
+		}
+		all = append(all, f)
+		return nil
+	}, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read facts: %w", err)
+	}
+	return all, nil
+}
+
+// Part is the part of a basis with the SHA-256 digest. Errors: fault NotFound,
+// and Unverified when the stored bytes have another digest.
+func (j *Journal) Part(ctx context.Context, digest [32]byte) (body []byte, err error) {
+	err = j.db.ReadTx(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow(ctx, "SELECT body FROM parts WHERE digest = $1", digest[:]).Scan(&body)
+	})
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, fault.New(fault.NotFound, "journal.part", fmt.Sprintf("no part has the digest sha256:%x", digest))
+	case err != nil:
+		return nil, fmt.Errorf("read part %x: %w", digest, err)
+	case sha256.Sum256(body) != digest:
+		return nil, fault.New(fault.Unverified, "journal.part-rotten", fmt.Sprintf("the part sha256:%x has other bytes", digest))
+	}
+	return body, nil
+}
+
+// Command is the receipt of the command with an id. Errors: fault NotFound.
+func (j *Journal) Command(ctx context.Context, id string) (Receipt, error) {
+	var found map[string]stored
+	err := j.db.ReadTx(ctx, func(tx *store.Tx) (err error) {
+		found, err = commands(ctx, tx, []any{id})
+		return err
+	})
+	if err != nil {
+		return Receipt{}, err
+	}
+	s, ok := found[id]
+	if !ok {
+		return Receipt{}, fault.New(fault.NotFound, "command.unknown", fmt.Sprintf("no command has the id %q", id))
+	}
+	s.Repeated = true
+	return s.Receipt, nil
+}

@@ -1,0 +1,174 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/store"
+)
+
+// edge is the right edge of the Merkle tree of size facts: the roots of the
+// complete subtrees that it is made of, all that the next leaf needs (RFC 6962,
+// section 2.1). The zero edge is that of an empty tree.
+type edge struct {
+	size  int64
+	nodes map[int64]tlog.Hash // by stored index
+}
+
+// at is a copy of the edge for a tree of size facts, read from the database
+// where another process has grown the tree.
+func (e edge) at(ctx context.Context, tx *store.Tx, size uint64) (edge, error) {
+	if e.size == int64(size) {
+		return edge{size: e.size, nodes: maps.Clone(e.nodes)}, nil
+	}
+	fresh := edge{size: int64(size), nodes: map[int64]tlog.Hash{}}
+	indexes := fresh.indexes()
+	hashes, err := nodes(ctx, tx).ReadHashes(indexes)
+	if err != nil {
+		return fresh, err
+	}
+	for i, index := range indexes {
+		fresh.nodes[index] = hashes[i]
+	}
+	return fresh, nil
+}
+
+// indexes is where the roots of the edge are stored, from left to right.
+func (e edge) indexes() []int64 {
+	var all []int64
+	done := int64(0)
+	for level := 62; level >= 0; level-- {
+		if e.size&(1<<level) != 0 {
+			all = append(all, tlog.StoredHashIndex(level, done>>level))
+			done += 1 << level
+		}
+	}
+	return all
+}
+
+// grow adds a leaf and returns the hashes to store for it.
+func (e *edge) grow(leaf []byte) ([]tlog.Hash, error) {
+	hashes, err := tlog.StoredHashes(e.size, leaf, tlog.HashReaderFunc(e.read))
+	if err != nil {
+		return nil, fmt.Errorf("hash fact %d: %w", e.size, err)
+	}
+	all := maps.Clone(e.nodes)
+	if all == nil {
+		all = map[int64]tlog.Hash{}
+	}
+	first := tlog.StoredHashIndex(0, e.size)
+	for i, h := range hashes {
+		all[first+int64(i)] = h
+	}
+	e.size++
+	e.nodes = make(map[int64]tlog.Hash, len(all))
+	for _, index := range e.indexes() {
+		e.nodes[index] = all[index]
+	}
+	return hashes, nil
+}
+
+func (e *edge) read(indexes []int64) ([]tlog.Hash, error) {
+	hashes := make([]tlog.Hash, len(indexes))
+	for i, index := range indexes {
+		h, ok := e.nodes[index]
+		if !ok {
+			return nil, fmt.Errorf("node %d is not on the edge of a tree of %d", index, e.size)
+		}
+		hashes[i] = h
+	}
+	return hashes, nil
+}
+
+// nodes reads stored hashes.
+func nodes(ctx context.Context, tx *store.Tx) tlog.HashReaderFunc {
+	return func(indexes []int64) ([]tlog.Hash, error) {
+		values := make([]any, len(indexes))
+		for i, index := range indexes {
+			values[i] = index
+		}
+		found := make(map[int64]tlog.Hash, len(indexes))
+		err := tx.Among(ctx, func(r *sql.Rows) error {
+			var index int64
+			var b []byte
+			if err := r.Scan(&index, &b); err != nil {
+				return err
+			}
+			if len(b) != tlog.HashSize {
+				return fmt.Errorf("node %d has %d bytes", index, len(b))
+			}
+			found[index] = tlog.Hash(b)
+			return nil
+		}, "SELECT node, hash FROM hashes WHERE node IN (?)", values)
+		if err != nil {
+			return nil, fmt.Errorf("read the tree: %w", err)
+		}
+		hashes := make([]tlog.Hash, len(indexes))
+		for i, index := range indexes {
+			h, ok := found[index]
+			if !ok {
+				return nil, fmt.Errorf("node %d of the tree is missing", index)
+			}
+			hashes[i] = h
+		}
+		return hashes, nil
+	}
+}
+
+// TreeHash is the root of the tree over the first size facts.
+func (j *Journal) TreeHash(ctx context.Context, size uint64) (root tlog.Hash, err error) {
+	err = j.tree(ctx, size, func(r tlog.HashReader) error {
+		root, err = tlog.TreeHash(int64(size), r)
+		return err
+	})
+	return root, err
+}
+
+// Prove proves that the fact at position is in the tree of size facts. Errors:
+// fault NotFound when there are not as many.
+func (j *Journal) Prove(ctx context.Context, position, size uint64) (proof tlog.RecordProof, err error) {
+	if position >= size {
+		return nil, noFact(position)
+	}
+	err = j.tree(ctx, size, func(r tlog.HashReader) error {
+		proof, err = tlog.ProveRecord(int64(size), int64(position), r)
+		return err
+	})
+	return proof, err
+}
+
+// ProveGrowth proves that the tree of to facts begins with the tree of from
+// facts, of which there is at least one.
+func (j *Journal) ProveGrowth(ctx context.Context, from, to uint64) (proof tlog.TreeProof, err error) {
+	if from == 0 || from > to {
+		return nil, fault.Invalidf("journal.sizes", "there is no proof from size %d to size %d", from, to)
+	}
+	err = j.tree(ctx, to, func(r tlog.HashReader) error {
+		proof, err = tlog.ProveTree(int64(to), int64(from), r)
+		return err
+	})
+	return proof, err
+}
+
+// tree runs fn over the stored tree, which has at least size facts.
+func (j *Journal) tree(ctx context.Context, size uint64, fn func(tlog.HashReader) error) error {
+	return j.db.ReadTx(ctx, func(tx *store.Tx) error {
+		h, err := readHead(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if size > h.size {
+			return fault.New(fault.NotFound, "journal.size", fmt.Sprintf("the journal has %d facts, not %d", h.size, size))
+		}
+		return fn(nodes(ctx, tx))
+	})
+}
+
+func noFact(position uint64) error {
+	return fault.New(fault.NotFound, "journal.position", fmt.Sprintf("there is no fact at position %d", position))
+}

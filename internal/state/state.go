@@ -1,0 +1,261 @@
+// Package state holds what a decision may load: each stream's folded state and
+// the keys by which streams are found.
+//
+// It knows the tables streams and keys and how shapes fold; it leaves facts and
+// their order to the journal, which alone calls what writes here, in the
+// transaction that appends. Its invariant: state and keys are what a cold fold
+// of the stream's facts gives, at the version the stream has.
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/store"
+)
+
+// SetNoun is the noun of streams that have a version and nothing else.
+const SetNoun = "set"
+
+// Stored is a stream as a decision sees it. Version counts its facts and
+// touches, 0 means that it does not exist; State is nil before the first fact.
+type Stored struct {
+	Stream  event.Stream
+	Version uint64
+	State   []byte
+}
+
+// History is all facts of one stream, in order.
+type History func(ctx context.Context, tx *store.Tx, s event.Stream) ([]event.Recorded, error)
+
+// States reads and folds the streams of a fixed list of shapes.
+type States struct {
+	shapes  map[string]event.Shape
+	history History
+}
+
+// New is the States of shapes, one a noun. A state folded under another number
+// than its shape has is folded anew from history when it is loaded.
+func New(shapes []event.Shape, history History) (*States, error) {
+	s := &States{shapes: make(map[string]event.Shape, len(shapes)), history: history}
+	for _, shape := range shapes {
+		_, twice := s.shapes[shape.Noun]
+		switch {
+		case twice:
+			return nil, fmt.Errorf("two shapes for noun %q", shape.Noun)
+		case shape.Noun == "" || shape.Noun == SetNoun || strings.Contains(shape.Noun, "/"):
+			return nil, fmt.Errorf("a shape cannot have noun %q", shape.Noun)
+		case shape.Number < 1:
+			return nil, fmt.Errorf("the shape of %q has number %d; numbers start at 1", shape.Noun, shape.Number)
+		}
+		s.shapes[shape.Noun] = shape
+	}
+	return s, nil
+}
+
+// shape is how a stream folds; false for a set. A noun without a shape is an error.
+func (s *States) shape(stream event.Stream) (event.Shape, bool, error) {
+	if stream.Noun() == SetNoun {
+		return event.Shape{}, false, nil
+	}
+	shape, ok := s.shapes[stream.Noun()]
+	if !ok {
+		return shape, false, fmt.Errorf("stream %q: no shape for this noun", stream)
+	}
+	return shape, true, nil
+}
+
+// Check reports a stream whose noun has no shape and is not the set's.
+func (s *States) Check(streams []event.Stream) error {
+	for _, stream := range streams {
+		if _, _, err := s.shape(stream); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Load is the state of each stream named, in one query; a stream that does not
+// exist has version 0.
+func (s *States) Load(ctx context.Context, tx *store.Tx, streams ...event.Stream) (map[event.Stream]Stored, error) {
+	entries, err := s.load(ctx, tx, streams)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[event.Stream]Stored, len(entries))
+	for stream, e := range entries {
+		if e.broken != nil {
+			return nil, e.broken
+		}
+		all[stream] = Stored{Stream: stream, Version: e.version, State: e.state}
+	}
+	return all, nil
+}
+
+// entry is a stream with its keys. Refolded means that the rows in the database
+// are of another fold number. Broken streams are errors to those who ask for
+// them, and to nobody else in the batch.
+type entry struct {
+	version  uint64
+	state    []byte
+	keys     []event.Key
+	exists   bool
+	refolded bool
+	broken   error // why it could not be folded anew
+}
+
+// load reads streams; every one asked for is in the answer.
+func (s *States) load(ctx context.Context, tx *store.Tx, streams []event.Stream) (map[event.Stream]entry, error) {
+	if err := s.Check(streams); err != nil {
+		return nil, err
+	}
+	entries := make(map[event.Stream]entry, len(streams))
+	folds := map[event.Stream]int{}
+	var names []any
+	for _, stream := range streams {
+		if _, twice := entries[stream]; !twice {
+			entries[stream] = entry{}
+			names = append(names, string(stream))
+		}
+	}
+	err := tx.Among(ctx, func(r *sql.Rows) error {
+		var stream event.Stream
+		var fold int
+		e := entry{exists: true}
+		err := r.Scan(&stream, &e.version, &fold, &e.state)
+		entries[stream], folds[stream] = e, fold
+		return err
+	}, "SELECT stream, version, fold, state FROM streams WHERE stream IN (?)", names)
+	if err != nil {
+		return nil, fmt.Errorf("load streams: %w", err)
+	}
+	for stream, fold := range folds {
+		e, err := s.refresh(ctx, tx, stream, fold, entries[stream])
+		e.broken = err
+		entries[stream] = e
+	}
+	return entries, nil
+}
+
+// refresh folds an entry anew where its fold number is another, and extracts its keys.
+func (s *States) refresh(ctx context.Context, tx *store.Tx, stream event.Stream, fold int, e entry) (entry, error) {
+	shape, folds, err := s.shape(stream)
+	if err != nil || !folds {
+		return e, err
+	}
+	if fold != shape.Number {
+		facts, err := s.history(ctx, tx, stream)
+		if err != nil {
+			return e, fmt.Errorf("history of %s: %w", stream, err)
+		}
+		e.state, e.refolded = nil, true
+		for _, f := range facts {
+			if e.state, err = foldOne(shape, e.state, f); err != nil {
+				return e, fmt.Errorf("refold %s: %w", stream, err)
+			}
+		}
+	}
+	e.keys, err = extract(shape, e.state)
+	return e, err
+}
+
+// foldOne folds a fact; a panic of the fold is an error, so that one bad fact
+// never takes the committer down.
+func foldOne(shape event.Shape, state []byte, f event.Recorded) (next []byte, err error) {
+	defer recovered(&err, "fold", shape.Noun)
+	return shape.Fold(state, f)
+}
+
+// extract is the valid, distinct keys of a state.
+func extract(shape event.Shape, state []byte) (keys []event.Key, err error) {
+	if len(state) == 0 || shape.Keys == nil {
+		return nil, nil
+	}
+	defer recovered(&err, "keys", shape.Noun)
+	all, err := shape.Keys(state)
+	if err != nil {
+		return nil, fmt.Errorf("keys of a %s: %w", shape.Noun, err)
+	}
+	seen := make(map[event.Key]bool, len(all))
+	for _, k := range all {
+		if err := checkKey(k); err != nil {
+			return nil, err
+		}
+		if !seen[k] {
+			seen[k] = true
+			keys = append(keys, k)
+		}
+	}
+	return keys, nil
+}
+
+func recovered(err *error, what, noun string) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("%s of a %s panicked: %v", what, noun, p)
+	}
+}
+
+// keyMax is the longest name or value of a key, in bytes: an index entry of
+// PostgreSQL holds about 2,700.
+const keyMax = 1024
+
+func checkKey(k event.Key) error {
+	for _, s := range []string{k.Name, k.Value} {
+		if err := CheckText(s, keyMax); err != nil {
+			return fault.Invalidf("key.text", "%s cannot be a key", k.Name).Because(err.Error())
+		}
+	}
+	switch k.Kind {
+	case event.Unique, event.Lookup:
+		if k.From != 0 || k.Until != 0 {
+			return fmt.Errorf("key %s is no interval but has a span", k.Name)
+		}
+	case event.Interval:
+		if k.Until != 0 && k.Until <= k.From {
+			return fault.Invalidf("key.span", "the span of %s ends before it begins", k.Name)
+		}
+	default:
+		return fmt.Errorf("key %s is of unknown kind %q", k.Name, k.Kind)
+	}
+	return nil
+}
+
+// Find is the streams that have the key, unique, lookup or interval, in order.
+func (s *States) Find(ctx context.Context, tx *store.Tx, name, value string) ([]event.Stream, error) {
+	return streams(ctx, tx, "SELECT DISTINCT stream FROM keys WHERE name = $1 AND value = $2 ORDER BY stream", name, value)
+}
+
+// Span is an interval key with a half-open time span; Until 0 means open.
+type Span struct {
+	Name, Value string
+	From, Until event.Micros
+}
+
+// Overlapping is the streams with an interval key that shares an instant with span, in order.
+func (s *States) Overlapping(ctx context.Context, tx *store.Tx, span Span) ([]event.Stream, error) {
+	until := span.Until
+	if until == 0 {
+		until = 1<<63 - 1
+	}
+	return streams(ctx, tx, `SELECT DISTINCT stream FROM keys WHERE name = $1 AND value = $2 AND kind = 'interval'
+		AND since < $3 AND (until = 0 OR until > $4) ORDER BY stream`,
+		span.Name, span.Value, int64(until), int64(span.From))
+}
+
+func streams(ctx context.Context, tx *store.Tx, query string, args ...any) ([]event.Stream, error) {
+	var all []event.Stream
+	err := tx.Each(ctx, func(r *sql.Rows) error {
+		var stream event.Stream
+		err := r.Scan(&stream)
+		all = append(all, stream)
+		return err
+	}, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("find streams: %w", err)
+	}
+	return all, nil
+}

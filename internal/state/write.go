@@ -1,0 +1,96 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"slices"
+
+	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/store"
+)
+
+// Write writes every stream that the kept trials changed, and its keys.
+func (b *Batch) Write(ctx context.Context, tx *store.Tx) error {
+	streams := store.Rows{
+		Into: "INSERT INTO streams (stream, version, fold, state)",
+		Then: "ON CONFLICT (stream) DO UPDATE SET version = excluded.version, fold = excluded.fold, state = excluded.state",
+	}
+	keys := store.Rows{Into: "INSERT INTO keys (kind, name, value, stream, since, until)"}
+	var rekeyed []any
+	for _, stream := range slices.Sorted(maps.Keys(b.now)) {
+		before, after := b.base[stream], b.now[stream]
+		shape, _, err := b.states.shape(stream)
+		if err != nil {
+			return err
+		}
+		streams.Values = append(streams.Values, []any{string(stream), int64(after.version), shape.Number, after.state})
+		if !before.refolded && slices.Equal(before.keys, after.keys) {
+			continue
+		}
+		if before.exists {
+			rekeyed = append(rekeyed, string(stream))
+		}
+		keys.Values = append(keys.Values, keyRows(stream, after.keys)...)
+	}
+	if err := tx.Insert(ctx, streams); err != nil {
+		return fmt.Errorf("write streams: %w", err)
+	}
+	return replaceKeys(ctx, tx, rekeyed, keys)
+}
+
+func keyRows(stream event.Stream, keys []event.Key) [][]any {
+	var rows [][]any
+	for _, k := range keys {
+		rows = append(rows, []any{string(k.Kind), k.Name, k.Value, string(stream), int64(k.From), int64(k.Until)})
+	}
+	return rows
+}
+
+// replaceKeys deletes all keys of streams before it writes the new ones, so that
+// a unique key can pass from one stream to another in one transaction.
+func replaceKeys(ctx context.Context, tx *store.Tx, streams []any, keys store.Rows) error {
+	ignore := func(*sql.Rows) error { return nil }
+	if err := tx.Among(ctx, ignore, "DELETE FROM keys WHERE stream IN (?) RETURNING stream", streams); err != nil {
+		return fmt.Errorf("delete keys: %w", err)
+	}
+	if err := tx.Insert(ctx, keys); err != nil {
+		return fmt.Errorf("write keys: %w", err)
+	}
+	return nil
+}
+
+// Refold writes streams anew whose fold number is not that of their shape. The
+// caller holds the journal's head.
+func (s *States) Refold(ctx context.Context, tx *store.Tx, streams []event.Stream) error {
+	b, err := s.Begin(ctx, tx, streams)
+	if err != nil {
+		return err
+	}
+	for stream, e := range b.base {
+		if e.broken != nil {
+			return e.broken
+		}
+		if e.refolded {
+			b.now[stream] = e
+		}
+	}
+	return b.Write(ctx, tx)
+}
+
+// Older is the streams of a noun that were folded under a lower number than its shape has.
+func (s *States) Older(ctx context.Context, tx *store.Tx, noun string) ([]event.Stream, error) {
+	all, err := streams(ctx, tx, "SELECT stream FROM streams WHERE stream LIKE $1 AND fold < $2 ORDER BY stream",
+		noun+"/%", s.shapes[noun].Number)
+	return slices.DeleteFunc(all, func(s event.Stream) bool { return s.Noun() != noun }), err
+}
+
+// Numbers is the fold number of each noun.
+func (s *States) Numbers() map[string]int {
+	n := make(map[string]int, len(s.shapes))
+	for noun, shape := range s.shapes {
+		n[noun] = shape.Number
+	}
+	return n
+}
