@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/strict"
@@ -76,15 +77,23 @@ func openEnvelope(b []byte) (payload []byte, signatures [][]byte, err error) {
 	if len(e.Signatures) == 0 || len(e.Signatures) > maxSignatures {
 		return nil, nil, fmt.Errorf("there are %d signatures, not 1 to %d", len(e.Signatures), maxSignatures)
 	}
-	if payload, err = base64.StdEncoding.Strict().DecodeString(e.Payload); err != nil {
-		return nil, nil, errors.New("the payload is not base64")
+	if payload, err = decode64(e.Payload); err != nil {
+		return nil, nil, fmt.Errorf("the payload is not base64: %w", err)
 	}
 	for _, s := range e.Signatures {
-		sig, err := base64.StdEncoding.Strict().DecodeString(s.Sig)
+		sig, err := decode64(s.Sig)
 		if err != nil || len(sig) != ed25519.SignatureSize {
 			return nil, nil, errors.New("a signature is not base64 of 64 bytes")
 		}
 		signatures = append(signatures, sig)
 	}
 	return payload, signatures, nil
+}
+
+// decode64 accepts the one spelling of b; the standard decoder passes over line ends.
+func decode64(text string) ([]byte, error) {
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, errors.New("it has line ends")
+	}
+	return base64.StdEncoding.Strict().DecodeString(text)
 }

@@ -3,7 +3,6 @@ package verify
 import (
 	"bytes"
 	"crypto/ed25519"
-	"encoding/base64"
 	"fmt"
 	"strings"
 
@@ -112,7 +111,7 @@ func parseKey(line string) (Key, error) {
 		return Key{}, fmt.Errorf("%.200q is not name+hash+base64 of an Ed25519 key", vkey)
 	}
 	parts := strings.SplitN(vkey, "+", 3)
-	raw, err := base64.StdEncoding.Strict().DecodeString(parts[2])
+	raw, err := decode64(parts[2])
 	if err != nil || len(raw) != 1+ed25519.PublicKeySize {
 		return Key{}, fmt.Errorf("the key %.200q is not base64 of 33 bytes", parts[0])
 	}
