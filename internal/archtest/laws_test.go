@@ -163,6 +163,7 @@ func TestNoGlobals(t *testing.T) {
 		{"a table replaced", "", "var words = []int{1}\nfunc f() { words = nil }", "words is changed"},
 		{"a local of the same name", "", "var words = []int{1}\nfunc f() { words := []int{2}; words[0] = 3; _ = words }", ""},
 		{"generated code", "internal/web/page_templ.go", "var count int", ""},
+		{"a room for tests", "internal/store/storetest/p.go", "var count int", ""},
 	})
 }
 
@@ -174,6 +175,7 @@ func TestStrictness(t *testing.T) {
 		{"reading our own writing", "internal/journal/p.go", unmarshal, ""},
 		{"writing", "", "import \"encoding/json\"\nfunc f(v any) ([]byte, error) { return json.Marshal(v) }", ""},
 		{"a second strict reader", "", "import \"github.com/go-json-experiment/json\"\nfunc f(b []byte, v any) error { return json.Unmarshal(b, v) }", "decode with strict"},
+		{"piece by piece, elsewhere", "", "import \"github.com/go-json-experiment/json\"\nvar read = json.UnmarshalDecode", "decode with strict"},
 		{"the strict reader", "internal/strict/p.go", "import \"github.com/go-json-experiment/json\"\nfunc f(b []byte, v any) error { return json.Unmarshal(b, v) }", ""},
 	})
 }

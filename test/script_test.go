@@ -1,0 +1,106 @@
+// Package test drives the built binary as its users do, on both stores.
+//
+// Each file of scripts/*.txtar runs twice, as sqlite/NAME and postgres/NAME, in
+// an empty directory with a data directory and a database of its own. Besides
+// the commands of testscript a script may use:
+//
+//	serve [ARG...]         start the server and wait until it is ready; sets $URL
+//	shutdown               stop the server as a supervisor would, with SIGTERM
+//	crash                  kill the server, with SIGKILL
+//	gitrepo DIR            make a repository with the tags v1.0.0 and v1.1.0
+//	exits N PROGRAM ARG... run a program that must exit with code N
+//	capture VAR REGEXP     set VAR to the first group found in stdout
+//	json PATH [VALUE]      stdout is JSON that has PATH (with that VALUE); ! for absence
+//	capturejson VAR PATH   set VAR to what stands at PATH of stdout
+//
+// A PATH is names and indexes joined by dots, such as reasons.0.gate. A script
+// finds $DATA, a data directory; $DATABASE, what --database takes; and $STORE,
+// sqlite or postgres. What "serve" is given stands before the flags for those.
+package test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"signalbox.dev/signalbox/internal/store/storetest"
+)
+
+// binaryVariable names a binary to test instead of building one.
+const binaryVariable = "SIGNALBOX_TEST_BINARY"
+
+func TestScripts(t *testing.T) {
+	binary := build(t)
+	scripts, err := filepath.Glob("scripts/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	stores := map[string]func(testing.TB) string{
+		"sqlite":   func(testing.TB) string { return "" },
+		"postgres": storetest.PostgresURL,
+	}
+	for store, database := range stores {
+		t.Run(store, func(t *testing.T) {
+			for _, script := range scripts {
+				runScript(t, script, setup{binary, store, database(t)})
+			}
+		})
+	}
+}
+
+type setup struct{ binary, store, database string }
+
+func runScript(t *testing.T, script string, s setup) {
+	testscript.Run(t, testscript.Params{
+		Files:               []string{script},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", filepath.Dir(s.binary)+string(os.PathListSeparator)+os.Getenv("PATH"))
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("NO_COLOR", "1")
+			env.Setenv("STORE", s.store)
+			env.Setenv("DATABASE", s.database)
+			env.Setenv("DATA", filepath.Join(env.WorkDir, "data"))
+			env.Values[serverKey{}] = &server{}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"serve":       serve,
+			"shutdown":    shutdown,
+			"crash":       crash,
+			"gitrepo":     gitrepo,
+			"exits":       exits,
+			"capture":     capture,
+			"json":        checkJSON,
+			"capturejson": captureJSON,
+		},
+	})
+}
+
+// build is the path of the binary under test, named signalbox.
+func build(t *testing.T) string {
+	t.Helper()
+	if given := os.Getenv(binaryVariable); given != "" {
+		path, err := filepath.Abs(given)
+		if err != nil || filepath.Base(path) != "signalbox" {
+			t.Fatalf("%s must be the path of a file named signalbox, not %q", binaryVariable, given)
+		}
+		return path
+	}
+	path := filepath.Join(t.TempDir(), "signalbox")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, "../cmd/signalbox")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatal(fmt.Errorf("build the binary: %w\n%s", err, out))
+	}
+	return path
+}
