@@ -101,6 +101,9 @@ func (d directory) file(p Purpose) string { return string(p) + ".key" }
 func (d directory) signing(p Purpose) (signing, error) {
 	text, err := d.text(p, func() (string, error) {
 		secret, _, err := note.GenerateKey(rand.Reader, d.name)
+		if err == nil {
+			_, err = note.NewSigner(secret) // refuses what GenerateKey lets pass: a bad name
+		}
 		return secret, err
 	})
 	if err != nil {
