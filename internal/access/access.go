@@ -151,6 +151,7 @@ func (a Actor) MaySpeakFor(service string) error {
 type Person struct {
 	ID         string   `json:"id"`
 	Identities []string `json:"identities"` // pseudonyms of the handle and every address
+	Named      string   `json:"named"`      // pseudonym of the printed name: tells a renaming
 	Teams      []string `json:"teams,omitempty"`
 	Groups     []string `json:"groups,omitempty"`
 	Roles      []string `json:"roles,omitempty"`
@@ -170,6 +171,7 @@ type Machine struct {
 type described struct {
 	ID         string   `json:"id"`
 	Identities []string `json:"identities"`
+	Named      string   `json:"named"`
 	Teams      []string `json:"teams,omitempty"`
 	Groups     []string `json:"groups,omitempty"`
 }
@@ -195,7 +197,7 @@ func foldPerson(p *Person, f event.Recorded) error {
 		if err := f.Body(&d); err != nil {
 			return err
 		}
-		p.ID, p.Identities, p.Teams, p.Groups = d.ID, d.Identities, d.Teams, d.Groups
+		p.ID, p.Identities, p.Named, p.Teams, p.Groups = d.ID, d.Identities, d.Named, d.Teams, d.Groups
 	case event.PersonGranted, event.PersonRevoked:
 		return regrant(&p.Roles, f, event.PersonGranted)
 	case event.PersonDeparted:

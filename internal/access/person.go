@@ -14,6 +14,7 @@ import (
 type Described struct {
 	ID         string
 	Identities []string // pseudonyms
+	Named      string   // pseudonym of Name
 	Teams      []string
 	Groups     []string
 	Name       string   // personal
@@ -21,18 +22,16 @@ type Described struct {
 	Emails     []string // personal
 }
 
-// Describe is the fact that describes a person anew; none where nothing a
-// decision rests on differs and known says the personal data are the same.
-func (p Person) Describe(d Described, known bool) []event.Draft {
+// Describe is the fact that describes a person anew; none where it is the same as what stands.
+func (p Person) Describe(d Described) []event.Draft {
 	slices.Sort(d.Identities)
-	same := known && p.ID == d.ID && slices.Equal(p.Identities, d.Identities) && slices.Equal(p.Teams, d.Teams) && slices.Equal(p.Groups, d.Groups)
-	if same {
+	if p.ID == d.ID && p.Named == d.Named && slices.Equal(p.Identities, d.Identities) && slices.Equal(p.Teams, d.Teams) && slices.Equal(p.Groups, d.Groups) {
 		return nil
 	}
 	return []event.Draft{{
 		Stream:  event.StreamOf(PersonNoun, d.ID),
 		Kind:    event.PersonDescribed,
-		Body:    described{ID: d.ID, Identities: d.Identities, Teams: d.Teams, Groups: d.Groups},
+		Body:    described{ID: d.ID, Identities: d.Identities, Named: d.Named, Teams: d.Teams, Groups: d.Groups},
 		Private: map[string]string{"name": d.Name, "handle": d.Handle, "emails": strings.Join(d.Emails, " ")},
 		Touches: []event.Stream{event.SetGrants},
 	}}

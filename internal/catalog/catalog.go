@@ -7,7 +7,7 @@
 package catalog
 
 import (
-	"slices"
+	"reflect"
 
 	"signalbox.dev/signalbox/internal/event"
 )
@@ -101,10 +101,9 @@ func shapeOf[T any](noun string, kind event.Kind, name func(T) string) event.Sha
 		})
 }
 
-// Describe is the fact that describes a service, environment, team or group
-// anew; nothing where nothing differs from what stands.
-func Describe[T Service | Environment | Team | Group](stands, wanted T, equal bool) []event.Draft {
-	if equal {
+// Describe is the fact that describes a thing anew; none where it is the same as what stands.
+func Describe[T Service | Environment | Team | Group](stands, wanted T) []event.Draft {
+	if reflect.DeepEqual(stands, wanted) {
 		return nil
 	}
 	var noun, id string
@@ -120,12 +119,6 @@ func Describe[T Service | Environment | Team | Group](stands, wanted T, equal bo
 		noun, id, kind = GroupNoun, w.ID, event.GroupDescribed
 	}
 	return []event.Draft{{Stream: event.StreamOf(noun, id), Kind: kind, Body: wanted, Touches: []event.Stream{event.SetCatalog}}}
-}
-
-// Equal reports whether two services are described alike.
-func (s Service) Equal(t Service) bool {
-	return s.ID == t.ID && s.Name == t.Name && s.Tier == t.Tier && s.Team == t.Team && s.Repository == t.Repository &&
-		slices.Equal(s.Flags, t.Flags) && slices.Equal(s.DataClasses, t.DataClasses) && slices.Equal(s.DependsOn, t.DependsOn)
 }
 
 // Nearest is the known name most like an unknown one, for "did you mean"; "" where none is near.

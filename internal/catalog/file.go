@@ -160,6 +160,15 @@ func (d document) check() error {
 	return nil
 }
 
+// CheckPerson refuses a person that a catalog file could not describe.
+func CheckPerson(p Person) error {
+	d := document{Kind: "Person", Name: p.Handle, Display: p.Name, Emails: p.Emails}
+	if !nameForm.MatchString(d.Name) {
+		return fault.Invalidf("catalog.invalid", "the handle %q cannot be used", d.Name).Remedy("use 1 to 100 of a–z, 0–9, '.', '_', '-'").On("handle")
+	}
+	return d.check()
+}
+
 func (d document) wrong(what, why, fix string) error {
 	return fault.Invalidf("catalog.invalid", "%s", what).Because(why).Remedy(fix).At(d.at)
 }

@@ -28,8 +28,7 @@ const (
 	TokenRevoked     Kind = "token.revoked"
 	TokenSpent       Kind = "token.spent" // a one-time token was used
 
-	// Policy: stream "policy/active" and one stream a bundle by digest.
-	BundleStored    Kind = "policy.stored"
+	// Policy: stream "policy/active".
 	PolicyActivated Kind = "policy.activated"
 
 	// Freezes: stream freeze.

@@ -1,0 +1,286 @@
+// Package control is the one way in for every change: a command is authorised,
+// loads what its decision rests on with versions, asks a noun, and appends the
+// facts, or loads and decides anew where something it read has grown.
+//
+// It holds no rule of its own: rules live in the nouns. Invariant: what a
+// command did is in the journal, or it did nothing.
+package control
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+
+	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/journal"
+	"signalbox.dev/signalbox/internal/seal"
+	"signalbox.dev/signalbox/internal/state"
+	"signalbox.dev/signalbox/internal/vault"
+)
+
+// tries is how often a command decides anew before it answers conflict.
+const tries = 8
+
+// Control runs commands. Its fields are set once, before the first command.
+type Control struct {
+	Journal *journal.Journal
+	Vault   vault.Vault
+	Keys    *seal.Keys
+	Log     *slog.Logger
+	Changes ChangeReader // nil: the server reads no repositories
+	TZData  string       // version of the time zone data, recorded in decisions
+
+	programs programs
+}
+
+// Request is who asks, and the key under which asking twice acts once.
+type Request struct {
+	Actor access.Actor
+	Key   string // idempotency key of the caller's choice, at most 255 bytes; "" for none
+}
+
+// NewID is a new id, a UUIDv7 (RFC 9562).
+func NewID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// Load is what one try of a command reads: state at one instant, remembering
+// every stream and set it read, so that the append can refuse if one has grown.
+type Load struct {
+	Now time.Time // the database's clock
+
+	ctx   context.Context
+	from  *journal.Snapshot
+	reads map[event.Stream]uint64
+	parts [][]byte
+}
+
+func loading(ctx context.Context, s *journal.Snapshot) (*Load, error) {
+	now, err := s.Now(ctx)
+	return &Load{Now: now, ctx: ctx, from: s, reads: map[event.Stream]uint64{}}, err
+}
+
+// Set remembers the version of a set: all of its members are read with it.
+func (l *Load) Set(set event.Stream) error {
+	_, err := l.load(set)
+	return err
+}
+
+func (l *Load) load(streams ...event.Stream) (map[event.Stream][]byte, error) {
+	stored, err := l.from.LoadAll(l.ctx, streams...)
+	if err != nil {
+		return nil, err
+	}
+	states := make(map[event.Stream][]byte, len(stored))
+	for s, e := range stored {
+		l.reads[s] = e.Version
+		states[s] = e.State
+	}
+	return states, nil
+}
+
+// find lists the streams that bear a key. The caller reads the set they belong
+// to, so that a new one is never a phantom; for unique keys the journal itself refuses.
+func (l *Load) find(name, value string) ([]event.Stream, error) {
+	return l.from.Find(l.ctx, name, value)
+}
+
+// overlapping lists the streams with an interval key that shares an instant with a span.
+func (l *Load) overlapping(name, value string, from, until time.Time) ([]event.Stream, error) {
+	return l.from.Overlapping(l.ctx, state.Span{Name: name, Value: value, From: event.MicrosOf(from), Until: event.MicrosOf(until)})
+}
+
+// read is the typed state of a stream; the zero state where it does not exist.
+func read[S any](l *Load, s event.Stream) (S, error) {
+	states, err := l.load(s)
+	if err != nil {
+		var zero S
+		return zero, err
+	}
+	return event.Decode[S](states[s])
+}
+
+// readAll is the typed states of all streams that bear a key, in order.
+func readAll[S any](l *Load, name, value string) ([]S, error) {
+	streams, err := l.find(name, value)
+	if err != nil || len(streams) == 0 {
+		return nil, err
+	}
+	return readEach[S](l, streams)
+}
+
+func readEach[S any](l *Load, streams []event.Stream) ([]S, error) {
+	states, err := l.load(streams...)
+	if err != nil {
+		return nil, err
+	}
+	return decodeEach[S](streams, states)
+}
+
+// peekAll is readAll for members of a set whose version was read: every change
+// of a member touches the set, so the members' own versions need no watching.
+func peekAll[S any](l *Load, name, value string) ([]S, error) {
+	streams, err := l.find(name, value)
+	if err != nil || len(streams) == 0 {
+		return nil, err
+	}
+	return peekEach[S](l, streams)
+}
+
+func peekEach[S any](l *Load, streams []event.Stream) ([]S, error) {
+	stored, err := l.from.LoadAll(l.ctx, streams...)
+	if err != nil {
+		return nil, err
+	}
+	states := make(map[event.Stream][]byte, len(stored))
+	for s, e := range stored {
+		states[s] = e.State
+	}
+	return decodeEach[S](streams, states)
+}
+
+func decodeEach[S any](streams []event.Stream, states map[event.Stream][]byte) ([]S, error) {
+	var all []S
+	for _, stream := range streams {
+		s, err := event.Decode[S](states[stream])
+		if err != nil {
+			return nil, fmt.Errorf("state of %s: %w", stream, err)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// readOne is the state of the one stream that bears a unique key, or false.
+func readOne[S any](l *Load, name, value string) (S, bool, error) {
+	all, err := readAll[S](l, name, value)
+	if err != nil || len(all) == 0 {
+		var zero S
+		return zero, false, err
+	}
+	return all[0], true, nil
+}
+
+// act is one try: it reads, asks a noun, and returns the facts and the result.
+type act[R any] func(l *Load) ([]event.Draft, R, error)
+
+// do runs a command: it tries, appends, and tries anew where what it read has
+// grown. The request's content tells a reused key from a repeated request.
+func do[R any](ctx context.Context, c *Control, r Request, content any, try act[R]) (R, error) {
+	var none R
+	if len(r.Key) > 255 {
+		return none, fault.Invalidf("request.key", "the idempotency key is longer than 255 bytes").On("Idempotency-Key")
+	}
+	command := journal.Command{Actor: r.Actor.Subject, Auth: r.Actor.Auth, Source: r.Actor.Source}
+	if r.Key != "" {
+		command.ID = r.Actor.Subject + "/" + r.Key
+		encoded, err := json.Marshal(content)
+		if err != nil {
+			return none, fmt.Errorf("encode request: %w", err)
+		}
+		command.Request = sha256.Sum256(fmt.Appendf(nil, "%T\x00%s", content, encoded))
+		if result, known, err := c.repeated(ctx, command); known || err != nil {
+			return decoded[R](result, err)
+		}
+	}
+	for attempt := range tries {
+		receipt, result, err := once(ctx, c, command, try)
+		if !stale(err) {
+			if err == nil && receipt.Repeated {
+				return decoded[R](receipt.Result, nil)
+			}
+			return result, err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return none, err
+		}
+	}
+	return none, fault.New(fault.Conflict, "request.contended", "others kept changing what this rests on").Remedy("try again")
+}
+
+// repeated is the result of a command that was carried out before. Appending
+// it again, without facts, lets the journal compare the two requests.
+func (c *Control) repeated(ctx context.Context, command journal.Command) ([]byte, bool, error) {
+	if _, err := c.Journal.Command(ctx, command.ID); err != nil {
+		if fault.KindOf(err) == fault.NotFound {
+			err = nil
+		}
+		return nil, false, err
+	}
+	receipt, err := c.Journal.Append(ctx, command)
+	return receipt.Result, true, err
+}
+
+func decoded[R any](result []byte, err error) (R, error) {
+	var r R
+	if err != nil || len(result) == 0 {
+		return r, err
+	}
+	err = json.Unmarshal(result, &r)
+	return r, err
+}
+
+func once[R any](ctx context.Context, c *Control, command journal.Command, try act[R]) (journal.Receipt, R, error) {
+	var drafts []event.Draft
+	var result R
+	err := c.Journal.Snapshot(ctx, func(s *journal.Snapshot) error {
+		l, err := loading(ctx, s)
+		if err != nil {
+			return err
+		}
+		if drafts, result, err = try(l); err != nil {
+			return err
+		}
+		command.Reads, command.Parts = nil, l.parts
+		for stream, version := range l.reads {
+			command.Reads = append(command.Reads, journal.Read{Stream: stream, Version: version})
+		}
+		return nil
+	})
+	if err != nil || len(drafts) == 0 {
+		return journal.Receipt{}, result, err
+	}
+	command.Facts = drafts
+	if command.Result, err = json.Marshal(result); err != nil {
+		return journal.Receipt{}, result, fmt.Errorf("encode result: %w", err)
+	}
+	receipt, err := c.Journal.Append(ctx, command)
+	return receipt, result, err
+}
+
+// stale reports whether the command lost a race and must decide anew.
+func stale(err error) bool {
+	var s *journal.Stale
+	var t *journal.Taken
+	return errors.As(err, &s) || errors.As(err, &t)
+}
+
+func pause(ctx context.Context, attempt int) error {
+	wait := time.Duration(1+rand.IntN(1<<attempt)) * time.Millisecond
+	select {
+	case <-ctx.Done():
+		return fault.New(fault.Interrupted, "request.interrupted", "the caller went away").Cause(ctx.Err())
+	case <-time.After(wait):
+		return nil
+	}
+}
+
+// view runs fn on one consistent snapshot and appends nothing.
+func view[R any](ctx context.Context, c *Control, fn func(l *Load) (R, error)) (R, error) {
+	var result R
+	err := c.Journal.Snapshot(ctx, func(s *journal.Snapshot) error {
+		l, err := loading(ctx, s)
+		if err == nil {
+			result, err = fn(l)
+		}
+		return err
+	})
+	return result, err
+}

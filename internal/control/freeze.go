@@ -1,0 +1,103 @@
+package control
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/calendar"
+	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/policy"
+)
+
+// FreezeRequest declares a freeze.
+type FreezeRequest struct {
+	Name   string
+	Rule   string // a FreezeRule of the active policy; "" for none
+	Scope  calendar.Scope
+	From   time.Time // zero: now
+	Until  time.Time // zero: until lifted
+	Reason string
+}
+
+// DeclareFreeze declares a freeze; every decision that starts after it knows it.
+func (c *Control) DeclareFreeze(ctx context.Context, r Request, q FreezeRequest) (calendar.Freeze, error) {
+	return do(ctx, c, r, q, func(l *Load) ([]event.Draft, calendar.Freeze, error) {
+		f := calendar.Freeze{ID: NewID(), Name: strings.TrimSpace(q.Name), Rule: q.Rule, Scope: q.Scope, From: event.MicrosOf(q.From), Until: event.MicrosOf(q.Until)}
+		if f.From == 0 {
+			f.From = event.MicrosOf(l.Now)
+		}
+		if err := c.mayFreeze(l, r.Actor, f.Rule, func(rule policy.FreezeRule) []string { return rule.MayDeclare }); err != nil {
+			return nil, f, err
+		}
+		if err := l.Set(event.SetFreezes); err != nil {
+			return nil, f, err
+		}
+		named, err := readAll[calendar.Freeze](l, calendar.FreezeName, f.Name)
+		if err != nil {
+			return nil, f, err
+		}
+		drafts, err := calendar.Declare(f, named, q.Reason, l.Now)
+		return drafts, f, err
+	})
+}
+
+// LiftFreeze ends a freeze at once. It is named by name or id.
+func (c *Control) LiftFreeze(ctx context.Context, r Request, name, reason string) (calendar.Freeze, error) {
+	return do(ctx, c, r, [2]string{name, reason}, func(l *Load) ([]event.Draft, calendar.Freeze, error) {
+		var f calendar.Freeze
+		if err := l.Set(event.SetFreezes); err != nil {
+			return nil, f, err
+		}
+		named, err := readAll[calendar.Freeze](l, calendar.FreezeName, name)
+		if err != nil {
+			return nil, f, err
+		}
+		if i := slices.IndexFunc(named, func(z calendar.Freeze) bool { return !z.Over(l.Now) }); i >= 0 {
+			f = named[i]
+		} else if f, err = read[calendar.Freeze](l, event.StreamOf(calendar.FreezeNoun, name)); err != nil {
+			return nil, f, err
+		}
+		if f.ID == "" {
+			return nil, f, fault.New(fault.NotFound, "freeze.unknown", "no freeze "+name+" stands").Remedy("signalbox freeze list shows those that do")
+		}
+		if err := c.mayFreeze(l, r.Actor, f.Rule, func(rule policy.FreezeRule) []string { return rule.MayLift }); err != nil {
+			return nil, f, err
+		}
+		drafts, err := f.Lift(reason)
+		f.Lifted = event.MicrosOf(l.Now)
+		return drafts, f, err
+	})
+}
+
+// mayFreeze is nil where the actor belongs to a group that the freeze rule
+// names, or, without a rule, holds the right to freeze.
+func (c *Control) mayFreeze(l *Load, a access.Actor, rule string, groups func(policy.FreezeRule) []string) error {
+	if rule == "" {
+		return a.May(access.Freeze)
+	}
+	program, _, err := c.active(l)
+	if err != nil {
+		return err
+	}
+	var found policy.FreezeRule
+	exists := false
+	if program != nil {
+		found, exists = program.FreezeRule(rule)
+	}
+	if !exists {
+		return fault.Invalidf("freeze.rule", "the active policy has no freeze rule %q", rule).Remedy("name one it has, or leave it out").On("rule")
+	}
+	allowed := groups(found)
+	if len(allowed) == 0 {
+		return a.May(access.Freeze)
+	}
+	if slices.ContainsFunc(a.Groups, func(g string) bool { return slices.Contains(allowed, g) }) {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "freeze.not-in-group", "the freeze rule "+rule+" leaves this to "+strings.Join(allowed, ", ")).
+		Remedy("ask a member of one of these groups")
+}

@@ -1,0 +1,294 @@
+package control
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/calendar"
+	"signalbox.dev/signalbox/internal/catalog"
+	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/evidence"
+	"signalbox.dev/signalbox/internal/policy"
+	"signalbox.dev/signalbox/internal/release"
+)
+
+// GateRequest asks whether a version of a service may go to an environment now.
+type GateRequest struct {
+	ReleaseRequest
+	Environment string
+}
+
+// Answer is a decision, and the signed permit where it is an enforced go.
+type Answer struct {
+	Decision release.Decision `json:"decision"`
+	Standing bool             `json:"standing"`         // decided earlier, on the same basis, and still standing
+	Permit   []byte           `json:"permit,omitempty"` // DSSE envelope
+}
+
+// Ask asks the gate. A release that nobody opened is opened. Asked again on
+// the same basis while a decision stands, it answers that decision and
+// appends nothing.
+func (c *Control) Ask(ctx context.Context, r Request, q GateRequest) (Answer, error) {
+	if err := r.Actor.May(access.Gate); err != nil {
+		return Answer{}, err
+	}
+	if err := release.CheckName("environment", q.Environment); err != nil {
+		return Answer{}, err
+	}
+	answer, err := do(ctx, c, r, q, func(l *Load) ([]event.Draft, Answer, error) {
+		drafts, state, err := c.open(l, r.Actor, q.ReleaseRequest)
+		if err != nil {
+			return nil, Answer{}, err
+		}
+		more, answer, err := c.decide(l, state, q.Environment)
+		return append(drafts, more...), answer, err
+	})
+	if err != nil || answer.Decision.Permit == "" {
+		return answer, err
+	}
+	answer.Permit, err = c.Permit(ctx, answer.Decision.Permit)
+	return answer, err
+}
+
+func (c *Control) decide(l *Load, state release.State, environment string) ([]event.Draft, Answer, error) {
+	facts, err := c.facts(l, state, environment)
+	if err != nil {
+		return nil, Answer{}, err
+	}
+	d, err := release.Gate(l.Now, facts)
+	if err != nil {
+		return nil, Answer{}, err
+	}
+	if standing, stands := state.Stands(environment, d.Basis, l.Now); stands {
+		earlier, usable, err := c.standing(l, standing.Position)
+		if err != nil || usable {
+			return nil, Answer{Decision: earlier, Standing: true}, err
+		}
+	}
+	d.ID = NewID()
+	if d.Permitted() {
+		d.Permit = NewID()
+	}
+	l.parts = append(l.parts, []byte(d.BasisText))
+	return append(state.Decide(d), d.Issue()...), Answer{Decision: d}, nil
+}
+
+// standing is an earlier decision, and whether it may be answered again: its
+// permit, if it has one, has been neither redeemed nor recalled.
+func (c *Control) standing(l *Load, position uint64) (d release.Decision, usable bool, err error) {
+	fact, err := c.Journal.Fact(l.ctx, position)
+	if err != nil {
+		return d, false, fmt.Errorf("standing decision: %w", err)
+	}
+	if err := fact.Body(&d); err != nil || d.Permit == "" {
+		return d, true, err
+	}
+	p, err := read[release.Permit](l, event.StreamOf(release.PermitNoun, d.Permit))
+	return d, p.Redeemed == 0 && p.Recalled == 0, err
+}
+
+// facts loads all that a decision about a release and an environment rests on.
+func (c *Control) facts(l *Load, state release.State, environment string) (release.Facts, error) {
+	f := release.Facts{Release: state, Environment: environment, TZData: c.TZData}
+	steps := []func() error{
+		func() (err error) { f.Policy, f.PolicyUntil, err = c.active(l); return },
+		func() error { return c.catalogued(l, &f) },
+		func() error { return c.people(l, &f) },
+		func() (err error) { f.Freezes, err = c.freezes(l); return },
+		func() (err error) {
+			stream, err := evidence.Stream(state.Digest)
+			if err == nil {
+				f.Artifact, err = read[evidence.Artifact](l, stream)
+			}
+			return err
+		},
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
+}
+
+// catalogued fills the service and the environment. Every change of the
+// catalog touches its set, so the entries themselves need not be remembered.
+func (c *Control) catalogued(l *Load, f *release.Facts) error {
+	if err := l.Set(event.SetCatalog); err != nil {
+		return err
+	}
+	service, known, err := readOne[catalog.Service](l, catalog.ServiceName, f.Release.Service)
+	if err != nil {
+		return err
+	}
+	if known {
+		f.Service = &service
+	}
+	place, known, err := readOne[catalog.Environment](l, catalog.EnvironmentName, f.Environment)
+	if err != nil {
+		return err
+	}
+	if known {
+		f.Place = &place
+	}
+	if f.Service == nil || f.Place == nil {
+		f.Services, f.Environments, err = c.names(l)
+	}
+	return err
+}
+
+func (c *Control) names(l *Load) (services, environments []string, err error) {
+	all, err := peekAll[catalog.Service](l, "catalog", catalog.ServiceNoun)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, s := range all {
+		services = append(services, s.Name)
+	}
+	places, err := peekAll[catalog.Environment](l, "catalog", catalog.EnvironmentNoun)
+	for _, e := range places {
+		environments = append(environments, e.Name)
+	}
+	return services, environments, err
+}
+
+// people fills every present person, whoever voted, and who is behind each
+// commit identity. Every change of a person touches the set of grants.
+func (c *Control) people(l *Load, f *release.Facts) error {
+	if err := l.Set(event.SetGrants); err != nil {
+		return err
+	}
+	all, err := peekAll[access.Person](l, access.PersonAll, "present")
+	if err != nil {
+		return err
+	}
+	f.People = map[string]access.Person{}
+	behind := map[string]string{}
+	for _, p := range all {
+		f.People[p.ID] = p
+		for _, i := range p.Identities {
+			behind[i] = p.ID
+		}
+	}
+	f.Identities = map[string]string{}
+	if f.Release.Change == nil {
+		return nil
+	}
+	for _, pseudonym := range f.Release.Change.Record.Contributors {
+		id, present := behind[pseudonym]
+		if !present {
+			gone, known, err := readOne[access.Person](l, access.PersonIdentity, pseudonym)
+			if err != nil {
+				return err
+			}
+			if !known {
+				continue
+			}
+			id = gone.ID
+		}
+		f.Identities[pseudonym] = id
+	}
+	return nil
+}
+
+// horizon is how far ahead freezes are looked for: no permit lasts longer.
+const horizon = policy.MaxPermitTTL + time.Hour
+
+func (c *Control) freezes(l *Load) ([]calendar.Freeze, error) {
+	if err := l.Set(event.SetFreezes); err != nil {
+		return nil, err
+	}
+	streams, err := l.overlapping(calendar.FreezeSpan, "live", l.Now, l.Now.Add(horizon))
+	if err != nil || len(streams) == 0 {
+		return nil, err
+	}
+	return peekEach[calendar.Freeze](l, streams)
+}
+
+// Subject is what an approver is shown and votes on.
+type Subject struct {
+	Digest      string           `json:"subject"`
+	Canonical   string           `json:"canonical"`
+	Environment string           `json:"environment"`
+	Decision    release.Decision `json:"decision"` // as it would be now; nothing is recorded
+}
+
+// Preview is what the gate would answer now, and what an approver would vote on. It records nothing.
+func (c *Control) Preview(ctx context.Context, r Request, id, environment string) (Subject, error) {
+	if err := r.Actor.May(access.Read); err != nil {
+		return Subject{}, err
+	}
+	if err := release.CheckName("environment", environment); err != nil {
+		return Subject{}, err
+	}
+	return view(ctx, c, func(l *Load) (Subject, error) {
+		state, err := known(l, id)
+		if err != nil {
+			return Subject{}, err
+		}
+		facts, err := c.facts(l, state, environment)
+		if err != nil {
+			return Subject{}, err
+		}
+		d, err := release.Gate(l.Now, facts)
+		if err != nil {
+			return Subject{}, err
+		}
+		canonical, digest, err := facts.Subject()
+		return Subject{Digest: digest, Canonical: canonical, Environment: environment, Decision: d}, err
+	})
+}
+
+// Ballot is a vote as a person casts it.
+type Ballot struct {
+	Environment, Answer, Comment string
+	Seen                         string // the digest of the subject that was shown; "" where none was
+}
+
+// Vote records a person's approval or rejection of exactly what stands.
+func (c *Control) Vote(ctx context.Context, r Request, id string, b Ballot) error {
+	if err := release.CheckName("environment", b.Environment); err != nil {
+		return err
+	}
+	return c.amend(ctx, r, access.Approve, id, b, func(l *Load, s release.State) ([]event.Draft, error) {
+		facts, err := c.facts(l, s, b.Environment)
+		if err != nil {
+			return nil, err
+		}
+		question, err := facts.Chain(l.Now)
+		if err != nil {
+			return nil, err
+		}
+		canonical, digest, err := facts.Subject()
+		if err != nil {
+			return nil, err
+		}
+		return s.Vote(r.Actor, question, release.Ballot{
+			Environment: b.Environment, Answer: b.Answer, Comment: strings.TrimSpace(b.Comment), Seen: b.Seen, Subject: digest, Canonical: canonical,
+		})
+	})
+}
+
+// Unvote withdraws one's own vote.
+func (c *Control) Unvote(ctx context.Context, r Request, id, environment string) error {
+	return c.amend(ctx, r, access.Approve, id, environment, func(_ *Load, s release.State) ([]event.Draft, error) {
+		return s.Unvote(r.Actor.Person(), environment)
+	})
+}
+
+// Basis is what a decision rested on, as canonical JSON, by its digest "sha256:…".
+func (c *Control) Basis(ctx context.Context, digest string) (json.RawMessage, error) {
+	if err := release.CheckName("digest", digest); err != nil {
+		return nil, err
+	}
+	var sum [32]byte
+	if _, err := hex.Decode(sum[:], []byte(strings.TrimPrefix(digest, "sha256:"))); err != nil {
+		return nil, fmt.Errorf("digest %s: %w", digest, err)
+	}
+	return c.Journal.Part(ctx, sum)
+}

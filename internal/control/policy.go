@@ -1,0 +1,183 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/policy"
+)
+
+// programs caches compiled bundles by digest; a bundle never changes.
+type programs struct {
+	mu       sync.Mutex
+	byDigest map[string]*policy.Program
+}
+
+// keptPrograms bounds the cache: the active bundle, the next, and a few before.
+const keptPrograms = 8
+
+func (p *programs) get(digest string, compile func() (*policy.Program, error)) (*policy.Program, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if found := p.byDigest[digest]; found != nil {
+		return found, nil
+	}
+	program, err := compile()
+	if err != nil {
+		return nil, err
+	}
+	if p.byDigest == nil || len(p.byDigest) >= keptPrograms {
+		p.byDigest = map[string]*policy.Program{}
+	}
+	p.byDigest[digest] = program
+	return program, nil
+}
+
+// Compiled is a bundle ready to decide, or an Invalid fault that lists all problems.
+func Compiled(files []policy.File) (*policy.Program, error) {
+	program, problems := policy.Compile(files)
+	if !policy.Failed(problems) {
+		return program, nil
+	}
+	return nil, &Problems{List: problems}
+}
+
+// Problems is a bundle that does not compile.
+type Problems struct{ List []policy.Problem }
+
+// Error lists every problem.
+func (p *Problems) Error() string {
+	var b bytes.Buffer
+	for _, one := range p.List {
+		fmt.Fprintln(&b, one)
+	}
+	return b.String()
+}
+
+// Unwrap is the first problem, as a fault.
+func (p *Problems) Unwrap() error {
+	for _, one := range p.List {
+		if one.Severity == policy.LevelError {
+			return one.Fault()
+		}
+	}
+	return nil
+}
+
+// PolicyRequest activates a bundle.
+type PolicyRequest struct {
+	Files     []policy.File
+	Reason    string
+	Effective time.Time // zero: now
+}
+
+// ActivatePolicy checks, tests and activates a bundle. Its sources are in the
+// vault before the fact that names them.
+func (c *Control) ActivatePolicy(ctx context.Context, r Request, q PolicyRequest) (policy.Activation, error) {
+	var none policy.Activation
+	if err := r.Actor.May(access.Policy); err != nil {
+		return none, err
+	}
+	program, err := Compiled(q.Files)
+	if err != nil {
+		return none, err
+	}
+	if err := program.Ready(); err != nil {
+		return none, err
+	}
+	sources, err := json.Marshal(program.Files())
+	if err != nil {
+		return none, fmt.Errorf("encode bundle: %w", err)
+	}
+	file, _, err := c.Vault.Put(ctx, bytes.NewReader(sources))
+	if err != nil {
+		return none, err
+	}
+	content := []string{program.Digest(), q.Reason, q.Effective.String()}
+	return do(ctx, c, r, content, func(l *Load) ([]event.Draft, policy.Activation, error) {
+		stands, err := read[policy.Activations](l, policy.ActiveStream)
+		if err != nil {
+			return nil, none, err
+		}
+		drafts, err := stands.Activate(program, file, q.Effective, q.Reason, l.Now)
+		if err != nil {
+			return nil, none, err
+		}
+		done := drafts[0].Body.(policy.Activation)
+		done.By, done.At = r.Actor.Subject, event.MicrosOf(l.Now)
+		return drafts, done, nil
+	})
+}
+
+// ActivePolicy is the bundle in force and its activation; nil where none is.
+func (c *Control) ActivePolicy(ctx context.Context) (*policy.Program, policy.Activation, error) {
+	type active struct {
+		program    *policy.Program
+		activation policy.Activation
+	}
+	a, err := view(ctx, c, func(l *Load) (active, error) {
+		stands, err := read[policy.Activations](l, policy.ActiveStream)
+		if err != nil {
+			return active{}, err
+		}
+		current, found := stands.Current(l.Now)
+		if !found {
+			return active{}, nil
+		}
+		program, err := c.program(l.ctx, current)
+		return active{program, current}, err
+	})
+	return a.program, a.activation, err
+}
+
+// active is the bundle in force, nil where none is, and when another takes effect.
+func (c *Control) active(l *Load) (*policy.Program, time.Time, error) {
+	stands, err := read[policy.Activations](l, policy.ActiveStream)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	current, found := stands.Current(l.Now)
+	if !found {
+		return nil, stands.Next(l.Now), nil
+	}
+	program, err := c.program(l.ctx, current)
+	return program, stands.Next(l.Now), err
+}
+
+// maxBundle bounds what is read back of a bundle's sources.
+const maxBundle = 16 << 20
+
+func (c *Control) program(ctx context.Context, a policy.Activation) (*policy.Program, error) {
+	return c.programs.get(a.Digest, func() (*policy.Program, error) {
+		from, err := c.Vault.Open(ctx, a.File)
+		if err != nil {
+			return nil, fmt.Errorf("sources of the active policy: %w", err)
+		}
+		defer func() { _ = from.Close() }()
+		b, err := io.ReadAll(io.LimitReader(from, maxBundle))
+		if err != nil {
+			return nil, fmt.Errorf("sources of the active policy: %w", err)
+		}
+		var files []policy.File
+		if err := json.Unmarshal(b, &files); err != nil {
+			return nil, fmt.Errorf("sources of the active policy: %w", err)
+		}
+		program, err := Compiled(files)
+		if err != nil {
+			return nil, fmt.Errorf("the active policy does not compile: %w", err)
+		}
+		if program.Digest() != a.Digest {
+			return nil, fault.New(fault.Unverified, "policy.digest", "the sources of the active policy are not those that were activated").
+				Because("their digest is " + program.Digest() + ", not " + a.Digest)
+		}
+		return program, nil
+	})
+}

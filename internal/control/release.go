@@ -1,0 +1,154 @@
+package control
+
+import (
+	"context"
+
+	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/catalog"
+	"signalbox.dev/signalbox/internal/change"
+	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/policy"
+	"signalbox.dev/signalbox/internal/release"
+)
+
+// ReleaseRequest names a release, and declares what its opener knows of it.
+type ReleaseRequest struct {
+	Service, Version, Digest string
+	Size, ChangeType         string
+	Draft                    bool
+}
+
+// OpenRelease opens a release; the same service, version and digest again is
+// the same release, as it stands.
+func (c *Control) OpenRelease(ctx context.Context, r Request, q ReleaseRequest) (release.State, error) {
+	return do(ctx, c, r, q, func(l *Load) ([]event.Draft, release.State, error) {
+		return c.open(l, r.Actor, q)
+	})
+}
+
+func (c *Control) open(l *Load, a access.Actor, q ReleaseRequest) ([]event.Draft, release.State, error) {
+	var none release.State
+	if err := a.May(access.Open); err != nil {
+		return nil, none, err
+	}
+	if err := a.MaySpeakFor(q.Service); err != nil {
+		return nil, none, err
+	}
+	stands, known, err := readOne[release.State](l, release.Of, release.Name(q.Service, q.Version, q.Digest))
+	if err != nil || known {
+		return nil, stands, err
+	}
+	o := release.Opened{
+		ID: NewID(), Service: q.Service, Version: q.Version, Digest: q.Digest, Size: q.Size, ChangeType: q.ChangeType,
+		Phase: release.Submitted, Provenance: policy.Provenance(a.Provenance),
+	}
+	if q.Draft {
+		o.Phase = release.Draft
+	}
+	drafts, err := release.Open(o)
+	return drafts, release.State{
+		ID: o.ID, Service: o.Service, Version: o.Version, Digest: o.Digest, Size: o.Size, ChangeType: o.ChangeType,
+		Revision: 1, Phase: o.Phase, OpenedBy: a.Subject, Provenance: o.Provenance, OpenedAt: event.MicrosOf(l.Now),
+	}, err
+}
+
+// known is a release by id.
+func known(l *Load, id string) (release.State, error) {
+	s, err := read[release.State](l, event.StreamOf(release.Noun, id))
+	if err == nil && s.ID == "" {
+		err = fault.New(fault.NotFound, "release.unknown", "there is no release "+id).Remedy("signalbox release list shows those there are")
+	}
+	return s, err
+}
+
+// Release is a release as it stands.
+func (c *Control) Release(ctx context.Context, id string) (release.State, error) {
+	return view(ctx, c, func(l *Load) (release.State, error) { return known(l, id) })
+}
+
+// amend runs a command on one release that takes a right, and answers the
+// release as it stood before.
+func (c *Control) amend(ctx context.Context, r Request, right access.Right, id string, content any, fn func(l *Load, s release.State) ([]event.Draft, error)) error {
+	_, err := do(ctx, c, r, []any{id, content}, func(l *Load) ([]event.Draft, string, error) {
+		if err := r.Actor.May(right); err != nil {
+			return nil, "", err
+		}
+		s, err := known(l, id)
+		if err != nil {
+			return nil, "", err
+		}
+		if err := r.Actor.MaySpeakFor(s.Service); err != nil {
+			return nil, "", err
+		}
+		drafts, err := fn(l, s)
+		return drafts, s.ID, err
+	})
+	return err
+}
+
+// ReviseRelease declares size or change type anew.
+func (c *Control) ReviseRelease(ctx context.Context, r Request, id, size, changeType string) error {
+	return c.amend(ctx, r, access.Open, id, [2]string{size, changeType}, func(_ *Load, s release.State) ([]event.Draft, error) {
+		return s.Revise(size, changeType)
+	})
+}
+
+// MoveRelease takes a release to another phase by hand.
+func (c *Control) MoveRelease(ctx context.Context, r Request, id, environment string, to release.Phase, reason string) error {
+	right := access.Move
+	if to == release.Submitted || to == release.Withdrawn {
+		right = access.Open
+	}
+	return c.amend(ctx, r, right, id, []string{environment, string(to), reason}, func(_ *Load, s release.State) ([]event.Draft, error) {
+		return s.Move(environment, to, reason)
+	})
+}
+
+// AttachChange says what a release contains, on the word of whoever sends it.
+func (c *Control) AttachChange(ctx context.Context, r Request, id string, ch change.Change) error {
+	return c.attach(ctx, r, id, ch, policy.Provenance(r.Actor.Provenance))
+}
+
+func (c *Control) attach(ctx context.Context, r Request, id string, ch change.Change, p policy.Provenance) error {
+	record, private := ch.Record(c.Keys.Pseudonym)
+	return c.amend(ctx, r, access.Open, id, []any{ch.Digest(), p}, func(_ *Load, s release.State) ([]event.Draft, error) {
+		return s.Attach(record, ch.Digest(), private, p)
+	})
+}
+
+// ChangeReader reads what a version contains from a repository that the
+// server can reach.
+type ChangeReader interface {
+	ReadChange(ctx context.Context, repository, from, to string) (change.Change, error)
+}
+
+// ReadChange has the server itself read what a release contains, from the
+// repository that the catalog names for the service: the strongest provenance.
+func (c *Control) ReadChange(ctx context.Context, r Request, id, from, to string) (change.Change, error) {
+	var none change.Change
+	if err := r.Actor.May(access.Open); err != nil {
+		return none, err
+	}
+	repository, err := view(ctx, c, func(l *Load) (string, error) {
+		s, err := known(l, id)
+		if err != nil {
+			return "", err
+		}
+		service, _, err := readOne[catalog.Service](l, catalog.ServiceName, s.Service)
+		return service.Repository, err
+	})
+	if err != nil {
+		return none, err
+	}
+	if repository == "" || c.Changes == nil {
+		return none, fault.Invalidf("change.no-repository", "the server cannot read this service's repository").
+			Because("the catalog names none for it, or the server was started without --repositories").
+			Remedy("send the change from the pipeline instead: --repo PATH --from A --to B")
+	}
+	ch, err := c.Changes.ReadChange(ctx, repository, from, to)
+	if err != nil {
+		return none, err
+	}
+	return ch, c.attach(ctx, r, id, ch, policy.ByServer)
+}
