@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,7 +26,7 @@ import (
 const (
 	DefaultLimit = 100_000         // commits
 	TimeLimit    = 2 * time.Minute // all of it
-	maxFiles     = 64 << 20        // bytes of the list of files
+	maxFiles     = 64 << 20        // bytes of the list of files, and of that of a clone's cuts
 )
 
 // Options say what to read. From is left out (or is the empty tree) for a
@@ -170,12 +171,17 @@ func (r repository) cuts(ctx context.Context) (map[string]bool, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(r.dir, path)
 	}
-	b, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the ends of a shallow clone: %w", err)
+		return nil, fmt.Errorf("open the list of cuts of a shallow clone: %w", err)
+	}
+	defer file.Close()
+	b, err := io.ReadAll(io.LimitReader(file, maxFiles))
+	if err != nil {
+		return nil, fmt.Errorf("read the list of cuts of a shallow clone: %w", err)
 	}
 	cut := map[string]bool{}
 	for _, id := range strings.Fields(string(b)) {
