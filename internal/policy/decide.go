@@ -13,11 +13,12 @@ func (p *Program) Decide(in Inputs) Outcome {
 	return p.trace(in, nil)
 }
 
-// trace is Decide; seen learns the reason of every gate that applies.
+// trace is Decide; seen learns every reason.
 func (p *Program) trace(in Inputs, seen func(Reason)) Outcome {
 	var spent uint64
 	v := values{in: &in, parameters: p.parameters, spent: &spent}
 	c, until := p.classify(v)
+	c.Reasons = slices.Grow(c.Reasons, len(p.gates)+len(engineGates))
 	o := Outcome{
 		Enforced: c.Observe == nil, Governance: c.Governance, ScopeRule: c.ScopeRule, Observe: c.Observe,
 		Size: c.Size, ChangeType: c.ChangeType, Reasons: c.Reasons, Until: until,
@@ -27,12 +28,12 @@ func (p *Program) trace(in Inputs, seen func(Reason)) Outcome {
 	}
 	if c.Governance != None && (len(c.Reasons) == 0 || c.Reasons[0].Gate != gateInputs) {
 		in.Release.Size, in.Release.ChangeType, in.Release.Type = c.Size, c.ChangeType, o.Type
-		reasons, end := p.weighAll(v, &c)
-		o.Reasons, o.Until = append(o.Reasons, reasons...), sooner(o.Until, end)
+		end := p.weighAll(v, &c)
+		o.Reasons, o.Until = c.Reasons, sooner(o.Until, end)
+	}
+	for _, r := range o.Reasons {
 		if seen != nil {
-			for _, r := range reasons {
-				seen(r)
-			}
+			seen(r)
 		}
 	}
 	o.Verdict = worst(o.Reasons)
@@ -41,8 +42,7 @@ func (p *Program) trace(in Inputs, seen func(Reason)) Outcome {
 }
 
 // weighAll is every applicable gate and what the engine itself asks for.
-func (p *Program) weighAll(v values, c *Classification) ([]Reason, time.Time) {
-	var reasons []Reason
+func (p *Program) weighAll(v values, c *Classification) time.Time {
 	var until time.Time
 	certain := false
 	for i := range p.gates {
@@ -61,17 +61,17 @@ func (p *Program) weighAll(v values, c *Classification) ([]Reason, time.Time) {
 			}
 		}
 		r, end := v.weigh(g)
-		reasons = append(reasons, r)
+		c.Reasons = append(c.Reasons, r)
 		if g.Severity == Block {
 			until = sooner(until, end)
 		}
 	}
 	if !certain {
-		reasons = append(reasons, Reason{Gate: gateGates, Title: "At least one gate applies", Code: "no-gate", Severity: Block, Verdict: CannotTell, Why: "No gate is certain to apply to this release.", Observed: "no gate", Required: "at least one gate", Next: "Add a Gate that applies to this scope, or a ScopeRule with governance none."})
+		c.add(Reason{Gate: gateGates, Title: "At least one gate applies", Code: "no-gate", Verdict: CannotTell, Why: "No gate is certain to apply to this release.", Observed: "no gate", Required: "at least one gate", Next: "Add a Gate that applies to this scope, or a ScopeRule with governance none."})
 	}
-	reasons = append(reasons, contributors(v.in), c.approval(v.in))
 	frozen := p.calendar(v.in)
-	return append(reasons, frozen), sooner(until, frozen.Until)
+	c.Reasons = append(c.Reasons, contributors(v.in), c.approval(v.in), frozen)
+	return sooner(until, frozen.Until)
 }
 
 // weight orders reasons: blocking ones that do not pass by verdict, then

@@ -131,7 +131,9 @@ func TestEngineReasons(t *testing.T) {
 		{"frozen with an end", bundle(), func(in *Inputs) { in.Calendar.Frozen, in.Calendar.ThawsAt = true, monday.Add(time.Hour) }, gateCalendar, "frozen", Wait, "holders of the freeze right"},
 		{"frozen without an end", bundle(), func(in *Inputs) { in.Calendar.Frozen, in.Calendar.OpenEnd = true, true }, gateCalendar, "frozen", NoGo, ""},
 		{"frozen with an end that is past", bundle(), func(in *Inputs) { in.Calendar.Frozen, in.Calendar.ThawsAt = true, monday.Add(-time.Hour) }, gateCalendar, "frozen", NoGo, ""},
-		{"the rule that a freeze names", bundle(freeze), func(in *Inputs) { in.Calendar = Calendar{Known: true, Frozen: true, OpenEnd: true, Freezes: []string{"lenient"}} }, gateCalendar, "frozen", Wait, "managers"},
+		{"the rule that a freeze names", bundle(freeze), func(in *Inputs) {
+			in.Calendar = Calendar{Known: true, Frozen: true, OpenEnd: true, Freezes: []string{"lenient"}}
+		}, gateCalendar, "frozen", Wait, "managers"},
 		{"the worst of two freezes", bundle(freeze), func(in *Inputs) {
 			in.Calendar = Calendar{Known: true, Frozen: true, OpenEnd: true, Freezes: []string{"stern", "lenient"}}
 		}, gateCalendar, "frozen", NoGo, "board or managers"},
@@ -198,8 +200,8 @@ func TestReasonTellsEverything(t *testing.T) {
 	if diff := cmp.Diff(want, r); diff != "" {
 		t.Error(diff)
 	}
-	if r.Where.File != "more.yaml" || r.Where.Line != 2 {
-		t.Errorf("the gate stands at %s, want more.yaml:2", r.Where)
+	if r.Where.File != "more.yaml" || r.Where.Line != 4 {
+		t.Errorf("the gate stands at %s, want more.yaml:4", r.Where)
 	}
 }
 

@@ -33,8 +33,13 @@ func fieldsOf(src *source, node *yaml.Node, out *problems) *fields {
 	return f
 }
 
-// at is where the mapping stands.
-func (f *fields) at() fault.Position { return place(f.src, f.node) }
+// at is where the mapping stands, told by its name where it has one.
+func (f *fields) at() fault.Position {
+	if n := f.keys["name"]; n != nil {
+		return place(f.src, n)
+	}
+	return place(f.src, f.node)
+}
 
 // keyAt is where a key stands, or the mapping where it is missing.
 func (f *fields) keyAt(key string) fault.Position {

@@ -34,7 +34,7 @@ apiVersion: signalbox/v1
 kind: Gate
 name: always
 title: Always
-condition: "true"
+condition: size(release.version) > 0
 ---
 apiVersion: signalbox/v1
 kind: Parameter

@@ -47,14 +47,21 @@ func (r *reader) onePolicy() {
 
 // pairs checks that every size and change type has one release type.
 func (r *reader) pairs(p *Program) {
+	var gaps []string
 	for _, size := range []string{Major, Minor, Patch} {
 		for _, change := range []string{Standard, Normal, Emergency} {
-			r.pair(p, size, change)
+			if pair := r.pair(p, size, change); pair != "" {
+				gaps = append(gaps, pair)
+			}
 		}
+	}
+	if len(gaps) > 0 {
+		r.warn(Problem{Code: "policy.no-type", What: "a ReleaseType covers only sometimes " + strings.Join(gaps, ", "), Why: "where its when does not hold the answer is cannot tell", Fix: "add a ReleaseType whose when covers the rest"})
 	}
 }
 
-func (r *reader) pair(p *Program, size, change string) {
+// pair checks one of them, and returns it where its type applies only sometimes.
+func (r *reader) pair(p *Program, size, change string) string {
 	var always, sometimes []releaseType
 	for _, t := range p.types {
 		switch {
@@ -73,8 +80,9 @@ func (r *reader) pair(p *Program, size, change string) {
 		both := append(always, sometimes...)
 		r.out.add(Problem{Where: both[1].Where, Code: "policy.two-types", What: pair + " has two ReleaseTypes", Why: fmt.Sprintf("%s and %s both claim it", both[0].Name, both[1].Name), Fix: "take the pair out of one, or give both a when that excludes the other"})
 	case len(always) == 0 && len(sometimes) == 1:
-		r.warn(Problem{Where: sometimes[0].Where, Code: "policy.no-type", What: pair + " has a ReleaseType only sometimes", Why: "where the when of " + sometimes[0].Name + " does not hold the answer is cannot tell"})
+		return pair
 	}
+	return ""
 }
 
 func (t *releaseType) covers(size, change string) bool {
@@ -88,7 +96,7 @@ func (r *reader) references(p *Program) {
 	for _, t := range p.types {
 		used[t.Chain] = true
 		if t.Chain != "" && !slices.Contains(chains, t.Chain) {
-			r.out.add(Problem{Where: t.chainAt, Code: "policy.no-chain", What: fmt.Sprintf("there is no ApprovalChain %q", t.Chain), Why: "ReleaseType " + t.Name + " names it", Fix: didYouMean(t.Chain, chains)})
+			r.out.add(Problem{Where: t.chainAt, Code: "policy.no-chain", What: fmt.Sprintf("there is no ApprovalChain %q", t.Chain), Why: "ReleaseType " + t.Name + " names it", Fix: didYouMean(t.Chain, chains[:len(chains)-1])})
 		}
 	}
 	for _, name := range chains[:len(chains)-1] {

@@ -248,7 +248,7 @@ func (r *reader) parameter(f *fields) {
 	case n == nil:
 		f.missing("value")
 	case v == nil:
-		f.wrong(n, "value", "a number, true, false or text")
+		f.wrong(n, "value", "a finite number, true, false or text")
 	case n.Kind == yaml.ScalarNode && len(n.Value) > MaxInputText:
 		r.out.add(Problem{Where: place(f.src, n), Code: "policy.too-long", What: "the value is too long", Why: fmt.Sprintf("it may have %d bytes", MaxInputText)})
 	case !number && (p.Min != nil || p.Max != nil):

@@ -144,13 +144,13 @@ func celType(v any) *cel.Type {
 
 // wanted are the types that an expression may have.
 type wanted struct {
-	types []*cel.Type
-	words string
+	types      []*cel.Type
+	words, fix string
 }
 
 var (
-	wantBool = wanted{[]*cel.Type{cel.BoolType}, "true or false"}
-	wantText = wanted{[]*cel.Type{cel.StringType, cel.IntType, cel.DoubleType, cel.BoolType}, "text or a number"}
+	wantBool = wanted{[]*cel.Type{cel.BoolType}, "true or false", "compare it with something"}
+	wantText = wanted{[]*cel.Type{cel.StringType, cel.IntType, cel.DoubleType, cel.BoolType}, "text or a number", "turn it into text, such as string(…), or count it: size(…)"}
 )
 
 // compile checks the rule and makes it ready to run; what is wrong becomes a problem.
@@ -162,12 +162,15 @@ func (s *scoped) compile(r *rule, want wanted, out *problems) {
 	checked, issues := s.env.Compile(e.text)
 	if issues.Err() != nil {
 		for _, i := range issues.Errors() {
-			out.add(s.explain(e, i))
+			p := s.explain(e, i)
+			if out.add(p); p.Code == "policy.expression-syntax" {
+				break
+			}
 		}
 		return
 	}
 	if !slices.ContainsFunc(want.types, func(t *cel.Type) bool { return checked.OutputType().IsExactType(t) }) {
-		out.add(Problem{Where: e.where(1, 0), Code: "policy.expression-type", What: fmt.Sprintf("%q must be %s", e.field, want.words), Why: "this is " + typeWords(checked.OutputType().String()), Fix: "compare it with something"})
+		out.add(Problem{Where: e.where(1, 0), Code: "policy.expression-type", What: fmt.Sprintf("%q must be %s", e.field, want.words), Why: "this is " + typeWords(checked.OutputType().String()), Fix: want.fix})
 		return
 	}
 	if !s.inspect(r, checked.NativeRep(), out) {

@@ -193,7 +193,7 @@ func adornment(n *yaml.Node) string {
 	case n.Anchor != "":
 		return "an anchor (&" + n.Anchor + ")"
 	case n.Style&yaml.TaggedStyle != 0:
-		return "a tag (" + n.Tag + ")"
+		return "a tag"
 	case n.Kind == yaml.ScalarNode && n.ShortTag() == "!!merge":
 		return "a merge key (<<)"
 	}

@@ -13,7 +13,8 @@ var (
 	undeclared = regexp.MustCompile(`undeclared reference to '([^']*)'`)
 	noField    = regexp.MustCompile(`undefined field '([^']*)'`)
 	noOverload = regexp.MustCompile(`found no matching overload for '([^']*)' applied to '(.*)'`)
-	atToken    = regexp.MustCompile(`(?:at|near|input) '((?:[^']|'[^ ])*)'`)
+	atToken    = regexp.MustCompile(`(?:at:?|near|input) '((?:[^']|'[^ ])*)'`)
+	noRange    = regexp.MustCompile(`expression of type '([^']*)' cannot be range of a comprehension`)
 	sectionIn  = regexp.MustCompile(`\bpolicy\.([A-Z][A-Za-z]*)`)
 )
 
@@ -27,26 +28,61 @@ func (s *scoped) explain(e *expression, issue *cel.Error) Problem {
 	p := Problem{Where: e.where(max(issue.Location.Line(), 1), max(issue.Location.Column(), 0)), Code: "policy.expression"}
 	switch m := issue.Message; {
 	case undeclared.MatchString(m):
-		s.unknownName(&p, undeclared.FindStringSubmatch(m)[1])
+		s.unknownName(&p, e, undeclared.FindStringSubmatch(m)[1])
 	case noField.MatchString(m):
 		s.unknownField(&p, e, noField.FindStringSubmatch(m)[1])
 	case noOverload.MatchString(m):
 		f := noOverload.FindStringSubmatch(m)
 		mismatch(&p, f[1], f[2])
 	case strings.HasPrefix(m, "Syntax error"):
-		p.Code, p.What = "policy.expression-syntax", fmt.Sprintf("%q is not an expression", e.field)
-		p.Why, p.Fix = "it cannot be read from here on", "check brackets, quotes and operators (&&, ||, !, ==, in)"
-		if t := atToken.FindStringSubmatch(m); t != nil && t[1] != "" {
-			p.Why = fmt.Sprintf("it cannot be read at %q", strings.ReplaceAll(t[1], "<EOF>", "the end"))
-		}
+		unreadable(&p, e.field, m)
+	case noRange.MatchString(m):
+		p.Code, p.What = "policy.expression-type", "only a list can be walked through"
+		p.Why = "this is " + typeWords(noRange.FindStringSubmatch(m)[1])
+	case strings.Contains(m, "recursion limit"):
+		p.What, p.Why, p.Fix = fmt.Sprintf("%q is nested too deeply", e.field), fmt.Sprintf("brackets may stand %d deep", maxNesting), "take it apart into several gates"
+	case strings.Contains(m, "size exceeds limit"), strings.Contains(m, "node"):
+		p.What, p.Fix = fmt.Sprintf("%q is too long", e.field), "take it apart into several gates"
 	default:
 		p.What, p.Why = fmt.Sprintf("%q cannot be used", e.field), words(m)
 	}
 	return p
 }
 
-func (s *scoped) unknownName(p *Problem, name string) {
+// unreadable is a mistake of syntax, with the fix for the commonest.
+func unreadable(p *Problem, field, message string) {
+	p.Code, p.What = "policy.expression-syntax", fmt.Sprintf("%q is not an expression", field)
+	p.Why, p.Fix = "it cannot be read from here on", "check brackets, quotes and operators (&&, ||, !, ==, in)"
+	t := atToken.FindStringSubmatch(message)
+	if t == nil {
+		return
+	}
+	token := strings.TrimSpace(t[1])
+	switch token {
+	case "", "<EOF>":
+		p.Why = "it ends too early"
+	default:
+		p.Why = fmt.Sprintf("it cannot be read at %q", token)
+	}
+	if instead := map[string]string{"=": "==", "and": "&&", "or": "||", "not": "!"}[token]; instead != "" {
+		p.Fix = "write " + instead
+	}
+}
+
+// functions are those that policies use most, for suggestions.
+var functions = []string{"size", "startsWith", "endsWith", "contains", "matches", "exists", "all", "exists_one", "filter", "map", "has", "int", "double", "string", "timestamp", "duration", "getHours", "getDayOfWeek"}
+
+func (s *scoped) unknownName(p *Problem, e *expression, name string) {
+	if regexp.MustCompile(`\b` + regexp.QuoteMeta(name) + `\s*\(`).MatchString(e.text) {
+		p.Code, p.What, p.Fix = "policy.unknown-function", fmt.Sprintf("%q is not a function", name), didYouMean(name, functions)
+		return
+	}
 	p.Code, p.What = "policy.unknown-input", fmt.Sprintf("%q is not an input", name)
+	if name == "param" || name == "threshold" {
+		p.What, p.Why = fmt.Sprintf("there is no %s of that name", map[string]string{"param": "Parameter", "threshold": "threshold"}[name]), "the bundle declares none"
+		p.Fix = map[string]string{"param": "add a document of kind Parameter", "threshold": "add it under thresholds of every ReleaseType"}[name]
+		return
+	}
 	if prefix, rest, ok := strings.Cut(name, "."); ok && (prefix == "param" || prefix == "threshold") {
 		kind := map[string]string{"param": "a Parameter", "threshold": "a threshold of a ReleaseType"}[prefix]
 		p.What = fmt.Sprintf("%q is not %s", rest, kind)
@@ -76,11 +112,11 @@ func mismatch(p *Problem, operator, operands string) {
 		op = operator
 	}
 	p.What = fmt.Sprintf("%q cannot be applied here", op)
-	p.Why = "it was given " + typeWords(operands)
+	p.Why = "it was given " + strings.ReplaceAll(typeWords(operands), ", ", " and ")
 	switch {
 	case strings.Contains(operands, "int") && strings.Contains(operands, "double"):
 		p.Fix = "make both numbers with a fraction: double(…)"
-	case strings.Contains(operands, "string") && (strings.Contains(operands, "int") || strings.Contains(operands, "double")):
+	case op != "in" && strings.Contains(operands, "string") && (strings.Contains(operands, "int") || strings.Contains(operands, "double")):
 		p.Fix = "compare text with text and numbers with numbers"
 	}
 }
