@@ -41,7 +41,7 @@ lint: tools
 # Everything generated: pages from their templates, references from the code.
 generate: tools
 	$(if $(TEMPLATES),bin/templ generate -path internal)
-	go generate ./...
+	go run ./scripts/reference docs/reference
 
 check-generated: generate
 	@git diff --exit-code --stat -- '*_templ.go' '*.gen.go' docs || \

@@ -71,6 +71,7 @@ var rooms = []room{
 
 	{path: "internal/archtest"},
 	{path: "scripts/ci"},
+	{path: "scripts/reference", imports: "*"},
 	{path: "test"},
 }
 

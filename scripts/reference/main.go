@@ -1,0 +1,43 @@
+// Command reference writes the generated pages of docs/reference.
+//
+// It knows which page comes from which room and leaves what stands on it to
+// that room. It keeps this: a page holds nothing that the code does not say.
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"signalbox.dev/signalbox/internal/policy"
+)
+
+// pages are the pages by file name.
+func pages() map[string]string {
+	return map[string]string{
+		"policy.md": policy.Reference(),
+	}
+}
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: reference DIRECTORY")
+		os.Exit(2)
+	}
+	if err := write(os.Args[1]); err != nil {
+		fmt.Fprintln(os.Stderr, "reference:", err)
+		os.Exit(1)
+	}
+}
+
+func write(dir string) error {
+	all := pages()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(all[name]), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
