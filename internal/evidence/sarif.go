@@ -28,7 +28,7 @@ func readSARIF(b []byte, probe sarifProbe) (Claim, error) {
 		return Claim{}, fault.Invalidf("evidence.sarif-version", "the SARIF version is %s", said).On("/version").
 			Because("only 2.1.0 is read").Remedy("have the scanner write SARIF 2.1.0")
 	}
-	if probe.Runs == nil || probe.Runs.kind == 'n' {
+	if probe.Runs.kind == 0 || probe.Runs.kind == 'n' {
 		return Claim{}, noRun()
 	}
 	log := struct {

@@ -26,14 +26,14 @@ const (
 
 // sarifProbe tells whether a document is SARIF, and of which version.
 type sarifProbe struct {
-	Schema  presence  `json:"$schema"`
-	Version *word     `json:"version"`
-	Runs    *presence `json:"runs"`
+	Schema  presence `json:"$schema"`
+	Version *word    `json:"version"`
+	Runs    presence `json:"runs"`
 }
 
 // sarif reports whether two of the three members that open a log are there.
 func (p sarifProbe) sarif() bool {
-	schema, version, runs := p.Schema.kind == '"', p.Version != nil, p.Runs != nil
+	schema, version, runs := p.Schema.kind == '"', p.Version != nil, p.Runs.kind != 0
 	return version && runs || schema && runs || schema && version
 }
 

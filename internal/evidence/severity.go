@@ -48,8 +48,13 @@ func (s *Severities) sum(o Severities) {
 
 // severityOfScore maps a score on the scale of CVSS (0 to 10; SARIF's
 // security-severity is such a score): 9 and more critical, 7 high, 4 medium,
-// above 0 low, 0 info. What is not a number of the scale is unrated.
+// above 0 low, 0 info. Some scanners write the word instead, in any case of
+// letters. Everything else is unrated.
 func severityOfScore(score string) Severity {
+	switch word := Severity(strings.ToLower(score)); word {
+	case Critical, High, Medium, Low, Info:
+		return word
+	}
 	n, err := strconv.ParseFloat(score, 64)
 	if err != nil || math.IsNaN(n) || n < 0 || n > 10 {
 		return Unrated
