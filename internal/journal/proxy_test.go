@@ -1,0 +1,130 @@
+package journal_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/url"
+	"sync/atomic"
+	"testing"
+
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/store/storetest"
+)
+
+// proxy stands before a PostgreSQL server and can cut a connection at the next commit.
+type proxy struct {
+	target string
+	listen net.Listener
+	cut    atomic.Int32 // what to do at the next commit
+}
+
+const (
+	pass      int32 = iota
+	cutBefore       // the server never sees it
+	cutAfter        // the server commits, its answer is lost
+)
+
+// through is the URL of db by way of a new proxy.
+func through(t *testing.T, db string) (*proxy, string) {
+	t.Helper()
+	u, err := url.Parse(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{target: u.Host}
+	if p.listen, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.listen.Close() })
+	go p.serve()
+	u.Host = p.listen.Addr().String()
+	return p, u.String()
+}
+
+func (p *proxy) serve() {
+	for {
+		client, err := p.listen.Accept()
+		if err != nil {
+			return
+		}
+		go p.join(client)
+	}
+}
+
+func (p *proxy) join(client net.Conn) {
+	defer client.Close()
+	server, err := net.Dial("tcp", p.target)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	var mute atomic.Bool
+	go func() {
+		defer client.Close()
+		b := make([]byte, 1<<16)
+		for {
+			n, err := server.Read(b)
+			if mute.Load() {
+				return
+			}
+			if _, failed := client.Write(b[:n]); err != nil || failed != nil {
+				return
+			}
+		}
+	}()
+	b := make([]byte, 1<<16)
+	for {
+		n, err := client.Read(b)
+		if bytes.Contains(b[:n], []byte("commit\x00")) {
+			switch p.cut.Swap(pass) {
+			case cutBefore:
+				return
+			case cutAfter:
+				mute.Store(true)
+			}
+		}
+		if _, failed := server.Write(b[:n]); err != nil || failed != nil {
+			return
+		}
+		if mute.Load() {
+			_, _ = io.Copy(io.Discard, client)
+			return
+		}
+	}
+}
+
+// A commit whose answer was lost is looked up, and told as it is.
+func TestUncertainCommit(t *testing.T) {
+	p, u := through(t, storetest.PostgresURL(t))
+	db, err := store.Open(t.Context(), store.Options{Database: u})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	k := start(t, db, nil)
+	for round := range 3 {
+		n, err := k.Size(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.cut.Store(cutAfter)
+		r, err := k.Append(context.Background(), keyed(string(rune('a'+round))))
+		if err != nil || r.First != n || p.cut.Load() != pass {
+			t.Fatalf("the answer was lost: %+v, %v", r, err)
+		}
+		p.cut.Store(cutBefore)
+		c := keyed(string(rune('A' + round)))
+		if _, err := k.Append(context.Background(), c); fault.KindOf(err) != fault.Unavailable || p.cut.Load() != pass {
+			t.Fatalf("the commit was lost: %v", err)
+		}
+		if r := k.must(t, c); r.Repeated || r.First != n+1 {
+			t.Errorf("sent again: %+v", r)
+		}
+		if n := k.verify(t); n != uint64(2*round)+3 {
+			t.Errorf("%d facts", n)
+		}
+	}
+}
