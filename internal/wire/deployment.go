@@ -1,0 +1,77 @@
+package wire
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// StartRequest reports that a deployment begins.
+type StartRequest struct {
+	Service     string          `json:"service"`
+	Version     string          `json:"version"`
+	Digest      string          `json:"digest"`
+	Environment string          `json:"environment"`
+	Permit      json.RawMessage `json:"permit,omitempty" doc:"DSSE envelope; without one the deployment is unauthorised"`
+	Run         string          `json:"run,omitempty" doc:"The pipeline's own reference, such as a URL"`
+}
+
+// FailRequest reports that a deployment failed.
+type FailRequest struct {
+	Reached string `json:"reached,omitempty" doc:"none, some or all; some where nobody knows"`
+	Reason  string `json:"reason,omitempty"`
+}
+
+// EndRequest reports how the deployment under way of a version ended.
+type EndRequest struct {
+	Service     string `json:"service"`
+	Version     string `json:"version"`
+	Digest      string `json:"digest,omitempty"`
+	Environment string `json:"environment"`
+	Failed      bool   `json:"failed,omitempty"`
+	Reached     string `json:"reached,omitempty" doc:"none, some or all; of a failed one"`
+	Reason      string `json:"reason,omitempty"`
+}
+
+// Deployment is what a pipeline reported, matched to its permit.
+type Deployment struct {
+	ID          string    `json:"id"`
+	Release     string    `json:"release,omitempty"`
+	Service     string    `json:"service"`
+	Version     string    `json:"version"`
+	Digest      string    `json:"digest"`
+	Environment string    `json:"environment"`
+	Permit      string    `json:"permit,omitempty"`
+	Authorised  bool      `json:"authorised"`
+	Code        string    `json:"code,omitempty" doc:"Why it is an unauthorised deployment"`
+	Provenance  string    `json:"provenance"`
+	Run         string    `json:"run,omitempty"`
+	Status      string    `json:"status" enum:"started,finished,failed"`
+	Reached     string    `json:"reached,omitempty"`
+	Started     time.Time `json:"started"`
+	Ended       time.Time `json:"ended,omitzero"`
+}
+
+// DeploymentFilter selects deployments.
+type DeploymentFilter struct {
+	Environment, Service string
+	Unauthorised         bool // only those without a permit that holds
+	Paging
+}
+
+// PermitState is a deployment permit as it stands.
+type PermitState struct {
+	ID          string          `json:"id"`
+	Release     string          `json:"release"`
+	Decision    string          `json:"decision"`
+	Service     string          `json:"service"`
+	Version     string          `json:"version"`
+	Digest      string          `json:"digest"`
+	Environment string          `json:"environment"`
+	NotBefore   time.Time       `json:"not_before"`
+	NotAfter    time.Time       `json:"not_after" doc:"The first instant at which it no longer holds"`
+	State       string          `json:"state" enum:"issued,redeemed,recalled,expired"`
+	Redeemed    time.Time       `json:"redeemed,omitzero"`
+	Recalled    time.Time       `json:"recalled,omitzero"`
+	Deployment  string          `json:"deployment,omitempty"`
+	Envelope    json.RawMessage `json:"envelope,omitempty" doc:"DSSE envelope"`
+}

@@ -1,0 +1,65 @@
+package wire
+
+import "time"
+
+// EvidenceTarget binds a report to a version's artifact.
+type EvidenceTarget struct {
+	Service, Version, Digest string
+	Label                    string // tells apart reports of one tool
+}
+
+// Claim is what one report says about an artifact, and whose word it is.
+type Claim struct {
+	ID         string    `json:"id"`
+	Service    string    `json:"service"`
+	Version    string    `json:"version"`
+	Digest     string    `json:"digest"`
+	Label      string    `json:"label,omitempty"`
+	Kind       string    `json:"kind" enum:"findings,tests,coverage"`
+	Format     string    `json:"format"`
+	Tool       string    `json:"tool,omitempty"`
+	Generated  time.Time `json:"generated,omitzero"`
+	Provenance string    `json:"provenance"`
+	File       string    `json:"file" doc:"Digest of the original report"`
+	Size       int64     `json:"size" doc:"Of the original, bytes"`
+	At         time.Time `json:"at"`
+	Findings   *Findings `json:"findings,omitempty"`
+	Tests      *Tests    `json:"tests,omitempty"`
+	Coverage   *Coverage `json:"coverage,omitempty"`
+	Notes      []string  `json:"notes,omitempty"`
+}
+
+// Findings counts what a scanner found.
+type Findings struct {
+	Total      int `json:"total"`
+	Suppressed int `json:"suppressed"`
+	Critical   int `json:"critical"`
+	High       int `json:"high"`
+	Medium     int `json:"medium"`
+	Low        int `json:"low"`
+	Info       int `json:"info"`
+	Unrated    int `json:"unrated"`
+}
+
+// Tests counts test cases.
+type Tests struct {
+	Total   int `json:"total"`
+	Passed  int `json:"passed"`
+	Failed  int `json:"failed"`
+	Errored int `json:"errored"`
+	Skipped int `json:"skipped"`
+}
+
+// Coverage is the share of lines and branches that tests ran, 0 to 1.
+type Coverage struct {
+	LineRate     float64  `json:"line_rate"`
+	LinesCovered int      `json:"lines_covered"`
+	LinesValid   int      `json:"lines_valid"`
+	BranchRate   *float64 `json:"branch_rate,omitempty"`
+}
+
+// Artifact is the claims that stand about a digest.
+type Artifact struct {
+	Digest string  `json:"digest"`
+	Claims []Claim `json:"claims"`
+}

@@ -1,0 +1,144 @@
+package wire
+
+import "time"
+
+// ReleaseRequest opens a release; the same service, version and digest again is the same release.
+type ReleaseRequest struct {
+	Service    string `json:"service"`
+	Version    string `json:"version"`
+	Digest     string `json:"digest"`
+	Size       string `json:"size,omitempty" doc:"major, minor or patch"`
+	ChangeType string `json:"change_type,omitempty" doc:"standard, normal or emergency"`
+	Draft      bool   `json:"draft,omitempty"`
+}
+
+// Release is a release as it stands.
+type Release struct {
+	ID         string            `json:"id"`
+	Service    string            `json:"service"`
+	Version    string            `json:"version"`
+	Digest     string            `json:"digest"`
+	Size       string            `json:"size,omitempty"`
+	ChangeType string            `json:"change_type,omitempty"`
+	Revision   int               `json:"revision"`
+	Phase      string            `json:"phase"`
+	OpenedBy   string            `json:"opened_by"`
+	Provenance string            `json:"provenance"`
+	OpenedAt   time.Time         `json:"opened_at"`
+	Change     *AttachedChange   `json:"change,omitempty"`
+	Targets    map[string]Target `json:"targets,omitempty" doc:"By environment"`
+	Votes      []Vote            `json:"votes,omitempty"`
+	People     map[string]string `json:"people,omitempty" doc:"Names by id"`
+}
+
+// ReleaseSummary is a release in a list.
+type ReleaseSummary struct {
+	ID       string    `json:"id"`
+	Service  string    `json:"service"`
+	Version  string    `json:"version"`
+	Digest   string    `json:"digest"`
+	Phase    string    `json:"phase"`
+	OpenedBy string    `json:"opened_by"`
+	OpenedAt time.Time `json:"opened_at"`
+}
+
+// ReleaseFilter selects releases.
+type ReleaseFilter struct {
+	Service string
+	Paging
+}
+
+// Target is the release's way to one environment.
+type Target struct {
+	Phase        string    `json:"phase"`
+	Since        time.Time `json:"since,omitzero"`
+	Decision     string    `json:"decision,omitempty" doc:"Id of the newest"`
+	Verdict      string    `json:"verdict,omitempty"`
+	Permit       string    `json:"permit,omitempty"`
+	Until        time.Time `json:"until,omitzero"`
+	Deployment   string    `json:"deployment,omitempty"`
+	Unauthorised bool      `json:"unauthorised,omitempty"`
+}
+
+// Vote is one person's answer about one subject.
+type Vote struct {
+	Person      string    `json:"person"`
+	Environment string    `json:"environment"`
+	Subject     string    `json:"subject"`
+	Answer      string    `json:"answer"`
+	At          time.Time `json:"at"`
+	Withdrawn   bool      `json:"withdrawn,omitempty"`
+}
+
+// AttachedChange is the change that a release contains, without personal data.
+type AttachedChange struct {
+	Digest       string    `json:"digest"`
+	Provenance   string    `json:"provenance"`
+	By           string    `json:"by"`
+	At           time.Time `json:"at"`
+	From         string    `json:"from"`
+	To           string    `json:"to"`
+	Commits      int       `json:"commits"`
+	Contributors int       `json:"contributors"`
+	FilesChanged int       `json:"files_changed"`
+	LinesAdded   int       `json:"lines_added"`
+	LinesDeleted int       `json:"lines_deleted"`
+	SemverStep   string    `json:"semver_step"`
+	ReleaseType  string    `json:"release_type"`
+	Breaking     bool      `json:"breaking"`
+	Complete     bool      `json:"complete"`
+}
+
+// ReviseRequest declares size or change type anew: a new revision, without votes.
+type ReviseRequest struct {
+	Size       string `json:"size,omitempty"`
+	ChangeType string `json:"change_type,omitempty"`
+}
+
+// MoveRequest takes a release to another phase by hand.
+type MoveRequest struct {
+	Environment string `json:"environment,omitempty" doc:"Empty where the release as a whole moves"`
+	To          string `json:"to"`
+	Reason      string `json:"reason"`
+}
+
+// ReadChangeRequest has the server read the change from the repository that the catalog names.
+type ReadChangeRequest struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+// Identity is a name and an e-mail address as a commit states them.
+type Identity struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+// Change describes what a version contains: the shape that "signalbox change
+// inspect" prints, with the digest of its content.
+type Change struct {
+	From         string     `json:"from"`
+	To           string     `json:"to"`
+	FromRef      string     `json:"from_ref"`
+	ToRef        string     `json:"to_ref"`
+	Commits      int        `json:"commits"`
+	Authors      []Identity `json:"authors"`
+	Committers   []Identity `json:"committers"`
+	CoAuthors    []Identity `json:"co_authors"`
+	FilesChanged int        `json:"files_changed"`
+	LinesAdded   int        `json:"lines_added"`
+	LinesDeleted int        `json:"lines_deleted"`
+	SemverStep   string     `json:"semver_step"`
+	ReleaseType  string     `json:"release_type"`
+	Reasons      []string   `json:"reasons"`
+	Breaking     bool       `json:"breaking"`
+	Reverts      int        `json:"reverts"`
+	Migrations   []string   `json:"migrations"`
+	Dependencies []string   `json:"dependencies"`
+	OnlyTests    bool       `json:"only_tests"`
+	OnlyDocs     bool       `json:"only_docs"`
+	Signed       int        `json:"signed"`
+	Complete     bool       `json:"complete"`
+	Notes        []string   `json:"notes"`
+	Digest       string     `json:"content_digest"`
+}
