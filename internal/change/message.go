@@ -85,7 +85,7 @@ func (c *Change) remarks() []string {
 		out = append(out, count(n, "dependency manifest")+" changed")
 	}
 	if c.Reverts > 0 {
-		out = append(out, count(c.Reverts, "commit")+" taken back")
+		out = append(out, count(c.Reverts, "earlier commit")+" taken back")
 	}
 	if c.OnlyDocs {
 		out = append(out, "only documentation changed")

@@ -52,9 +52,6 @@ func TestCompressed(t *testing.T) {
 }
 
 func TestTooLarge(t *testing.T) {
-	if testing.Short() {
-		t.Skip("large")
-	}
 	b := bytes.Repeat([]byte(" "), MaxSize+1)
 	if _, err := Read(b); fault.KindOf(err) != fault.TooLarge {
 		t.Errorf("%v", err)

@@ -254,9 +254,6 @@ func TestSARIFManyResults(t *testing.T) {
 
 // A large hostile report costs a bounded amount of memory.
 func TestMemoryIsBounded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("large")
-	}
 	const size = 48 << 20
 	many := func(before, each, after string) func() string {
 		return func() string { return before + strings.Repeat(each, size/len(each)) + after }
