@@ -44,6 +44,7 @@ func Laws() map[string]Law {
 		"no init":    NoInit,
 		"no globals": NoGlobals,
 		"strictness": Strictness,
+		"one door":   OneDoor,
 		"one writer": OneWriter,
 		"sizes":      Sizes,
 		"interfaces": Interfaces,

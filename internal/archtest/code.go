@@ -153,19 +153,34 @@ func (p *Package) global(e ast.Expr) string {
 // Strictness sends JSON from outside through internal/strict: encoding/json
 // folds case and keeps the last duplicate.
 func Strictness(t *Tree) []Violation {
+	return t.uses(func(p *Package, pkg, name string) (Violation, bool) {
+		loose := pkg == "encoding/json" && (name == "Unmarshal" || name == "NewDecoder") && !underAny(p.Dir, jsonReaders)
+		second := pkg == "github.com/go-json-experiment/json" && strings.HasPrefix(name, "Unmarshal") && !underAny(p.Dir, streamReaders)
+		return Violation{Law: "strictness", Why: "json." + name + " here: decode with strict"}, loose || second
+	})
+}
+
+// OneDoor keeps decisions to the rooms that record them or mark them as assumed.
+func OneDoor(t *Tree) []Violation {
+	return t.uses(func(p *Package, pkg, name string) (Violation, bool) {
+		decides := pkg == t.Module+"/internal/release" && name == "Gate" && !underAny(p.Dir, deciders)
+		return Violation{Law: "one door", Why: "release.Gate is asked here: send a command to control instead"}, decides
+	})
+}
+
+// uses judges every name of another package that the tree uses; what it finds
+// gets its place here.
+func (t *Tree) uses(judge func(p *Package, pkg, name string) (Violation, bool)) []Violation {
 	var found []Violation
 	for _, p := range t.Packages {
 		for _, f := range p.Files {
 			ast.Inspect(f.Syntax, func(n ast.Node) bool {
-				e, ok := n.(*ast.SelectorExpr)
-				if !ok {
-					return true
-				}
-				pkg, name := p.used(e)
-				loose := pkg == "encoding/json" && (name == "Unmarshal" || name == "NewDecoder") && !underAny(p.Dir, jsonReaders)
-				second := pkg == "github.com/go-json-experiment/json" && strings.HasPrefix(name, "Unmarshal") && !underAny(p.Dir, streamReaders)
-				if loose || second {
-					found = append(found, p.violation("strictness", e.Pos(), "json.%s here: decode with strict", name))
+				if e, ok := n.(*ast.SelectorExpr); ok {
+					if pkg, name := p.used(e); pkg != "" {
+						if v, broken := judge(p, pkg, name); broken {
+							found = append(found, p.violation(v.Law, e.Pos(), "%s", v.Why))
+						}
+					}
 				}
 				return true
 			})

@@ -180,6 +180,17 @@ func TestStrictness(t *testing.T) {
 	})
 }
 
+func TestOneDoor(t *testing.T) {
+	const gate = "import \"example.com/m/internal/release\"\nvar ask = release.Gate"
+	judge(t, OneDoor, []example{
+		{"control decides", "internal/control/p.go", gate, ""},
+		{"the terminal decides offline", "internal/cli/p.go", gate, ""},
+		{"a page decides", "internal/web/p.go", gate, "send a command to control"},
+		{"a page decides under another name", "internal/web/p.go", "import r \"example.com/m/internal/release\"\nvar ask = r.Gate", "send a command to control"},
+		{"a page shows a decision", "internal/web/p.go", "import \"example.com/m/internal/release\"\ntype page struct{ d release.Decision }", ""},
+	})
+}
+
 func TestOneWriter(t *testing.T) {
 	sql := func(text string) string { return "const q = `" + text + "`" }
 	judge(t, OneWriter, []example{
@@ -256,12 +267,14 @@ import (
 
 	_ "github.com/google/cel-go/cel"
 
+	"example.com/m/internal/release"
+
 	_ "example.com/m/internal/journal"
 )
 
 var count int
 
-func init() { _ = json.Unmarshal; _ = os.Args }
+func init() { _ = json.Unmarshal; _ = os.Args; _ = release.Gate }
 
 const q = "DELETE FROM facts"
 

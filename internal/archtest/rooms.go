@@ -63,9 +63,9 @@ var rooms = []room{
 	{path: "internal/watch", imports: "control event journal view connect"},
 	{path: "internal/connect", imports: "release " + nouns, nouns: true},
 
-	{path: "internal/api", imports: "access control view wire", nouns: true},
+	{path: "internal/api", imports: "control view wire release " + nouns, nouns: true},
 	{path: "internal/hook", imports: "access control connect"},
-	{path: "internal/web", imports: "access control view", nouns: true},
+	{path: "internal/web", imports: "control view store release " + nouns, nouns: true},
 	{path: "internal/cli", imports: "event wire verify seal connect/git release " + nouns},
 	{path: "internal/server", imports: "*"},
 
@@ -89,6 +89,10 @@ const jsonReaders = "internal/event internal/state internal/journal internal/vie
 // streamReaders are the rooms that may use the library under strict itself:
 // evidence reads long foreign reports piece by piece.
 const streamReaders = "internal/strict internal/evidence"
+
+// deciders are the rooms that may ask release.Gate: the one door, and the
+// terminal for a decision offline.
+const deciders = "internal/control internal/cli"
 
 // writers says which room owns the tables that decisions rest on.
 var writers = map[string]string{
