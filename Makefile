@@ -55,7 +55,7 @@ check-generated: tools
 # The whole of it: both stores, the scripts over the built binary, the browser.
 test: install lint check-generated
 	@echo "== tests"
-	scripts/with-postgres.sh go run ./scripts/ci -p $(PARALLEL) ./... $(if $(RACE),-- -race -short -p 1 $(RACE:%=./%/...))
+	scripts/with-postgres.sh go run ./scripts/ci -p $(PARALLEL) -timeout 20m ./... $(if $(RACE),-- -race -timeout 20m -short -p 1 $(RACE:%=./%/...))
 
 unit:
 	go test ./internal/...
