@@ -202,16 +202,16 @@ func OneWriter(t *Tree) []Violation {
 		p.strings(func(pos token.Pos, text string) {
 			for _, m := range writes.FindAllStringSubmatch(text, -1) {
 				table := strings.ToLower(m[1] + m[2])
-				owner, owned := writers[table]
-				if !owned {
+				owner := ownerOf(table)
+				if owner == "" {
 					owner = first[table]
 				}
 				switch {
 				case table == "":
-					found = append(found, p.violation("one writer", pos, "the table's name stands outside the statement: write it in"))
+					found = append(found, p.violation("one writer", pos, "the table's name stands outside the statement: write it in, or how it begins"))
 				case owner == "":
 					first[table] = p.Dir
-				case owner != p.Dir:
+				case !under(p.Dir, owner):
 					found = append(found, p.violation("one writer", pos, "%s writes the table %s, which is %s's", p.Dir, table, owner))
 				}
 			}

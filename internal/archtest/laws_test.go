@@ -202,6 +202,9 @@ func TestOneWriter(t *testing.T) {
 		{"after a common table expression", "internal/view/p.go", sql("WITH x AS (SELECT 1) UPDATE streams SET version = 0"), "streams"},
 		{"hidden in a concatenation", "internal/view/p.go", "const q = \"INSERT INTO \" + \"facts VALUES ($1)\"", "facts"},
 		{"a table named elsewhere", "internal/view/p.go", "func f(table string) string { return \"DELETE FROM \" + table }", "outside the statement"},
+		{"a table named by how it begins", "internal/view/p.go", "func f(name string) string { return \"DELETE FROM view_\" + name }", ""},
+		{"a view's table written elsewhere", "internal/web/p.go", sql("UPDATE view_releases SET id = $1"), "which is internal/view's"},
+		{"a room below writes its parent's", "internal/view/releases/p.go", sql("UPDATE view_releases SET id = $1"), ""},
 		{"reading is free", "internal/view/p.go", sql("SELECT body FROM facts WHERE position = $1 FOR UPDATE"), ""},
 		{"an upsert of one's own", "internal/vault/p.go", sql("INSERT INTO blobs VALUES ($1) ON CONFLICT (digest) DO UPDATE SET size = 1"), ""},
 	})

@@ -101,6 +101,17 @@ var writers = map[string]string{
 	"streams": "internal/state", "keys": "internal/state",
 }
 
+// viewTables begin the names of the tables of views, all written by one room.
+const viewTables = "view_"
+
+// ownerOf is the room that a table belongs to by the plan, or "".
+func ownerOf(table string) string {
+	if strings.HasPrefix(table, viewTables) {
+		return "internal/view"
+	}
+	return writers[table]
+}
+
 // roomOf is the room that a directory belongs to, and whether there is one.
 func roomOf(dir string) (room, bool) {
 	for _, r := range rooms {
