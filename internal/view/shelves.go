@@ -1,0 +1,131 @@
+package view
+
+import (
+	"strconv"
+
+	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/calendar"
+	"signalbox.dev/signalbox/internal/catalog"
+	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/policy"
+	"signalbox.dev/signalbox/internal/release"
+)
+
+func releases() shelf[release.State] {
+	return shelf[release.State]{
+		name: "releases", number: 1, take: of(release.Noun), fold: folded[release.State](release.Shape()),
+		columns: []string{"service"}, values: func(s release.State) []any { return []any{s.Service} },
+	}
+}
+
+// decisions has a row for each decision, made of its fact alone.
+func decisions() shelf[release.Decision] {
+	return shelf[release.Decision]{
+		name: "decisions", number: 1,
+		take: func(f event.Recorded) (string, bool) {
+			var d struct {
+				ID string `json:"id"`
+			}
+			if f.Kind != event.Decided || f.Body(&d) != nil {
+				return "", false
+			}
+			return d.ID, true
+		},
+		fold: func(_ release.Decision, f event.Recorded) (d release.Decision, err error) {
+			err = f.Body(&d)
+			return d, err
+		},
+		columns: []string{"release_id", "service", "environment", "verdict"},
+		values: func(d release.Decision) []any {
+			return []any{d.Release, d.Service, d.Environment, string(d.Verdict)}
+		},
+	}
+}
+
+func people() shelf[access.Person] {
+	return shelf[access.Person]{
+		name: "people", number: 1, take: of(access.PersonNoun), fold: folded[access.Person](shapeOf(access.PersonNoun, access.Shapes())),
+		notes: []event.Kind{event.PersonDescribed},
+	}
+}
+
+func freezes() shelf[calendar.Freeze] {
+	return shelf[calendar.Freeze]{
+		name: "freezes", number: 1, take: of(calendar.FreezeNoun), fold: folded[calendar.Freeze](calendar.Shape()),
+		columns: []string{"until", "lifted"}, values: func(f calendar.Freeze) []any { return []any{int64(f.Until), int64(f.Lifted)} },
+		notes: []event.Kind{event.FreezeDeclared, event.FreezeLifted},
+	}
+}
+
+func deployments() shelf[release.Deployment] {
+	return shelf[release.Deployment]{
+		name: "deployments", number: 1, take: of(release.DeploymentNoun), fold: folded[release.Deployment](release.DeploymentShape()),
+		columns: []string{"service", "environment", "authorised"},
+		values: func(d release.Deployment) []any {
+			authorised := int64(0)
+			if d.Authorised {
+				authorised = 1
+			}
+			return []any{d.Service, d.Environment, authorised}
+		},
+	}
+}
+
+func permits() shelf[release.Permit] {
+	return shelf[release.Permit]{
+		name: "permits", number: 1, take: of(release.PermitNoun), fold: folded[release.Permit](release.PermitShape()),
+		columns: []string{"release_id"}, values: func(p release.Permit) []any { return []any{p.Release} },
+	}
+}
+
+// tokens leaves the hash of the secret out: nobody needs it on a screen.
+func tokens() shelf[access.Token] {
+	fold := folded[access.Token](shapeOf(access.TokenNoun, access.Shapes()))
+	return shelf[access.Token]{
+		name: "tokens", number: 1, take: of(access.TokenNoun),
+		fold: func(t access.Token, f event.Recorded) (access.Token, error) {
+			t, err := fold(t, f)
+			t.Hash = ""
+			return t, err
+		},
+		columns: []string{"subject"}, values: func(t access.Token) []any { return []any{t.Subject} },
+	}
+}
+
+func machines() shelf[access.Machine] {
+	return shelf[access.Machine]{
+		name: "machines", number: 1, take: of(access.MachineNoun), fold: folded[access.Machine](shapeOf(access.MachineNoun, access.Shapes())),
+		columns: []string{"name"}, values: func(m access.Machine) []any { return []any{m.Name} },
+	}
+}
+
+func services() shelf[catalog.Service] {
+	return shelf[catalog.Service]{
+		name: "services", number: 1, take: of(catalog.ServiceNoun), fold: folded[catalog.Service](shapeOf(catalog.ServiceNoun, catalog.Shapes())),
+		columns: []string{"name"}, values: func(s catalog.Service) []any { return []any{s.Name} },
+	}
+}
+
+func environments() shelf[catalog.Environment] {
+	return shelf[catalog.Environment]{
+		name: "environments", number: 1, take: of(catalog.EnvironmentNoun),
+		fold:    folded[catalog.Environment](shapeOf(catalog.EnvironmentNoun, catalog.Shapes())),
+		columns: []string{"name"}, values: func(e catalog.Environment) []any { return []any{e.Name} },
+	}
+}
+
+// activations has a row for each, by position: the stream's state keeps the newest only.
+func activations() shelf[policy.Activation] {
+	return shelf[policy.Activation]{
+		name: "activations", number: 1,
+		take: func(f event.Recorded) (string, bool) {
+			return strconv.FormatUint(f.Position, 10), f.Kind == event.PolicyActivated
+		},
+		fold: func(_ policy.Activation, f event.Recorded) (a policy.Activation, err error) {
+			err = f.Body(&a)
+			a.By, a.At = f.Actor, f.Time
+			return a, err
+		},
+		notes: []event.Kind{event.PolicyActivated},
+	}
+}
