@@ -63,7 +63,7 @@ type Target struct {
 	Phase        Phase        `json:"phase"`
 	Since        event.Micros `json:"since"`
 	Standing     *Standing    `json:"standing,omitempty"`
-	Deployment   string       `json:"deployment,omitempty"`   // id of the newest
+	Deployment   string       `json:"deployment,omitempty"`   // id of the newest authorised one
 	Unauthorised bool         `json:"unauthorised,omitempty"` // it went there without a permit
 }
 
@@ -132,8 +132,11 @@ func foldMove(s *State, f event.Recorded) error {
 	}
 	t := s.target(m.Environment)
 	t.Phase, t.Since = m.To, f.Time
-	if m.Deployment != "" {
-		t.Deployment, t.Unauthorised = m.Deployment, m.Unauthorised
+	switch {
+	case m.Unauthorised:
+		t.Unauthorised = true
+	case m.Deployment != "":
+		t.Deployment, t.Unauthorised = m.Deployment, false
 	}
 	s.set(m.Environment, t)
 	return nil
