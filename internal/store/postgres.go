@@ -97,6 +97,34 @@ func checkServer(ctx context.Context, p *sql.DB) error {
 	return nil
 }
 
+// queue keeps an insertion until flush.
+func (t *Tx) queue(text string, args []any) {
+	if t.queued == nil {
+		t.queued = &pgx.Batch{}
+	}
+	t.queued.Queue(text, args...)
+}
+
+// flush sends what was queued, in one round trip.
+func (t *Tx) flush(ctx context.Context) error {
+	if t.queued == nil || t.failed != nil {
+		return t.failed
+	}
+	batch := t.queued
+	t.queued = nil
+	err := t.conn.Raw(func(driver any) error {
+		c, ok := driver.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("the connection is a %T", driver)
+		}
+		return c.Conn().SendBatch(ctx, batch).Close()
+	})
+	if err != nil {
+		t.failed = fmt.Errorf("insert: %w", err)
+	}
+	return t.failed
+}
+
 func unreachable(err error) error {
 	f := fault.New(fault.Unavailable, "store.unreachable", "the database cannot be reached").Cause(err)
 	var pg *pgconn.PgError

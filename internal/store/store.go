@@ -13,6 +13,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -102,7 +103,11 @@ func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	if err := fn(&Tx{Dialect: db.Dialect, tx: tx, now: db.now}); err != nil {
+	t := &Tx{Dialect: db.Dialect, tx: tx, conn: conn, now: db.now}
+	if err := fn(t); err != nil {
+		return cmp.Or(t.failed, err)
+	}
+	if err := t.flush(ctx); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {

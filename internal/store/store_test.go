@@ -69,6 +69,47 @@ func TestTransactions(t *testing.T) {
 	})
 }
 
+// An insertion that fails fails its transaction, or its savepoint alone, also
+// where it is sent later.
+func TestFailedInsert(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		ctx, db := t.Context(), open()
+		insert := func(tx *store.Tx, digest string) error {
+			return tx.Insert(ctx, store.Rows{Into: "INSERT INTO blobs (digest, size, body, created)", Values: [][]any{{digest, 1, []byte("x"), 1}}})
+		}
+		if err := db.InTx(ctx, func(tx *store.Tx) error { return insert(tx, "a") }); err != nil {
+			t.Fatal(err)
+		}
+		for name, after := range map[string]func(*store.Tx) error{
+			"commit": func(*store.Tx) error { return nil },
+			"read":   func(tx *store.Tx) error { return tx.QueryRow(ctx, "SELECT 1").Scan(new(int)) },
+			"write":  func(tx *store.Tx) error { return put(ctx, tx, "c") },
+		} {
+			err := db.InTx(ctx, func(tx *store.Tx) error {
+				if err := errors.Join(insert(tx, "b"), insert(tx, "a")); err != nil {
+					return err
+				}
+				return after(tx)
+			})
+			if !store.Refused(err) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		err := db.InTx(ctx, func(tx *store.Tx) error {
+			if err := tx.Savepoint(ctx, "s", func() error { return errors.Join(insert(tx, "d"), insert(tx, "a")) }); !store.Refused(err) {
+				t.Errorf("savepoint: %v", err)
+			}
+			return insert(tx, "e")
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"a", "e"}, digests(t, db)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 func TestReadTxRefusesWrites(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
 		db := open()

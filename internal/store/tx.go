@@ -8,34 +8,46 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Tx is a transaction. It is not safe for concurrent use.
 type Tx struct {
 	Dialect Dialect
 
-	tx  *sql.Tx
-	now func() time.Time
+	tx     *sql.Tx
+	conn   *sql.Conn // nil in a read transaction
+	now    func() time.Time
+	queued *pgx.Batch // insertions that wait to be sent together
+	failed error      // of sending them
 }
 
 // Exec runs a statement that returns no rows.
 func (t *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := t.flush(ctx); err != nil {
+		return nil, err
+	}
 	return t.tx.ExecContext(ctx, query, args...)
 }
 
 // Query runs a statement that returns rows; the caller closes them before the next statement.
 func (t *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := t.flush(ctx); err != nil {
+		return nil, err
+	}
 	return t.tx.QueryContext(ctx, query, args...)
 }
 
 // QueryRow runs a statement that returns at most one row.
 func (t *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	_ = t.flush(ctx) // kept in t.failed: PostgreSQL refuses every later statement, InTx says why
 	return t.tx.QueryRowContext(ctx, query, args...)
 }
 
 // Each runs a query and calls scan for every row.
 func (t *Tx) Each(ctx context.Context, scan func(*sql.Rows) error, query string, args ...any) error {
-	rows, err := t.tx.QueryContext(ctx, query, args...)
+	rows, err := t.Query(ctx, query, args...)
 	if err != nil {
 		return err
 	}
@@ -58,7 +70,7 @@ func (t *Tx) Among(ctx context.Context, scan func(*sql.Rows) error, query string
 	for len(values) > 0 {
 		n := min(len(values), amongMax)
 		list := padded(values[:n])
-		text := strings.Replace(query, "(?)", placeholders(1+len(before), len(list)), 1)
+		text := strings.Replace(query, "(?)", t.placeholders(1+len(before), len(list)), 1)
 		if err := t.Each(ctx, scan, text, slices.Concat(before, list)...); err != nil {
 			return err
 		}
@@ -81,11 +93,16 @@ func padded(values []any) []any {
 	return list
 }
 
-// placeholders is "($from,$from+1,…)" with n parts.
-func placeholders(from, n int) string {
+// placeholders is "($from,$from+1,…)" with n parts, or "(?,?,…)" on SQLite,
+// which looks a numbered one up among all before it.
+func (t *Tx) placeholders(from, n int) string {
 	var b strings.Builder
 	for i := range n {
 		b.WriteByte("(,"[min(i, 1)])
+		if t.Dialect == SQLite {
+			b.WriteByte('?')
+			continue
+		}
 		b.WriteByte('$')
 		b.WriteString(strconv.Itoa(from + i))
 	}
@@ -103,29 +120,36 @@ type Rows struct {
 // variablesMax keeps a statement below both engines' limits (32,766 and 65,535).
 const variablesMax = 8000
 
-// Insert writes rows with few statements, whose texts depend only on a few sizes.
+// Insert writes rows with few statements, whose texts depend only on a few
+// sizes. PostgreSQL is sent them together with the next other statement or the
+// commit, in one round trip, which then returns their error.
 func (t *Tx) Insert(ctx context.Context, r Rows) error {
 	for rest := r.Values; len(rest) > 0; {
 		n := 256
 		for n > len(rest) || n > 1 && n*len(rest[0]) > variablesMax {
 			n /= 4
 		}
-		if _, err := t.tx.ExecContext(ctx, r.text(n, len(rest[0])), flat(rest[:n])...); err != nil {
+		text, args := t.insertion(r, n), flat(rest[:n])
+		rest = rest[n:]
+		if t.Dialect == Postgres && t.conn != nil {
+			t.queue(text, args)
+		} else if _, err := t.tx.ExecContext(ctx, text, args...); err != nil {
 			return fmt.Errorf("%s: %w", r.Into, err)
 		}
-		rest = rest[n:]
 	}
 	return nil
 }
 
-func (r Rows) text(rows, columns int) string {
+// insertion is the statement for n rows.
+func (t *Tx) insertion(r Rows, n int) string {
 	var b strings.Builder
 	b.WriteString(r.Into + " VALUES ")
-	for i := range rows {
+	columns := len(r.Values[0])
+	for i := range n {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(placeholders(1+i*columns, columns))
+		b.WriteString(t.placeholders(1+i*columns, columns))
 	}
 	if r.Then != "" {
 		b.WriteString(" " + r.Then)
@@ -145,11 +169,15 @@ func flat(rows [][]any) []any {
 // else, and is returned. The transaction goes on.
 func (t *Tx) Savepoint(ctx context.Context, name string, fn func() error) error {
 	name = `"` + strings.ReplaceAll(name, `"`, "") + `"`
-	if _, err := t.tx.ExecContext(ctx, "SAVEPOINT "+name); err != nil {
+	if _, err := t.Exec(ctx, "SAVEPOINT "+name); err != nil {
 		return fmt.Errorf("savepoint %s: %w", name, err)
 	}
 	failed := fn()
+	if err := t.flush(ctx); failed == nil {
+		failed = err
+	}
 	if failed != nil {
+		t.failed = nil
 		if _, err := t.tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT "+name); err != nil {
 			return fmt.Errorf("roll back to %s after %w: %w", name, failed, err)
 		}
@@ -167,7 +195,7 @@ func (t *Tx) Now(ctx context.Context) (time.Time, error) {
 		return t.now().UTC().Truncate(time.Microsecond), nil
 	}
 	var µs int64
-	err := t.tx.QueryRowContext(ctx, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").Scan(&µs)
+	err := t.QueryRow(ctx, "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").Scan(&µs)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read the clock: %w", err)
 	}
