@@ -323,21 +323,18 @@ func TestKeysKeepTheirSecrets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		parts := strings.Split(strings.TrimSpace(string(b)), "+")
-		secrets = append(secrets, parts[len(parts)-1])
+		text := strings.TrimSpace(string(b)) // the secret is base64 at the end, and may hold plus signs
+		secrets = append(secrets, text[len(text)-40:])
 	}
 	var log bytes.Buffer
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("open", "keys", keys)
 	slog.New(slog.NewTextHandler(&log, nil)).Info("open", "keys", keys)
-	if b, err := json.Marshal(keys); err == nil {
-		log.Write(b)
+	if err := json.NewEncoder(&log).Encode(map[string]any{"keys": keys}); err != nil {
+		t.Fatal(err)
 	}
 	fmt.Fprintf(&log, "%v %+v %#v %s %q %x %d", keys, keys, keys, keys, keys, keys, keys)
 	log.Write(keys.PublicText())
 	for _, secret := range secrets {
-		if len(secret) < 32 {
-			t.Fatalf("a secret of %d letters", len(secret))
-		}
 		if strings.Contains(log.String(), secret[8:24]) {
 			t.Errorf("a secret was printed: %s", log.String())
 		}
