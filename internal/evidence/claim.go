@@ -57,7 +57,7 @@ type Findings struct {
 	Suppressed int        `json:"suppressed"`       // suppressed, or of another kind than fail: outside Total
 	Folded     int        `json:"folded"`           // repetitions of a result already counted
 	BySeverity Severities `json:"by_severity"`      // of Total
-	Items      []Finding  `json:"items,omitempty"`  // at most MaxItems, in the order of the report
+	Items      []Finding  `json:"items,omitzero"`   // nil in a fact; at most MaxItems, in the order of the report
 	Omitted    int        `json:"omitted,omitzero"` // counted above but not in Items
 }
 

@@ -3,6 +3,7 @@ package evidence
 import (
 	"cmp"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -33,7 +34,7 @@ func readSARIF(b []byte, probe sarifProbe) (Claim, error) {
 	}
 	log := struct {
 		Runs sarifRuns `json:"runs"`
-	}{sarifRuns{seen: map[[sha256.Size]byte]struct{}{}}}
+	}{sarifRuns{seen: map[[sha256.Size]byte]struct{}{}, findings: Findings{Items: []Finding{}}}}
 	if err := decode(b, &log); err != nil {
 		return Claim{}, err
 	}
@@ -45,8 +46,8 @@ func noRun() *fault.Error {
 		Because("that no scan ran does not say that nothing was found").Remedy("run the scanner, and send what it writes")
 }
 
-// sarifRuns counts runs one after the other as they are read: only one is in
-// memory at a time.
+// sarifRuns counts runs one after the other as they are read, and each run's
+// results one after the other: none of them is kept beyond what is listed.
 type sarifRuns struct {
 	seen      map[[sha256.Size]byte]struct{} // results counted, by what makes them the same
 	findings  Findings
@@ -56,34 +57,54 @@ type sarifRuns struct {
 	absent    int
 	tools     []Tool
 	generated time.Time
-	notes     []string
 }
 
-// UnmarshalJSONFrom reads and counts every run.
+// UnmarshalJSONFrom reads and counts every run. Rules may stand after the
+// results that point to them, so a run is gone through twice.
 func (s *sarifRuns) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return each(dec, maxRuns, "runs", func(int) error {
-		var run sarifRun
-		if err := v2.UnmarshalDecode(dec, &run); err != nil {
+	return each(dec, maxRuns, "runs", func(i int) error {
+		raw, err := dec.ReadValue()
+		if err != nil {
 			return err
 		}
 		s.runs++
-		return s.add(&run)
+		if err := s.add(raw); err != nil {
+			return shift(err, dec.InputOffset()-int64(len(raw)), jsontext.Pointer(fmt.Sprintf("/runs/%d", i)))
+		}
+		return nil
 	})
 }
 
-func (s *sarifRuns) add(run *sarifRun) error {
+// shift makes the place of an error within a run one within the log.
+func shift(err error, offset int64, pointer jsontext.Pointer) error {
+	if semantic, ok := errors.AsType[*v2.SemanticError](err); ok {
+		semantic.ByteOffset += offset
+		semantic.JSONPointer = pointer + semantic.JSONPointer
+		return semantic
+	}
+	return &v2.SemanticError{ByteOffset: offset, JSONPointer: pointer, Err: err}
+}
+
+func (s *sarifRuns) add(raw jsontext.Value) error {
+	var run sarifRun
+	if err := v2.Unmarshal(raw, &run); err != nil {
+		return err
+	}
 	if err := run.proves(); err != nil {
 		return err
 	}
-	if s.results += len(*run.Results); s.results > maxResults {
-		return tooLarge("evidence.too-many", "there are more than %d results", maxResults)
-	}
-	s.about(run)
+	s.about(&run)
 	index := run.index()
-	for i := range *run.Results {
-		s.count(run, index, &(*run.Results)[i])
-	}
-	return nil
+	results := struct {
+		Results sarifResults `json:"results"`
+	}{sarifResults{func(r *sarifResult) error {
+		if s.results++; s.results > maxResults {
+			return tooLarge("evidence.too-many", "there are more than %d results", maxResults)
+		}
+		s.count(&run, index, r)
+		return nil
+	}}}
+	return v2.Unmarshal(raw, &results)
 }
 
 // proves refuses a run from which nothing follows.
@@ -101,7 +122,7 @@ func (r *sarifRun) proves() error {
 		return refuse("evidence.sarif-tool", "a run names no tool", "tool.driver.name is required", "have the scanner write SARIF 2.1.0")
 	case r.External.Results != nil:
 		return refuse("evidence.sarif-external", "a run keeps its results in another file", "what is not here cannot be counted", "have the scanner write one file")
-	case r.Results == nil:
+	case r.Results.kind == 0 || r.Results.kind == 'n':
 		return refuse("evidence.sarif-no-results", "a run has no results", "without a list, even an empty one, nothing was scanned", "run the scanner, and send what it writes")
 	}
 	return nil

@@ -61,7 +61,7 @@ type sarifRun struct {
 		Extensions sarifComponents `json:"extensions"`
 	} `json:"tool"`
 	Invocations sarifInvocations `json:"invocations"`
-	Results     *sarifResults    `json:"results"`
+	Results     presence         `json:"results"`
 	Artifacts   sarifArtifacts   `json:"artifacts"`
 	External    struct {
 		Results *presence `json:"results"`
@@ -247,12 +247,18 @@ func (l *sarifArtifacts) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
 	return err
 }
 
-type sarifResults []sarifResult
+// sarifResults hands on one result after the other.
+type sarifResults struct{ take func(*sarifResult) error }
 
 // UnmarshalJSONFrom reads at most maxResults.
-func (l *sarifResults) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
-	*l, err = list[sarifResult](dec, maxResults, "results")
-	return err
+func (l *sarifResults) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	return each(dec, maxResults, "results", func(int) error {
+		var r sarifResult
+		if err := v2.UnmarshalDecode(dec, &r); err != nil {
+			return err
+		}
+		return l.take(&r)
+	})
 }
 
 type sarifResult struct {

@@ -1,6 +1,8 @@
 package evidence
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -76,6 +78,16 @@ func TestSARIFCounts(t *testing.T) {
 		if f.Total+f.Suppressed+f.Folded != len(c.results) {
 			t.Errorf("%s: a result is lost", c.name)
 		}
+	}
+}
+
+// What inspection prints always has a list and all counts, also of nothing.
+func TestSARIFPrinted(t *testing.T) {
+	b, err := json.Marshal(mustRead(t, log("", "")))
+	want := `{"kind":"findings","format":"sarif","version":"2.1.0","tool":{"name":"scanner","version":"1.2.3"},"findings":{"total":0,"suppressed":0,"folded":0,` +
+		`"by_severity":{"critical":0,"high":0,"medium":0,"low":0,"info":0,"unrated":0},"items":[]}}`
+	if err != nil || string(b) != want {
+		t.Errorf("%s, %v", b, err)
 	}
 }
 
@@ -222,6 +234,28 @@ func TestSARIFRefused(t *testing.T) {
 		}
 		if k := fault.KindOf(err); k != fault.Invalid && k != fault.TooLarge || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v: %v", c.name, k, err)
+		}
+	}
+}
+
+// A refusal says where, in the log and not in the run.
+func TestSARIFPlace(t *testing.T) {
+	for name, c := range map[string]struct{ report, pointer, place string }{
+		"a wrong type":    {log("{},\n{\"level\":1}", ""), "/runs/0/results/1/level", "3:10"},
+		"a second run":    {"{\"version\":\"2.1.0\",\"runs\":[{\"tool\":{\"driver\":{\"name\":\"x\"}},\"results\":[]},\n{\"results\":[]}]}", "/runs/1", "2:1"},
+		"the control":     {log("", ""), "", ""},
+		"bad suppression": {log("\n{\"suppressions\":[{\"status\":[]}]}", ""), "/runs/0/results/0/suppressions/0/status", "3:28"},
+	} {
+		_, err := Read([]byte(c.report))
+		if c.place == "" {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		f, ok := errors.AsType[*fault.Error](err)
+		if !ok || f.Field != c.pointer || f.Where.String() != c.place {
+			t.Errorf("%s: %q at %s: %v", name, f.Field, f.Where, err)
 		}
 	}
 }

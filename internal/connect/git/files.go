@@ -15,7 +15,7 @@ import (
 // default algorithm, renames found at half likeness.
 func (r repository) files(ctx context.Context, from, to string) ([]change.File, error) {
 	out, err := r.output(ctx, maxFiles, "diff-tree", "-r", "-z", "--numstat", "-M", "-l1000", "--diff-algorithm=myers",
-		"--no-ext-diff", "--no-textconv", "--no-color", "--no-relative", "--end-of-options", from, to)
+		"--no-ext-diff", "--no-textconv", "--no-color", "--no-relative", "--ignore-submodules=none", "--end-of-options", from, to)
 	if err != nil {
 		return nil, unreadable(err)
 	}

@@ -299,6 +299,17 @@ func TestSubmodule(t *testing.T) {
 	if len(raw.Files) != 2 {
 		t.Errorf("files: %+v", raw.Files)
 	}
+	inner.commit("inner moves")
+	w.git("-C", "lib", "-c", "protocol.file.allow=always", "pull", "-q")
+	w.commit("the submodule moves")
+	w.agrees("HEAD~1", "HEAD")
+	w.git("config", "submodule.lib.ignore", "all")
+	if raw = w.inspect("HEAD~1", "HEAD"); len(raw.Files) != 1 {
+		t.Errorf("a submodule that is ignored hides its move: %+v", raw.Files)
+	}
+	if out := w.git("diff", "--numstat", "HEAD~1", "HEAD"); out != "" {
+		t.Errorf("the control shows %q", out)
+	}
 }
 
 func TestPeopleAndMessages(t *testing.T) {
