@@ -73,7 +73,7 @@ type Change struct {
 	ToRef        string     `json:"to_ref"`
 	Commits      int        `json:"commits"`
 	Authors      []Identity `json:"authors"`
-	Committers   []Identity `json:"committers"` // without the committers of forges
+	Committers   []Identity `json:"committers"` // those of forges among them, see Contributors
 	CoAuthors    []Identity `json:"co_authors"`
 	FilesChanged int        `json:"files_changed"`
 	LinesAdded   int        `json:"lines_added"`

@@ -8,9 +8,9 @@ import (
 )
 
 // forges are the committers that forges write into commits made on their
-// pages or by their merge buttons. Where the author is somebody else, they
-// stand for no person and are not counted. Anyone can write them into a commit:
-// that hides no author, for the author always counts.
+// pages or by their merge buttons. They are listed as committers, but stand
+// for no person and are no contributors unless they are the author too. Anyone
+// can write them into a commit: that hides no author, for the author always counts.
 var forges = []string{
 	"noreply@github.com",
 	"noreply@gitlab.com",
@@ -51,9 +51,7 @@ func (c *Change) people(commits []Commit) {
 	authors, committers, co := people{}, people{}, people{}
 	for _, k := range commits {
 		authors.add(k.Author)
-		if !k.Committer.Forge() || k.Committer.Key() == k.Author.Key() {
-			committers.add(k.Committer)
-		}
+		committers.add(k.Committer)
 		for _, i := range k.CoAuthors {
 			co.add(i)
 		}
@@ -62,10 +60,11 @@ func (c *Change) people(commits []Commit) {
 }
 
 // Contributors is every identity that had a hand in the change, each once:
-// authors, committers and co-authors.
+// authors, co-authors, and committers other than forges.
 func (c Change) Contributors() []Identity {
 	all := people{}
-	for _, list := range [][]Identity{c.Authors, c.Committers, c.CoAuthors} {
+	persons := slices.DeleteFunc(slices.Clone(c.Committers), Identity.Forge)
+	for _, list := range [][]Identity{c.Authors, persons, c.CoAuthors} {
 		for _, i := range list {
 			all.add(i)
 		}

@@ -179,10 +179,22 @@ func TestConfigurationChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, kv := range [][2]string{
-		{"diff.renames", "false"}, {"diff.algorithm", "patience"}, {"diff.external", script}, {"diff.evil.textconv", script},
-		{"diff.evil.command", script}, {"core.fsmonitor", script}, {"log.showSignature", "true"}, {"gpg.program", script},
-		{"core.pager", script}, {"core.sshCommand", script}, {"diff.orderFile", filepath.Join(w.dir, "a.order")}, {"diff.renameLimit", "1"},
-		{"diff.noprefix", "true"}, {"diff.ignoreSubmodules", "all"}, {"core.hooksPath", w.dir}, {"alias.diff-tree", "!" + script},
+		{"diff.renames", "false"},
+		{"diff.algorithm", "patience"},
+		{"diff.external", script},
+		{"diff.evil.textconv", script},
+		{"diff.evil.command", script},
+		{"core.fsmonitor", script},
+		{"log.showSignature", "true"},
+		{"gpg.program", script},
+		{"core.pager", script},
+		{"core.sshCommand", script},
+		{"diff.orderFile", filepath.Join(w.dir, "a.order")},
+		{"diff.renameLimit", "1"},
+		{"diff.noprefix", "true"},
+		{"diff.ignoreSubmodules", "all"},
+		{"core.hooksPath", w.dir},
+		{"alias.diff-tree", "!" + script},
 		{"alias.rev-list", "!" + script},
 	} {
 		w.git("config", kv[0], kv[1])
