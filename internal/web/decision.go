@@ -6,30 +6,29 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/control"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
+	"signalbox.dev/signalbox/internal/view"
 )
 
 // decisionPage is one recorded decision with all its reasons.
 type decisionPage struct {
 	frame
-	Decision Recorded
-	Names    map[string]string // of persons, by id
-	Origin   string            // of the journal
-	Now      time.Time         // the database's clock
-	Permit   *release.Permit   // nil: it has none
-	Asked    *control.Subject  // what the gate would answer now; nil: not known
-	Ballot   *ballot           // nil: the visitor has nothing to vote on here
-	Voted    string            // what the visitor has just answered
-	Problem  string            // why the visitor's vote was refused
+	Decision release.Decision
+	Position uint64               // of its fact in the journal
+	Names    map[string]view.Name // of persons, by id
+	Origin   string               // of the journal
+	Now      time.Time            // the database's clock
+	Permit   *release.Permit      // nil: it has none
+	Asked    *control.Subject     // what the gate would answer now; nil: not known
+	Ballot   *ballot              // nil: the visitor has nothing to vote on here
+	Voted    string               // what the visitor has just answered
+	Problem  string               // why the visitor's vote was refused
 	Fix      string
 }
 
@@ -39,16 +38,19 @@ type ballot struct {
 	Comment string
 }
 
+// recorded is a decision as the journal has it.
+type recorded = view.Entry[release.Decision]
+
 // found is a decision whose id the path names, for whoever may read it.
-func (s *site) found(r *http.Request, v visitor) (Recorded, error) {
+func (s *site) found(r *http.Request, v visitor) (recorded, error) {
 	if err := v.actor.May(access.Read); err != nil {
-		return Recorded{}, err
+		return recorded{}, err
 	}
-	id := r.PathValue("id")
-	if u, err := uuid.Parse(id); err != nil || u.String() != id {
-		return Recorded{}, fault.New(fault.NotFound, "decision.unknown", "there is no such decision").Remedy("look for it in the list")
+	d, err := s.views.Decision(r.Context(), r.PathValue("id"))
+	if fault.KindOf(err) == fault.NotFound {
+		err = fault.New(fault.NotFound, "decision.unknown", "there is no such decision").Remedy("look for it in the list")
 	}
-	return s.views.Decision(r.Context(), id)
+	return d, err
 }
 
 func (s *site) showDecision(w http.ResponseWriter, r *http.Request, v visitor) error {
@@ -66,17 +68,16 @@ func (s *site) showDecision(w http.ResponseWriter, r *http.Request, v visitor) e
 	return show(r.Context(), w, http.StatusOK, showDecision(p))
 }
 
-func (s *site) decisionPage(ctx context.Context, v visitor, d Recorded) (decisionPage, error) {
+func (s *site) decisionPage(ctx context.Context, v visitor, e recorded) (decisionPage, error) {
+	d := e.State
 	title := fmt.Sprintf("%s: %s %s to %s", d.Verdict.Words(), d.Service, d.Version, d.Environment)
-	p := decisionPage{frame: s.frame(ctx, title), Decision: d, Origin: s.control.Journal.Origin(), Names: map[string]string{}}
+	p := decisionPage{frame: s.frame(ctx, title), Decision: d, Position: e.First.Position, Origin: s.control.Journal.Origin()}
 	var err error
 	if p.Now, err = s.db.Now(ctx); err != nil {
 		return p, err
 	}
-	for _, id := range d.Approvals {
-		if p.Names[id], err = s.views.Name(ctx, id); err != nil {
-			return p, err
-		}
+	if p.Names, err = s.views.Names(ctx, d.Approvals...); err != nil {
+		return p, err
 	}
 	if d.Permit != "" {
 		permit, err := s.control.PermitState(ctx, d.Permit)
@@ -112,10 +113,11 @@ func (p decisionPage) awaits(a access.Actor) bool {
 }
 
 func (s *site) vote(w http.ResponseWriter, r *http.Request, v visitor) error {
-	d, err := s.found(r, v)
+	e, err := s.found(r, v)
 	if err != nil {
 		return err
 	}
+	d := e.State
 	if err := form(r); err != nil {
 		return err
 	}
@@ -134,7 +136,7 @@ func (s *site) vote(w http.ResponseWriter, r *http.Request, v visitor) error {
 		http.Redirect(w, r, "/decisions/"+d.ID+"?voted="+b.Answer, http.StatusSeeOther)
 		return nil
 	}
-	p, failed := s.decisionPage(r.Context(), v, d)
+	p, failed := s.decisionPage(r.Context(), v, e)
 	if failed != nil {
 		return failed
 	}
@@ -159,20 +161,21 @@ func told(err error) (problem, fix string) {
 }
 
 func (s *site) downloadPermit(w http.ResponseWriter, r *http.Request, v visitor) error {
-	d, err := s.found(r, v)
+	e, err := s.found(r, v)
 	if err != nil {
 		return err
 	}
-	if d.Permit == "" {
+	id := e.State.Permit
+	if id == "" {
 		return fault.New(fault.NotFound, "permit.none", "this decision yielded no deployment permit").
 			Because("only an enforced go yields one").Remedy("read its reasons")
 	}
-	envelope, err := s.control.Permit(r.Context(), d.Permit)
+	envelope, err := s.control.Permit(r.Context(), id)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/vnd.dsse+json")
-	w.Header().Set("Content-Disposition", `attachment; filename="permit-`+strings.TrimSpace(d.Permit)+`.json"`)
+	w.Header().Set("Content-Disposition", `attachment; filename="permit-`+id+`.json"`)
 	_, _ = w.Write(envelope) // the browser may be gone
 	return nil
 }

@@ -28,6 +28,7 @@ import (
 	"signalbox.dev/signalbox/internal/store"
 	"signalbox.dev/signalbox/internal/store/storetest"
 	"signalbox.dev/signalbox/internal/vault"
+	"signalbox.dev/signalbox/internal/view"
 )
 
 const artifact = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -108,7 +109,6 @@ type house struct {
 	t       *testing.T
 	ctx     context.Context
 	db      *store.DB
-	views   Decisions
 	handler http.Handler
 	clock   *clock
 	tokens  map[string]string // secrets, by whose they are
@@ -143,7 +143,11 @@ func raise(t *testing.T, db *store.DB, c *clock) *house {
 	keys, err := seal.Open(t.TempDir()+"/keys", origin, !begun)
 	must(t, err)
 	log := slog.New(slog.DiscardHandler)
-	views, folders := newViews(db)
+	views := view.New(db)
+	var folders []journal.Folder
+	for _, f := range views.Folders() {
+		folders = append(folders, f)
+	}
 	j, err := journal.Open(ctx, journal.Options{DB: db, Shapes: shapes(), Folders: folders, Signer: keys.Signer(), Logger: log})
 	must(t, err)
 	t.Cleanup(func() { must(t, j.Close()) })
@@ -151,8 +155,7 @@ func raise(t *testing.T, db *store.DB, c *clock) *house {
 		Control: &control.Control{Journal: j, Vault: vault.NewTable(db), Keys: keys, Log: log},
 		t:       t, ctx: ctx, db: db, clock: c, tokens: map[string]string{},
 	}
-	h.views = views(j)
-	h.handler, err = New(Options{Control: h.Control, Views: h.views, DB: db, Version: "test", Log: log, Now: c.now})
+	h.handler, err = New(Options{Control: h.Control, Views: views, DB: db, Version: "test", Log: log, Now: c.now})
 	must(t, err)
 	return h
 }

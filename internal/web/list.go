@@ -8,13 +8,14 @@ import (
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
+	"signalbox.dev/signalbox/internal/view"
 )
 
 // listPage is recent decisions, narrowed by what the address says.
 type listPage struct {
 	frame
-	Filter Filter
-	Page   Page
+	Filter view.DecisionFilter
+	Page   view.Page[recorded]
 }
 
 // verdicts are those that a list can be narrowed to, as the address writes them.
@@ -28,17 +29,17 @@ func (s *site) showDecisions(w http.ResponseWriter, r *http.Request, v visitor) 
 	if err != nil {
 		return err
 	}
-	page, err := s.views.Recent(r.Context(), f)
+	page, err := s.views.Decisions(r.Context(), f)
 	if err != nil {
 		return err
 	}
 	return show(r.Context(), w, http.StatusOK, showList(listPage{frame: s.frame(r.Context(), "Decisions"), Filter: f, Page: page}))
 }
 
-func filter(q url.Values) (Filter, error) {
-	f := Filter{
+func filter(q url.Values) (view.DecisionFilter, error) {
+	f := view.DecisionFilter{
 		Service: strings.TrimSpace(q.Get("service")), Environment: strings.TrimSpace(q.Get("environment")),
-		Verdict: policy.Verdict(q.Get("verdict")), Cursor: q.Get("cursor"),
+		Verdict: policy.Verdict(q.Get("verdict")), Paging: view.Paging{Cursor: q.Get("cursor")},
 	}
 	known := f.Verdict == ""
 	for _, v := range verdicts {

@@ -159,6 +159,6 @@ func (s *site) visitor(r *http.Request) (visitor, bool, error) {
 	if err != nil {
 		return visitor{}, false, err
 	}
-	name, err := s.views.Name(r.Context(), actor.Person())
-	return visitor{actor: actor, name: name}, err == nil, err
+	names, err := s.views.Names(r.Context(), actor.Person())
+	return visitor{actor: actor, name: names[actor.Person()].Name}, err == nil, err
 }

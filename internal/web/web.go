@@ -18,12 +18,13 @@ import (
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/control"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/view"
 )
 
 // Options are what pages stand on; Log and Now have defaults.
 type Options struct {
 	Control *control.Control
-	Views   Decisions
+	Views   *view.Views
 	DB      *store.DB
 	TLS     bool   // the browser speaks TLS, to us or to a proxy before us
 	Version string // of this program, printed at the foot of pages
@@ -34,7 +35,7 @@ type Options struct {
 // site serves the pages.
 type site struct {
 	control  *control.Control
-	views    Decisions
+	views    *view.Views
 	db       *store.DB
 	sessions sessions
 	attempts *attempts

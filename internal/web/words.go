@@ -84,8 +84,11 @@ type believed struct{ Part, Word string }
 func (p decisionPage) Believed() []believed {
 	b := p.Decision.Believed
 	return []believed{
-		{"Release", word(b.Release, "opened by")}, {"Change", word(b.Change, "sent by")}, {"Findings", word(b.Findings, "sent by")},
-		{"Tests", word(b.Tests, "sent by")}, {"Coverage", word(b.Coverage, "sent by")},
+		{"Release", word(b.Release, "opened by")},
+		{"Change", word(b.Change, "sent by")},
+		{"Findings", word(b.Findings, "sent by")},
+		{"Tests", word(b.Tests, "sent by")},
+		{"Coverage", word(b.Coverage, "sent by")},
 	}
 }
 
@@ -110,8 +113,12 @@ type digest struct{ Of, Sum, Note string }
 func (p decisionPage) Digests() []digest {
 	d := p.Decision
 	return []digest{
-		{"Artifact", d.Digest, ""}, {"Policy", d.Policy, "no policy was active"}, {"Change", d.Change, "no change was known"},
-		{"Evidence", d.Evidence, "no evidence was known"}, {"Subject", d.Subject, ""}, {"Basis", d.Basis, ""},
+		{"Artifact", d.Digest, ""},
+		{"Policy", d.Policy, "no policy was active"},
+		{"Change", d.Change, "no change was known"},
+		{"Evidence", d.Evidence, "no evidence was known"},
+		{"Subject", d.Subject, ""},
+		{"Basis", d.Basis, ""},
 	}
 }
 
@@ -122,7 +129,7 @@ type approver struct{ Name, ID string }
 func (p decisionPage) Approvers() []approver {
 	var list []approver
 	for _, id := range p.Decision.Approvals {
-		name := p.Names[id]
+		name := p.Names[id].Name
 		if name == "" {
 			name = "a person whose name is no longer kept"
 		}
@@ -204,11 +211,11 @@ func class(v policy.Verdict) string {
 func arm(v policy.Verdict) string {
 	switch v {
 	case policy.Go:
-		return "rotate(-90 14 27)"
+		return "rotate(-90 11 34)"
 	case policy.Wait:
-		return "rotate(-45 14 27)"
+		return "rotate(-45 11 34)"
 	}
-	return "rotate(0 14 27)"
+	return "rotate(0 11 34)"
 }
 
 func spelled(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05 UTC") }

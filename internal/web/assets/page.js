@@ -27,7 +27,7 @@ for (const box of document.querySelectorAll("[data-copy]")) {
   button.type = "button";
   button.className = "copy";
   button.textContent = "Copy";
-  button.setAttribute("aria-label", `Copy ${text.slice(0, 40)}`);
+  button.setAttribute("aria-label", `Copy ${box.dataset.copy || text.slice(0, 40)}`);
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(text);
