@@ -100,8 +100,18 @@ func (j *Journal) work() {
 	}
 }
 
-// weight is how much of a commit a job takes up.
-func (w *job) weight() int { return max(1, len(w.facts)) }
+// weight is how much of a commit's CommandFacts a job takes up: its facts, or
+// its bytes as if facts were 4 KiB each, so that a commit stays near 2 MiB.
+func (w *job) weight() int {
+	bytes := len(w.Result)
+	for _, f := range w.facts {
+		bytes += len(f.body) + len(f.private)
+	}
+	for _, p := range w.Parts {
+		bytes += len(p)
+	}
+	return max(1, len(w.facts), bytes/(4<<10))
+}
 
 // commitTime is how long one commit may take before it is given up.
 const commitTime = 45 * time.Second

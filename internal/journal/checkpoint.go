@@ -3,7 +3,6 @@ package journal
 import (
 	"context"
 	"database/sql"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/verify"
 )
 
 // How often a checkpoint is signed while facts arrive.
@@ -57,14 +57,10 @@ func (c checkpoint) holds(ctx context.Context, tx *store.Tx, h head) error {
 	if err != nil {
 		return wrong.Because("its tree cannot be read").Cause(err)
 	}
-	if want := checkpointText(h.origin, c.size, root); !strings.HasPrefix(c.note, want+"\n") {
+	if want := (verify.Head{Origin: h.origin, Size: c.size, Root: root}); !strings.HasPrefix(c.note, want.Text()+"\n") {
 		return wrong.Because("its root hash is another")
 	}
 	return nil
-}
-
-func checkpointText(origin string, size uint64, root tlog.Hash) string {
-	return fmt.Sprintf("%s\n%d\n%s\n", origin, size, base64.StdEncoding.EncodeToString(root[:]))
 }
 
 // Checkpoint is the newest signed note. Errors: fault NotFound while there is none.
@@ -125,7 +121,7 @@ func (j *Journal) sign(ctx context.Context, tx *store.Tx, h head) (string, error
 	if err != nil {
 		return "", err
 	}
-	signed, err := note.Sign(&note.Note{Text: checkpointText(h.origin, h.size, root)}, j.signer)
+	signed, err := note.Sign(&note.Note{Text: verify.Head{Origin: h.origin, Size: h.size, Root: root}.Text()}, j.signer)
 	if err != nil {
 		return "", err
 	}

@@ -19,6 +19,7 @@ const (
 	PartBytes    = 16 << 10
 	ResultBytes  = 32 << 10
 	CommandFacts = 512
+	CommandParts = 64
 	idBytes      = 255
 	streamBytes  = 512
 )
@@ -33,7 +34,7 @@ type Command struct {
 	Source  string   // the way in
 	Reads   []Read
 	Facts   []event.Draft // at most CommandFacts; none records the command alone
-	Parts   [][]byte      // of the basis, each stored once by its SHA-256
+	Parts   [][]byte      // of the basis, at most CommandParts, each stored once by its SHA-256
 	Result  []byte        // JSON that a repeat of the command is answered with
 }
 
@@ -127,6 +128,9 @@ func (c Command) check() error {
 	}
 	if len(c.Facts) > CommandFacts {
 		return fault.New(fault.TooLarge, "command.facts", fmt.Sprintf("a command has at most %d facts", CommandFacts))
+	}
+	if len(c.Parts) > CommandParts {
+		return fault.New(fault.TooLarge, "command.parts", fmt.Sprintf("a command has at most %d parts of its basis", CommandParts))
 	}
 	if len(c.Result) > ResultBytes {
 		return tooLarge("command.result", "the result", ResultBytes)

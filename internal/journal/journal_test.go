@@ -130,6 +130,7 @@ func TestRefusals(t *testing.T) {
 			"too many facts": {journal.Command{Actor: "a", Source: "cli", Facts: slices.Repeat(add("n", 1).Facts, 513)}, fault.TooLarge},
 			"large body":     {named("n", strings.Repeat("x", 40000)), fault.TooLarge},
 			"large result":   {journal.Command{Actor: "a", Source: "cli", Result: make([]byte, 40000)}, fault.TooLarge},
+			"many parts":     {journal.Command{Actor: "a", Source: "cli", Parts: make([][]byte, 65)}, fault.TooLarge},
 			"large part":     {journal.Command{Actor: "a", Source: "cli", Parts: [][]byte{make([]byte, 20000)}}, fault.TooLarge},
 		} {
 			if _, err := k.Append(t.Context(), c.command); err == nil || fault.KindOf(err) != c.kind {

@@ -17,6 +17,7 @@ import (
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/verify"
 )
 
 // Counter is the test's noun: it adds up, has a unique name, a lookup by parity
@@ -64,6 +65,7 @@ type kit struct {
 	*journal.Journal
 	db       *store.DB
 	verifier note.Verifier
+	keys     verify.Keys
 	options  journal.Options
 }
 
@@ -86,7 +88,11 @@ func start(t testing.TB, db *store.DB, change func(*journal.Options)) *kit {
 	if change != nil {
 		change(&o)
 	}
-	k := &kit{db: db, verifier: verifier, options: o}
+	keys, err := verify.ParseKeys([]byte("journal " + public))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &kit{db: db, verifier: verifier, keys: keys, options: o}
 	k.reopen(t)
 	return k
 }
@@ -139,8 +145,8 @@ func (k *kit) load(t testing.TB, s event.Stream) (version uint64, c counter) {
 }
 
 // verify checks the whole chain from an export, with another implementation of
-// the tree than the journal's, and the stored state with a cold fold. It returns
-// the number of facts.
+// the tree than the journal's and with the one that outsiders use, and the
+// stored state with a cold fold. It returns the number of facts.
 func (k *kit) verify(t testing.TB) uint64 {
 	t.Helper()
 	var b bytes.Buffer
@@ -150,6 +156,10 @@ func (k *kit) verify(t testing.TB) uint64 {
 	n, err := verifyExport(b.Bytes(), k.verifier)
 	if err != nil {
 		t.Fatal(err)
+	}
+	report, err := verify.Export(context.Background(), &b, k.keys, nil)
+	if err != nil || report.Facts != n || report.Origin != k.Origin() {
+		t.Fatalf("the offline verifier: %+v, %v", report, err)
 	}
 	if err := k.CheckRebuild(context.Background(), func(string, uint64, uint64) {}); err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ func replicas(t *testing.T, open func() *store.DB, n int) []*kit {
 			all = append(all, all[0])
 			continue
 		}
-		k := &kit{db: open(), verifier: all[0].verifier, options: all[0].options}
+		k := &kit{db: open(), verifier: all[0].verifier, keys: all[0].keys, options: all[0].options}
 		k.options.DB = k.db
 		k.reopen(t)
 		all = append(all, k)

@@ -62,9 +62,6 @@ func (s *Snapshot) Size(ctx context.Context) (uint64, error) {
 // Now is the database's clock.
 func (s *Snapshot) Now(ctx context.Context) (time.Time, error) { return s.tx.Now(ctx) }
 
-// Tx is the read transaction, for queries of views that must agree with the snapshot.
-func (s *Snapshot) Tx() *store.Tx { return s.tx }
-
 // Size is the number of facts, in the database now.
 func (j *Journal) Size(ctx context.Context) (size uint64, err error) {
 	err = j.Snapshot(ctx, func(s *Snapshot) error {
@@ -77,7 +74,7 @@ func (j *Journal) Size(ctx context.Context) (size uint64, err error) {
 // FactsMax is the most facts that one reading returns.
 const FactsMax = 1000
 
-const factColumns = "SELECT position, header, body, private FROM facts "
+const factColumns = "SELECT position, stream, version, header, body, private FROM facts "
 
 // Facts is the facts from position from on, at most limit and FactsMax.
 func (j *Journal) Facts(ctx context.Context, from uint64, limit int) (all []event.Recorded, err error) {
@@ -117,21 +114,24 @@ func (j *Journal) Fact(ctx context.Context, position uint64) (event.Recorded, er
 	return all[0], nil
 }
 
-// facts reads rows of factColumns. The header's bytes are the fact; the column
-// position only finds it, and must agree.
+// facts reads rows of factColumns. The header's bytes are the fact; the columns
+// only find it, and must agree.
 func facts(ctx context.Context, tx *store.Tx, query string, args ...any) ([]event.Recorded, error) {
 	var all []event.Recorded
 	err := tx.Each(ctx, func(r *sql.Rows) error {
 		var f event.Recorded
-		var position uint64
-		if err := r.Scan(&position, &f.HeaderBytes, &f.BodyBytes, &f.PrivateBytes); err != nil {
+		var position, version uint64
+		var stream event.Stream
+		if err := r.Scan(&position, &stream, &version, &f.HeaderBytes, &f.BodyBytes, &f.PrivateBytes); err != nil {
 			return err
 		}
 		if err := json.Unmarshal(f.HeaderBytes, &f.Header); err != nil {
 			return fmt.Errorf("header at %d: %w", position, err)
 		}
-		if f.Position != position {
-			return fault.New(fault.Unverified, "journal.header", fmt.Sprintf("the fact at position %d says it is at %d", position, f.Position))
+		if f.Position != position || f.Stream != stream || f.Version != version {
+			return fault.New(fault.Unverified, "journal.header", fmt.Sprintf("the row of position %d holds another fact", position)).
+				Because(fmt.Sprintf("its header says position %d, %s at version %d", f.Position, f.Stream, f.Version)).
+				Remedy("verify an export of the journal")
 		}
 		all = append(all, f)
 		return nil

@@ -277,6 +277,79 @@ func room(t *testing.T, db *store.DB, pages int) {
 	}
 }
 
+// A journal that becomes shorter while it is open takes no more facts, also
+// when nothing has been signed.
+func TestRolledBack(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		k := start(t, open(), nil)
+		k.must(t, add("a", 1))
+		err := k.db.InTx(t.Context(), func(tx *store.Tx) error {
+			for _, undo := range []string{"DELETE FROM facts WHERE position = 1", "DELETE FROM hashes WHERE node > 0", "UPDATE head SET size = 1"} {
+				if _, err := tx.Exec(t.Context(), undo); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err := k.Append(t.Context(), add("b", 1)); fault.KindOf(err) != fault.Unverified {
+				t.Errorf("%v", err)
+			}
+		}
+	})
+}
+
+// Rows that say otherwise than their headers are never read as facts.
+func TestRowsMustAgreeWithHeaders(t *testing.T) {
+	for _, change := range []string{
+		"UPDATE facts SET position = 9 WHERE position = 1",
+		"UPDATE facts SET stream = 'counter/b' WHERE position = 1",
+		"UPDATE facts SET version = 9 WHERE position = 1",
+	} {
+		storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+			k := start(t, open(), nil)
+			k.must(t, add("a", 1))
+			err := k.db.InTx(t.Context(), func(tx *store.Tx) error {
+				_, err := tx.Exec(t.Context(), change)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := k.Facts(t.Context(), 0, 10); fault.KindOf(err) != fault.Unverified {
+				t.Errorf("%s: %v", change, err)
+			}
+		})
+	}
+}
+
+// Processes that open an empty database together agree on one journal.
+func TestOpenTogether(t *testing.T) {
+	o := store.Options{Database: storetest.PostgresURL(t)}
+	var all sync.WaitGroup
+	ks := make([]*kit, 4)
+	for i := range ks {
+		all.Go(func() {
+			db, err := store.Open(context.Background(), o)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			t.Cleanup(func() { _ = db.Close() })
+			ks[i] = start(t, db, nil)
+		})
+	}
+	all.Wait()
+	for _, k := range ks {
+		if k == nil || k.Origin() != ks[0].Origin() || k.verify(t) != 1 {
+			t.Fatalf("%+v", k)
+		}
+	}
+}
+
 func TestShapesAreChecked(t *testing.T) {
 	db, err := store.Open(t.Context(), store.Options{Data: t.TempDir()})
 	if err != nil {

@@ -33,17 +33,23 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 	if err := migratePostgres(ctx, c.Copy()); err != nil {
 		return nil, err
 	}
-	limit(c)
-	db := &DB{Dialect: Postgres, write: postgresPool(c, 8), read: postgresPool(c, 12)}
-	return db, nil
+	return &DB{
+		Dialect: Postgres,
+		write:   postgresPool(limited(c, "60s"), 8),
+		read:    postgresPool(limited(c, "15min"), 12),
+	}, nil
 }
 
-// limit bounds how long a session may hold others up, so that a client that has
-// hung never blocks the journal's head for long.
-func limit(c *pgx.ConnConfig) {
+// limited bounds how long a session may hold others up, so that a client that
+// has hung never blocks the journal's head for long. Idle is how long a
+// transaction may do nothing: a reader may be exporting to somebody slow.
+func limited(c *pgx.ConnConfig, idle string) *pgx.ConnConfig {
+	c = c.Copy()
+	c.RuntimeParams["application_name"] = "signalbox"
 	c.RuntimeParams["statement_timeout"] = "30s"
 	c.RuntimeParams["lock_timeout"] = "15s"
-	c.RuntimeParams["idle_in_transaction_session_timeout"] = "60s"
+	c.RuntimeParams["idle_in_transaction_session_timeout"] = idle
+	return c
 }
 
 func postgresPool(c *pgx.ConnConfig, size int) *sql.DB {
