@@ -34,7 +34,7 @@ func readSARIF(b []byte, probe sarifProbe) (Claim, error) {
 	}
 	log := struct {
 		Runs sarifRuns `json:"runs"`
-	}{sarifRuns{seen: map[[sha256.Size]byte]struct{}{}, findings: Findings{Items: []Finding{}}}}
+	}{sarifRuns{seen: map[[sha256.Size]byte]counted{}, findings: Findings{Items: []Finding{}}}}
 	if err := decode(b, &log); err != nil {
 		return Claim{}, err
 	}
@@ -49,7 +49,7 @@ func noRun() *fault.Error {
 // sarifRuns counts runs one after the other as they are read, and each run's
 // results one after the other: none of them is kept beyond what is listed.
 type sarifRuns struct {
-	seen      map[[sha256.Size]byte]struct{} // results counted, by what makes them the same
+	seen      map[[sha256.Size]byte]counted // by what makes results the same
 	findings  Findings
 	runs      int
 	results   int
@@ -57,6 +57,12 @@ type sarifRuns struct {
 	absent    int
 	tools     []Tool
 	generated time.Time
+}
+
+// counted is a result that was counted: how severe, and which of the items.
+type counted struct {
+	severity Severity
+	item     int // MaxItems where it is not listed
 }
 
 // UnmarshalJSONFrom reads and counts every run. Rules may stand after the
@@ -151,24 +157,40 @@ func (s *sarifRuns) count(run *sarifRun, index sarifIndex, r *sarifResult) {
 		Rule: cutText(r.ruleName(rule), maxWord), Location: run.place(&r.Locations), Message: r.Message.words(rule),
 		Suppressed: s.outside(r), Identifiers: r.identifiers(rule),
 	}
+	f.Severity, f.Scale = run.severity(r, rule, found)
 	key := r.key(run, f)
-	if _, again := s.seen[key]; again {
+	if first, again := s.seen[key]; again {
 		s.findings.Folded++
+		s.seen[key] = s.fold(first, f)
 		return
 	}
-	s.seen[key] = struct{}{}
-	f.Severity, f.Scale = run.severity(r, rule, found)
+	s.seen[key] = counted{f.Severity, len(s.findings.Items)}
 	if f.Suppressed {
 		s.findings.Suppressed++
 	} else {
 		s.findings.Total++
-		s.findings.BySeverity.add(f.Severity)
+		s.findings.BySeverity.add(f.Severity, 1)
 	}
 	if len(s.findings.Items) < MaxItems {
 		s.findings.Items = append(s.findings.Items, f)
 	} else {
 		s.findings.Omitted++
 	}
+}
+
+// fold makes the first of equal results as severe as the worst of them.
+func (s *sarifRuns) fold(first counted, f Finding) counted {
+	if !f.Severity.worse(first.severity) {
+		return first
+	}
+	if !f.Suppressed {
+		s.findings.BySeverity.add(first.severity, -1)
+		s.findings.BySeverity.add(f.Severity, 1)
+	}
+	if first.item < MaxItems {
+		s.findings.Items[first.item].Severity, s.findings.Items[first.item].Scale = f.Severity, f.Scale
+	}
+	return counted{f.Severity, first.item}
 }
 
 // outside reports whether a result does not stand: suppressed with nobody

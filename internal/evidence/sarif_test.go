@@ -136,7 +136,7 @@ func TestSARIFSeverity(t *testing.T) {
 			t.Errorf("%s: %s by %q, want %s by %q", c.name, got.Severity, got.Scale, c.want, c.scale)
 		}
 		var want Severities
-		want.add(c.want)
+		want.add(c.want, 1)
 		if f.BySeverity != want {
 			t.Errorf("%s: counted as %+v", c.name, f.BySeverity)
 		}
@@ -359,8 +359,8 @@ func TestSARIFCorpus(t *testing.T) {
 		switch {
 		case err == nil:
 			reasons["read"]++
-			if c.Findings.Total+c.Findings.Suppressed+c.Findings.Folded != strings.Count(string(b), `"ruleId"`)-strings.Count(string(b), `"suppressedRuleId"`) {
-				reasons["uneven"]++
+			if c.Findings.Total+c.Findings.Suppressed+c.Findings.Folded != strings.Count(string(b), `"ruleId"`) {
+				reasons["read, but a result is lost"]++
 			}
 		case strings.Contains(err.Error(), `version is "1.0.0"`):
 			reasons["version 1.0.0"]++

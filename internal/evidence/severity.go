@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,22 +20,29 @@ const (
 	Unrated  Severity = "unrated"
 )
 
-// add counts one finding; anything that is not a severity is unrated.
-func (s *Severities) add(v Severity) {
+// add counts n findings; anything that is not a severity is unrated.
+func (s *Severities) add(v Severity, n int) {
 	switch v {
 	case Critical:
-		s.Critical++
+		s.Critical += n
 	case High:
-		s.High++
+		s.High += n
 	case Medium:
-		s.Medium++
+		s.Medium += n
 	case Low:
-		s.Low++
+		s.Low += n
 	case Info:
-		s.Info++
+		s.Info += n
 	default:
-		s.Unrated++
+		s.Unrated += n
 	}
+}
+
+// worse reports whether v must be believed rather than w where two results
+// that are one differ in it. Unrated may be anything, so only critical is worse.
+func (v Severity) worse(w Severity) bool {
+	order := []Severity{Info, Low, Medium, High, Unrated, Critical}
+	return slices.Index(order, v) > slices.Index(order, w)
 }
 
 func (s *Severities) sum(o Severities) {
