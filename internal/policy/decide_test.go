@@ -125,12 +125,15 @@ func TestEngineReasons(t *testing.T) {
 		{"approvals assumed", bundle(), func(in *Inputs) { in.Approval.Assumed = true }, gateApproval, "passed", Go, "(assumed)"},
 		{"nobody asked", without("ReleaseType", doc("ReleaseType", "name: any\nsize: [major, minor, patch]\nchange_types: [standard, normal, emergency]\nchain: none\n")), func(in *Inputs) { in.Approval = Approval{} }, gateApproval, "not-required", Go, "requires no approval"},
 		{"unknown contributor", bundle(), func(in *Inputs) { in.Change.UnknownContributors = 2 }, gateContributors, "unknown", CannotTell, "2 commit identities are claimed by no person."},
-		{"contributors of an unknown change", bundle(), func(in *Inputs) { in.Change, in.Release.Size = Change{}, Major }, gateContributors, "unknown", CannotTell, "not known"},
+		{"contributors of an unknown change", bundle(), func(in *Inputs) { in.Change, in.Release.Size = Change{}, Major }, gateContributors, "unknown", CannotTell, "Who contributed to the change is not known."},
 		{"contributors of half a change", bundle(), func(in *Inputs) { in.Change.Complete, in.Release.Size = false, Major }, gateContributors, "unknown", CannotTell, "not known in full"},
 		{"calendar unknown", bundle(), func(in *Inputs) { in.Calendar.Known = false }, gateCalendar, "unknown", CannotTell, "not known"},
 		{"frozen with an end", bundle(), func(in *Inputs) { in.Calendar.Frozen, in.Calendar.ThawsAt = true, monday.Add(time.Hour) }, gateCalendar, "frozen", Wait, "holders of the freeze right"},
 		{"frozen without an end", bundle(), func(in *Inputs) { in.Calendar.Frozen, in.Calendar.OpenEnd = true, true }, gateCalendar, "frozen", NoGo, ""},
 		{"frozen with an end that is past", bundle(), func(in *Inputs) { in.Calendar.Frozen, in.Calendar.ThawsAt = true, monday.Add(-time.Hour) }, gateCalendar, "frozen", NoGo, ""},
+		{"frozen by two, one without an end", bundle(), func(in *Inputs) {
+			in.Calendar.Frozen, in.Calendar.OpenEnd, in.Calendar.ThawsAt = true, true, monday.Add(time.Hour)
+		}, gateCalendar, "frozen", NoGo, ""},
 		{"the rule that a freeze names", bundle(freeze), func(in *Inputs) {
 			in.Calendar = Calendar{Known: true, Frozen: true, OpenEnd: true, Freezes: []string{"lenient"}}
 		}, gateCalendar, "frozen", Wait, "managers"},
@@ -142,6 +145,7 @@ func TestEngineReasons(t *testing.T) {
 		{"strange environment", bundle(), func(in *Inputs) { in.Environment.Known = false }, gateEnvironment, "unknown", CannotTell, "not in the catalog"},
 		{"unknown release", bundle(), func(in *Inputs) { in.Release.Known = false }, gateRelease, "unknown", CannotTell, "not known"},
 		{"no gate", without("Gate"), func(*Inputs) {}, gateGates, "no-gate", CannotTell, "certain to apply"},
+		{"no gate applies", without("Gate", doc("Gate", "name: g\ntitle: G\napplies: findings.critical > 0\ncondition: 'true'\n")), func(*Inputs) {}, gateGates, "no-gate", CannotTell, ""},
 		{"no gate is certain", without("Gate", doc("Gate", "name: g\ntitle: G\napplies: findings.critical > 0\ncondition: 'true'\n")), func(in *Inputs) { in.Findings.Known = false }, gateGates, "no-gate", CannotTell, ""},
 		{"no rule", without("ScopeRule", doc("ScopeRule", "name: other\nmatch: environment.kind == \"other\"\ngovernance: full\n")), func(*Inputs) {}, gateScope, "no-rule", CannotTell, "No scope rule matches"},
 		{"a long text", bundle(), func(in *Inputs) { in.Service.Name = strings.Repeat("x", MaxInputText+1) }, gateInputs, "out-of-limits", CannotTell, "longer than is accepted"},
@@ -274,8 +278,16 @@ func TestBudget(t *testing.T) {
 	if o := p.Decide(in); o.Verdict != Go {
 		t.Errorf("within the budget: %+v", o.Reasons[0])
 	}
+	var used uint64
+	v := values{in: &in, parameters: p.parameters, spent: &used}
+	if held, err := v.holds(&p.gates[1].condition); !held || err != nil || used < CheapRule {
+		t.Errorf("a dear rule cost %d", used)
+	}
+	if v.turn(&p.gates[1].condition, true); used > RuleBudget {
+		t.Errorf("looking ahead cost the decision %d", used)
+	}
 	var spent uint64 = DecisionBudget
-	v := values{in: &in, parameters: p.parameters, spent: &spent}
+	v = values{in: &in, parameters: p.parameters, spent: &spent}
 	r, _ := v.weigh(&p.gates[1])
 	if r.Verdict != CannotTell || r.Why != "The expression ran out of its budget." {
 		t.Errorf("without budget: %s %s", r.Verdict, r.Why)
