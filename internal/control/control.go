@@ -284,3 +284,8 @@ func view[R any](ctx context.Context, c *Control, fn func(l *Load) (R, error)) (
 	})
 	return result, err
 }
+
+// Now is the database's clock.
+func (c *Control) Now(ctx context.Context) (time.Time, error) {
+	return view(ctx, c, func(l *Load) (time.Time, error) { return l.Now, nil })
+}

@@ -106,6 +106,10 @@ func TestReviseAndAttach(t *testing.T) {
 	if drafts, _ := b.release().Attach(record, digest, nil, policy.ByServer); len(drafts) != 1 {
 		t.Error("a stronger provenance is no new fact")
 	}
+	b.add(b.release().Attach(record, digest, nil, policy.ByServer))
+	if _, err := b.release().Attach(change.Record{Commits: 1}, "sha256:00", nil, policy.ByPerson); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("a person's word replaced the server's: %v", err)
+	}
 	b.add(b.release().Move("", Withdrawn, "not needed"))
 	if _, err := b.release().Attach(record, digest, nil, policy.ByServer); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("attached to a withdrawn release: %v", err)

@@ -1,0 +1,172 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"signalbox.dev/signalbox/internal/cli"
+	"signalbox.dev/signalbox/internal/control"
+	"signalbox.dev/signalbox/internal/fault"
+)
+
+// Local is what the command line needs of a server within its own process.
+func Local(version string) cli.Local {
+	return cli.Local{
+		Version: version,
+		Serve: func(ctx context.Context, o cli.ServeOptions, s cli.Streams) error {
+			return Serve(ctx, serveOptions(o, version, s.Err), s.Err)
+		},
+		AdminCreate: adminCreate,
+		Export:      export,
+		Doctor:      doctor,
+	}
+}
+
+func storeOptions(o cli.StoreOptions) Options {
+	return Options{Data: o.Data, Database: o.Database, Keys: o.Keys, Log: slog.New(slog.DiscardHandler)}
+}
+
+func serveOptions(o cli.ServeOptions, version string, log io.Writer) Options {
+	all := storeOptions(o.StoreOptions)
+	all.Listen, all.TLSCert, all.TLSKey, all.BehindProxy = o.Listen, o.TLSCert, o.TLSKey, o.BehindProxy
+	all.URL, all.Repositories, all.Version = o.URL, o.Repositories, version
+	all.AdminHandle, all.AdminName, all.AdminEmail, all.AdminToken = o.AdminHandle, o.AdminName, o.AdminEmail, o.AdminToken
+	all.Log = slog.New(slog.NewJSONHandler(log, nil))
+	return all
+}
+
+func adminCreate(ctx context.Context, o cli.AdminOptions, s cli.Streams) error {
+	all := storeOptions(o.StoreOptions)
+	f := control.Founder{Handle: o.Handle, Name: o.Name, Email: o.Email}
+	if o.TokenFile != "-" {
+		if err := CreateAdministrator(ctx, all, f, o.TokenFile); err != nil {
+			return err
+		}
+		fmt.Fprintf(s.Err, "%s is the first administrator; the token is in %s.\n", f.Name, o.TokenFile)
+		return nil
+	}
+	opened, err := Open(ctx, all)
+	if err != nil {
+		return err
+	}
+	issued, err := opened.Control.CreateAdministrator(ctx, f)
+	if err == nil {
+		_, err = fmt.Fprintln(s.Out, issued.Secret)
+	}
+	return errors.Join(err, opened.Close())
+}
+
+// export writes the journal of an installation that is not being served.
+func export(ctx context.Context, o cli.ExportOptions, s cli.Streams) error {
+	opened, err := Open(ctx, storeOptions(o.StoreOptions))
+	if err != nil {
+		return err
+	}
+	out := s.Out
+	if o.File != "-" {
+		file, err := os.OpenFile(o.File, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			err = fault.Invalidf("export.file", "the export cannot be written to %s", o.File).Because(err.Error()).Remedy("name a file that does not exist yet").On("--output-file")
+			return errors.Join(err, opened.Close())
+		}
+		defer func() { _ = file.Close() }()
+		if err := errors.Join(opened.Journal.Export(ctx, file), file.Sync(), opened.Close()); err != nil {
+			return errors.Join(err, os.Remove(o.File))
+		}
+		return nil
+	}
+	return errors.Join(opened.Journal.Export(ctx, out), opened.Close())
+}
+
+// doctor looks at an installation as it would be served.
+func doctor(ctx context.Context, o cli.StoreOptions) []cli.Finding {
+	options := storeOptions(o).withDefaults()
+	if options.Database == "" {
+		if _, err := os.Stat(options.Data); err != nil {
+			return []cli.Finding{{Check: "data", What: "there is no data directory " + options.Data, Why: "no server was started with it", Fix: "signalbox serve --data " + options.Data}}
+		}
+	}
+	findings := []cli.Finding{privacy(options.Data), privacy(options.Keys)}
+	opened, err := Open(ctx, options)
+	if err != nil {
+		return append(findings, unopened(err))
+	}
+	defer func() { _ = opened.Close() }()
+	findings = append(findings, cli.Finding{Check: "open", OK: true, What: "database, keys, journal and vault open"})
+	return append(findings, opened.clock(ctx), opened.checkpoint(ctx), opened.administrator(ctx), opened.policy(ctx), opened.views(ctx))
+}
+
+func privacy(dir string) cli.Finding {
+	f := cli.Finding{Check: "permissions", OK: true, What: dir + " is private"}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return cli.Finding{Check: "permissions", What: dir + " cannot be read", Why: err.Error(), Fix: "correct --data or --keys-dir"}
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		f.OK, f.What = false, fmt.Sprintf("others can enter %s (mode %o)", dir, info.Mode().Perm())
+		f.Why, f.Fix = "keys and evidence are in it", "chmod 700 "+filepath.Clean(dir)
+	}
+	return f
+}
+
+func unopened(err error) cli.Finding {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return cli.Finding{Check: "open", What: f.What, Why: f.Why, Fix: f.Fix}
+	}
+	return cli.Finding{Check: "open", What: "the installation cannot be opened", Why: err.Error(), Fix: "see the message; nothing was changed"}
+}
+
+func (s *Server) clock(ctx context.Context) cli.Finding {
+	theirs, err := s.Control.Now(ctx)
+	if err != nil {
+		return cli.Finding{Check: "clock", What: "the database's clock cannot be read", Why: err.Error(), Fix: "check the database"}
+	}
+	if skew := time.Since(theirs).Abs(); skew > 2*time.Second {
+		return cli.Finding{Check: "clock", What: fmt.Sprintf("this machine's clock and the database's differ by %s", skew.Round(time.Millisecond)),
+			Why: "windows and expiries go by the database's clock", Fix: "synchronise both with NTP"}
+	}
+	return cli.Finding{Check: "clock", OK: true, What: "the clocks agree"}
+}
+
+func (s *Server) checkpoint(ctx context.Context) cli.Finding {
+	if _, err := s.Journal.SignNow(ctx); err != nil {
+		return cli.Finding{Check: "checkpoint", What: "no checkpoint can be signed", Why: err.Error(), Fix: "check the keys directory"}
+	}
+	return cli.Finding{Check: "checkpoint", OK: true, What: "the newest checkpoint covers the whole journal"}
+}
+
+func (s *Server) administrator(ctx context.Context) cli.Finding {
+	there, err := s.Control.Administered(ctx)
+	if err != nil || !there {
+		return cli.Finding{Check: "administrator", What: "there is no administrator", Why: "nobody can import a catalog or grant a right", Fix: "open the setup link that signalbox serve prints, or signalbox admin create"}
+	}
+	return cli.Finding{Check: "administrator", OK: true, What: "there is an administrator"}
+}
+
+func (s *Server) policy(ctx context.Context) cli.Finding {
+	program, a, err := s.Control.ActivePolicy(ctx)
+	if err != nil || program == nil {
+		return cli.Finding{Check: "policy", What: "no policy is active", Why: "every release is answered with cannot tell", Fix: "signalbox policy init DIR, then signalbox policy activate DIR --reason …"}
+	}
+	return cli.Finding{Check: "policy", OK: true, What: fmt.Sprintf("policy %s %s is active", a.Name, a.Version)}
+}
+
+func (s *Server) views(ctx context.Context) cli.Finding {
+	all, err := s.Journal.Views(ctx)
+	if err != nil {
+		return cli.Finding{Check: "views", What: "the views cannot be read", Why: err.Error(), Fix: "check the database"}
+	}
+	for _, v := range all {
+		if v.Stale != "" {
+			return cli.Finding{Check: "views", What: "the view " + v.Name + " is stale", Why: v.Stale, Fix: "it is rebuilt by itself while the server runs; if it stays, report the reason"}
+		}
+	}
+	return cli.Finding{Check: "views", OK: true, What: fmt.Sprintf("%d views follow the journal", len(all))}
+}

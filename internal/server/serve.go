@@ -1,0 +1,122 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"signalbox.dev/signalbox/internal/control"
+	"signalbox.dev/signalbox/internal/fault"
+)
+
+// Serve opens the installation, says how to reach it, and serves until the
+// process is told to stop.
+func Serve(ctx context.Context, o Options, out io.Writer) error {
+	o = o.withDefaults()
+	if err := o.check(); err != nil {
+		return err
+	}
+	s, err := Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.serve(ctx, out), s.Close())
+}
+
+func (s *Server) serve(ctx context.Context, out io.Writer) error {
+	l, err := s.Listen(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "Signalbox serves %s\n", l.URL)
+	if s.options.Database == "" {
+		fmt.Fprintf(out, "  data: %s (embedded store)\n", s.options.Data)
+	} else {
+		fmt.Fprintf(out, "  database: PostgreSQL; keys: %s\n", s.options.Keys)
+	}
+	if err := s.firstAdministrator(ctx, l.URL, out); err != nil {
+		return errors.Join(err, l.Shutdown(ctx))
+	}
+	return l.Wait(ctx)
+}
+
+// Wait serves until the context ends, a signal asks to stop, or serving fails.
+// A second signal ends the process at once.
+func (l *Listening) Wait(ctx context.Context) error {
+	ctx, restore := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer restore()
+	select {
+	case err := <-l.Done:
+		if errors.Is(err, http.ErrServerClosed) {
+			return nil
+		}
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+		restore()
+		return l.Shutdown(ctx)
+	}
+}
+
+// firstAdministrator makes the first administrator headless where options say
+// so, and otherwise offers a one-time setup link while there is none.
+func (s *Server) firstAdministrator(ctx context.Context, base string, out io.Writer) error {
+	there, err := s.Control.Administered(ctx)
+	if err != nil || there {
+		return err
+	}
+	if s.options.AdminHandle != "" {
+		f := control.Founder{Handle: s.options.AdminHandle, Name: orElse(s.options.AdminName, s.options.AdminHandle), Email: s.options.AdminEmail}
+		if err := s.CreateAdministrator(ctx, f, s.options.AdminToken); err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "  first administrator %s: token in %s\n", f.Handle, s.options.AdminToken)
+		return nil
+	}
+	offer, err := s.Control.OfferSetup(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "  first administrator: open %s/setup?code=%s\n", base, url.QueryEscape(offer.Secret))
+	fmt.Fprintf(out, "    (once, until %s; headless: signalbox admin create, or serve --admin HANDLE --admin-email ADDRESS --admin-token-file FILE)\n", offer.Expires.Local().Format(time.TimeOnly))
+	return nil
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// CreateAdministrator makes the first administrator and writes his or her
+// token to a new file that only its owner can read.
+func (s *Server) CreateAdministrator(ctx context.Context, f control.Founder, tokenFile string) error {
+	file, err := os.OpenFile(tokenFile, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fault.Invalidf("admin.token-file", "the token cannot be written to %s", tokenFile).Because(err.Error()).Remedy("name a file that does not exist yet").On("--token-file")
+	}
+	issued, err := s.Control.CreateAdministrator(ctx, f)
+	if err != nil {
+		_ = file.Close()
+		return errors.Join(err, os.Remove(tokenFile))
+	}
+	_, err = fmt.Fprintln(file, issued.Secret)
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// CreateAdministrator opens the installation for the one act: the way where
+// nobody can open a link. The embedded store must not be served meanwhile.
+func CreateAdministrator(ctx context.Context, o Options, f control.Founder, tokenFile string) error {
+	s, err := Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.CreateAdministrator(ctx, f, tokenFile), s.Close())
+}

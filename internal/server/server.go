@@ -1,0 +1,251 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/api"
+	"signalbox.dev/signalbox/internal/calendar"
+	"signalbox.dev/signalbox/internal/catalog"
+	"signalbox.dev/signalbox/internal/change"
+	"signalbox.dev/signalbox/internal/connect/git"
+	"signalbox.dev/signalbox/internal/control"
+	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/evidence"
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/journal"
+	"signalbox.dev/signalbox/internal/policy"
+	"signalbox.dev/signalbox/internal/release"
+	"signalbox.dev/signalbox/internal/seal"
+	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/vault"
+	"signalbox.dev/signalbox/internal/view"
+	"signalbox.dev/signalbox/internal/web"
+)
+
+// Server is an installation that is open: its parts, ready to serve.
+type Server struct {
+	Control *control.Control
+	Journal *journal.Journal
+	Views   *view.Views
+	DB      *store.DB
+
+	options  Options
+	teardown []closer
+	running  sync.WaitGroup
+	stop     context.CancelFunc
+}
+
+// closer is a part that must be closed, and its name for the error.
+type closer struct {
+	name  string
+	close func() error
+}
+
+// Shapes are the folds of every noun.
+func Shapes() []event.Shape {
+	return slices.Concat(catalog.Shapes(), access.Shapes(), []event.Shape{
+		policy.ActivationShape(), calendar.Shape(), evidence.Shape(), release.Shape(), release.PermitShape(), release.DeploymentShape(),
+	})
+}
+
+// Open opens the installation. Close it, also where Open of something later failed.
+func Open(ctx context.Context, o Options) (*Server, error) {
+	o = o.withDefaults()
+	s := &Server{options: o}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) open(ctx context.Context) error {
+	o := s.options
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return fault.Invalidf("server.data", "the data directory %s cannot be made", o.Data).Cause(err).Because(err.Error()).On("--data")
+	}
+	db, err := store.Open(ctx, store.Options{Data: o.Data, Database: o.Database})
+	if err != nil {
+		return err
+	}
+	s.DB = db
+	s.closes("database", db.Close)
+	origin, begun, err := journal.Begin(ctx, db)
+	if err != nil {
+		return err
+	}
+	keys, err := seal.Open(o.Keys, origin, !begun)
+	if err != nil {
+		return err
+	}
+	s.Views = view.New(db)
+	s.Journal, err = journal.Open(ctx, journal.Options{
+		DB: db, Shapes: Shapes(), Folders: s.Views.Folders(), Signer: keys.Signer(), Logger: o.Log,
+		Progress: func(task string, done, total uint64) { o.Log.Info("working", "task", task, "done", done, "of", total) },
+	})
+	if err != nil {
+		return err
+	}
+	s.closes("journal", s.Journal.Close)
+	bytes, err := s.vault()
+	if err != nil {
+		return err
+	}
+	s.Control = &control.Control{Journal: s.Journal, Vault: bytes, Keys: keys, Log: o.Log, Changes: reader(o.Repositories), TZData: tzdata()}
+	if _, _, err := s.Control.ActivePolicy(ctx); err != nil {
+		return fmt.Errorf("the active policy cannot be used by this version: %w", err)
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.running.Go(func() { s.ended("checkpoints", s.Journal.RunCheckpoints(background)) })
+	s.closes("background tasks", func() error { stop(); s.running.Wait(); return nil })
+	return nil
+}
+
+func (s *Server) closes(name string, close func() error) {
+	s.teardown = append(s.teardown, closer{name, close})
+}
+
+func (s *Server) ended(task string, err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		s.options.Log.Error("a background task ended", "task", task, "error", err)
+	}
+}
+
+// vault keeps originals beside the embedded database, or in PostgreSQL, which
+// every replica shares.
+func (s *Server) vault() (vault.Vault, error) {
+	if s.options.Database != "" {
+		return vault.NewTable(s.DB), nil
+	}
+	dir, err := vault.OpenDir(filepath.Join(s.options.Data, "vault"))
+	if err != nil {
+		return nil, err
+	}
+	s.closes("vault", dir.Close)
+	return dir, nil
+}
+
+// Close closes what Open opened, the last first.
+func (s *Server) Close() error {
+	var errs []error
+	for _, part := range slices.Backward(s.teardown) {
+		if err := part.close(); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", part.name, err))
+		}
+	}
+	s.teardown = nil
+	return errors.Join(errs...)
+}
+
+// Handler is everything that is served: the API and the pages.
+func (s *Server) Handler() (http.Handler, error) {
+	calls, err := api.New(api.Options{Control: s.Control, Views: s.Views, Journal: s.Journal, Log: s.options.Log, Version: s.options.Version})
+	if err != nil {
+		return nil, err
+	}
+	pages, err := web.New(web.Options{
+		Control: s.Control, Views: s.Views, DB: s.DB, Log: s.options.Log, Version: s.options.Version,
+		TLS: s.options.tls() || s.options.BehindProxy,
+	})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	for _, path := range []string{"/api/", "/livez", "/readyz", "/version", "/openapi.json"} {
+		mux.Handle(path, calls)
+	}
+	mux.Handle("/", pages)
+	return mux, nil
+}
+
+// Listening is a server that answers.
+type Listening struct {
+	URL  string
+	Done <-chan error // one value, when it has stopped
+
+	http *http.Server
+}
+
+// Listen serves until Shutdown.
+func (s *Server) Listen(ctx context.Context) (*Listening, error) {
+	if err := s.options.check(); err != nil {
+		return nil, err
+	}
+	handler, err := s.Handler()
+	if err != nil {
+		return nil, err
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.options.Listen)
+	if err != nil {
+		return nil, fault.New(fault.Conflict, "server.listen", "cannot listen on "+s.options.Listen).Because(err.Error()).Remedy("choose another address with --listen").Cause(err)
+	}
+	h := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	done := make(chan error, 1)
+	go func() {
+		if s.options.tls() {
+			done <- h.ServeTLS(l, s.options.TLSCert, s.options.TLSKey)
+		} else {
+			done <- h.Serve(l)
+		}
+	}()
+	return &Listening{URL: s.options.url(l.Addr()), Done: done, http: h}, nil
+}
+
+// Shutdown lets requests under way finish, for at most ten seconds.
+func (l *Listening) Shutdown(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+	defer cancel()
+	if err := l.http.Shutdown(ctx); err != nil {
+		return errors.Join(err, l.http.Close())
+	}
+	return nil
+}
+
+// repositories reads changes from Git repositories under some directories.
+type repositories []string
+
+// reader is nil where no directory is allowed: then the server reads nothing.
+func reader(roots []string) control.ChangeReader {
+	if len(roots) == 0 {
+		return nil
+	}
+	return repositories(roots)
+}
+
+// ReadChange reads a change from a repository under an allowed directory.
+// Symbolic links are resolved first, so that none leads out.
+func (r repositories) ReadChange(ctx context.Context, repository, from, to string) (change.Change, error) {
+	path, err := filepath.EvalSymlinks(repository)
+	if err != nil {
+		return change.Change{}, fault.Invalidf("change.repository", "the server finds no repository at %s", repository).Remedy("correct repository: in the catalog")
+	}
+	for _, root := range r {
+		root, err := filepath.EvalSymlinks(root)
+		if err != nil {
+			continue
+		}
+		if within, err := filepath.Rel(root, path); err == nil && within != ".." && !strings.HasPrefix(within, "../") {
+			raw, err := git.Inspect(ctx, git.Options{Repository: path, From: from, To: to})
+			if err != nil {
+				return change.Change{}, err
+			}
+			return change.Describe(raw), nil
+		}
+	}
+	return change.Change{}, fault.New(fault.Forbidden, "change.outside", "the server may not read "+repository).
+		Because("it lies outside the directories that --repositories names").Remedy("start the server with --repositories naming a directory above it")
+}
