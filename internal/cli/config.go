@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"runtime"
+
+	"github.com/spf13/cobra"
+)
+
+// explained is a setting with its origin.
+type explained struct {
+	Key     string `json:"key"`
+	Value   string `json:"value"`
+	Origin  string `json:"origin"`
+	Flag    string `json:"flag"`
+	Env     string `json:"env"`
+	Meaning string `json:"meaning"`
+}
+
+func (c call) explain(o option) (explained, error) {
+	s, err := c.resolve(o, c.flags)
+	if o.secret && s.value != "" {
+		s.value = "(redacted)"
+	}
+	return explained{Key: o.key, Value: s.value, Origin: s.origin, Flag: "--" + o.name, Env: o.env, Meaning: o.meaning}, err
+}
+
+func (a *app) config() *cobra.Command {
+	explain := a.command("explain KEY", "Say what a setting is and where it comes from", func(_ context.Context, c call) error {
+		o := optionOf(c.args[0])
+		if o.name == "" {
+			return unknownKey(c.args[0])
+		}
+		e, err := c.explain(o)
+		if err != nil {
+			return err
+		}
+		value := orElse(e.Value, "(not set)")
+		return c.print(e, facts("key", e.Key, "value", value, "from", e.Origin, "flag", e.Flag, "variable", e.Env, "meaning", e.Meaning))
+	})
+	explain.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		var keys []string
+		for _, o := range options {
+			keys = append(keys, o.key+"\t"+o.meaning)
+		}
+		return keys, cobra.ShellCompDirectiveNoFileComp
+	}
+	list := a.command("list", "List every setting, its value and where it comes from", func(_ context.Context, c call) error {
+		var all []explained
+		for _, o := range options {
+			e, err := c.explain(o)
+			if err != nil {
+				return err
+			}
+			all = append(all, e)
+		}
+		return showList(c, all, []string{"KEY", "VALUE", "FROM"}, func(e explained) []string { return []string{e.Key, orElse(e.Value, "-"), e.Origin} })
+	})
+	return a.group("config", "Settings, and where they come from", explain, list)
+}
+
+// build is what version prints.
+type build struct {
+	Version  string `json:"version"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+func (a *app) version() *cobra.Command {
+	return a.command("version", "Print the version of this build", func(_ context.Context, c call) error {
+		v := build{Version: orElse(a.local.Version, "unknown"), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+		return c.print(v, func(w io.Writer) error { return said("signalbox %s (%s, %s)", v.Version, v.Go, v.Platform)(w) })
+	})
+}

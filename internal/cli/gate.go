@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/wire"
+)
+
+func (a *app) gate() *cobra.Command {
+	cmd := a.command("gate", "Ask whether a version may go to an environment now", func(ctx context.Context, c call) error {
+		if c.setting("policy") != "" {
+			return c.gateOffline(ctx)
+		}
+		return c.gateOnline(ctx)
+	})
+	cmd.Long = "Ask the gate. The answer is go, wait, no-go or cannot tell, with every reason, and so is the\n" +
+		"exit code: see signalbox help exit-codes.\n\n" +
+		"With --policy DIR the gate is asked offline, on files alone: what comes from them is assumed,\n" +
+		"nothing is recorded and no permit is signed. Evidence and change are then believed by nobody,\n" +
+		"so that a gate that demands the word of a pipeline or the server fails, as it should."
+	cmd.Example = "  signalbox gate --service payments --version 1.4.2 --digest sha256:… --environment production\n" +
+		"  signalbox gate --policy policy/ --catalog catalog.yaml --service payments --version 1.4.2 --digest sha256:… \\\n" +
+		"    --environment production --repo . --from v1.4.1 --to v1.4.2 --evidence report.sarif"
+	f := cmd.Flags()
+	bind(f, "service", "version", "digest", "environment", "policy", "catalog")
+	require(cmd, "service", "version", "digest", "environment")
+	f.String("size", "", "major, minor or patch; declares nothing unless given")
+	f.String("change-type", "", "standard, normal or emergency; declares nothing unless given")
+	f.String("repo", "", "Git repository on this machine that holds the change")
+	f.String("from", "", "version before, any name of a commit")
+	f.String("to", "", "this version, any name of a commit; HEAD unless given")
+	f.StringArray("evidence", nil, "report about the artifact: SARIF, JUnit XML or Cobertura (repeatable); uploaded first when online")
+	f.Bool("all", false, "list the gates that passed too")
+	f.Bool("server-reads", false, "the server itself reads the change, from the repository that the catalog names")
+	f.Bool("wait", false, "where the answer is wait or cannot tell, wait for another one")
+	f.Duration("timeout", 30*time.Minute, "how long --wait waits")
+	f.String("permit-out", "", "file that receives the deployment permit of a go")
+	f.String("approvals", "", "offline: YAML file of approvals, a list of person, answer, at, comment")
+	f.String("freezes", "", "offline: YAML file of freezes, a list of name, rule, scope, from, until")
+	f.String("at", "", "offline: the instant of the decision, RFC 3339; now unless given")
+	return cmd
+}
+
+// gateRequest is the question as the flags ask it.
+func (c call) gateRequest() wire.GateRequest {
+	return wire.GateRequest{
+		Service: c.setting("service"), Version: c.setting("version"), Digest: c.setting("digest"), Environment: c.setting("environment"),
+		Size: c.text("size"), ChangeType: c.text("change-type"),
+	}
+}
+
+func (c call) gateOnline(ctx context.Context) error {
+	for _, name := range []string{"approvals", "freezes", "at"} {
+		if c.flags.Changed(name) {
+			return fault.Invalidf("gate.offline-only", "--%s is for the gate offline", name).Because("the server has its own").
+				Remedy("leave it out, or give --policy DIR").On("--" + name)
+		}
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	q := c.gateRequest()
+	if err := c.prepare(ctx, client, q); err != nil {
+		return err
+	}
+	var answer wire.Answer
+	if c.is("wait") {
+		answer, err = c.await(ctx, client, q)
+	} else {
+		answer, err = client.Ask(ctx, q)
+	}
+	if err != nil {
+		return err
+	}
+	return c.answered(ctx, client, answer)
+}
+
+// prepare sends the change and the evidence that the decision is to rest on.
+func (c call) prepare(ctx context.Context, client *wire.Client, q wire.GateRequest) error {
+	repo, reads := c.text("repo"), c.is("server-reads")
+	switch {
+	case repo != "" && reads:
+		return fault.Invalidf("gate.two-readers", "--repo and --server-reads exclude each other").Remedy("give one of them")
+	case repo == "" && !reads && (c.text("from") != "" || c.text("to") != ""):
+		return fault.Invalidf("gate.no-reader", "--from and --to need somebody who reads").Remedy("give --repo PATH, or --server-reads")
+	}
+	if repo != "" || reads {
+		if err := c.sendChange(ctx, client, q); err != nil {
+			return err
+		}
+	}
+	target := wire.EvidenceTarget{Service: q.Service, Version: q.Version, Digest: q.Digest}
+	for _, path := range c.texts("evidence") {
+		if _, err := c.upload(ctx, client, target, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c call) sendChange(ctx context.Context, client *wire.Client, q wire.GateRequest) error {
+	r, err := client.OpenRelease(ctx, wire.ReleaseRequest{Service: q.Service, Version: q.Version, Digest: q.Digest, Size: q.Size, ChangeType: q.ChangeType})
+	if err != nil {
+		return err
+	}
+	if c.is("server-reads") {
+		_, err := client.ReadChange(ctx, r.ID, wire.ReadChangeRequest{From: c.text("from"), To: cmp.Or(c.text("to"), "HEAD")})
+		return err
+	}
+	ch, err := inspect(ctx, c.text("repo"), c.text("from"), c.text("to"))
+	if err != nil {
+		return err
+	}
+	sent, err := wireChange(ch)
+	if err != nil {
+		return err
+	}
+	_, err = client.AttachChange(ctx, r.ID, sent)
+	return err
+}
+
+// upload sends one report, streamed.
+func (c call) upload(ctx context.Context, client *wire.Client, t wire.EvidenceTarget, path string) (wire.Claim, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return wire.Claim{}, fault.Invalidf("file.unreadable", "the file %s cannot be read", path).Because(plainReason(err)).Cause(err)
+	}
+	defer func() { _ = f.Close() }()
+	return client.AddEvidence(ctx, t, f)
+}
+
+// answered prints the answer, keeps its permit, tells the pipeline, and ends
+// with the exit code of the verdict.
+func (c call) answered(ctx context.Context, client *wire.Client, answer wire.Answer) error {
+	o, err := c.printOptions()
+	if err != nil {
+		return err
+	}
+	o.People, o.Standing = answer.People, answer.Standing
+	if answer.Decision.ID != "" {
+		o.URL = strings.TrimRight(client.Server(), "/") + "/decisions/" + answer.Decision.ID
+		if c.onActions() {
+			if recorded, err := client.Decision(ctx, answer.Decision.ID); err == nil {
+				o.Receipt = &recorded.Receipt
+			}
+		}
+	}
+	err = c.print(answer, func(w io.Writer) error { return PrintDecision(w, answer.Decision, o) })
+	if err != nil {
+		return err
+	}
+	path, err := c.keepPermit(answer.Permit)
+	if err != nil {
+		return err
+	}
+	return c.concluded(answer.Decision, o, path)
+}
+
+// concluded tells the pipeline and is the exit code that the decision asks for.
+func (c call) concluded(d wire.Decision, o PrintOptions, permit string) error {
+	if c.onActions() {
+		if err := c.reportToActions(d, o, permit); err != nil {
+			return err
+		}
+	}
+	return exitOf(verdictOf(d.Verdict), !d.Enforced && d.Observe != nil)
+}
+
+// keepPermit writes the permit where --permit-out says, for its owner alone.
+func (c call) keepPermit(envelope json.RawMessage) (string, error) {
+	path := c.text("permit-out")
+	if path == "" {
+		return "", nil
+	}
+	if len(envelope) == 0 {
+		c.note("no permit was issued, so %s is not written", path)
+		return "", nil
+	}
+	if err := os.WriteFile(path, append(envelope, '\n'), 0o600); err != nil {
+		return "", fault.Invalidf("file.unwritable", "the permit cannot be written to %s", path).Because(plainReason(err)).On("--permit-out").Cause(err)
+	}
+	c.note("permit written to %s", path)
+	return path, nil
+}
+
+// printOptions are how this terminal shows decisions.
+func (c call) printOptions() (PrintOptions, error) {
+	zone, err := c.zone()
+	return PrintOptions{All: c.is("all"), Color: c.colour(c.Out), Zone: zone, Now: time.Now()}, err
+}

@@ -1,0 +1,235 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/verify"
+	"signalbox.dev/signalbox/internal/wire"
+)
+
+const (
+	maxPermit = 256 << 10
+	maxKeys   = 64 << 10
+)
+
+func (a *app) permit() *cobra.Command {
+	check := a.command("verify FILE", "Check a deployment permit offline, with the public key", func(_ context.Context, c call) error { return c.permitVerify() })
+	check.Long = "Check a permit's signature, its time and what it is for; - reads it from standard input.\n" +
+		"It ends with 0, or with 7 where the permit does not hold. Whether the permit was redeemed or\n" +
+		"recalled only the server knows: a freeze declared after it was signed does not end it here."
+	check.Example = "  signalbox permit verify --key keys.txt --digest sha256:… --environment production permit.json"
+	bind(check.Flags(), "service", "version", "digest", "environment")
+	check.Flags().String("key", "", "file of the public keys, as signalbox keys show prints them")
+	check.Flags().String("at", "", "the instant to check it for, RFC 3339; now unless given")
+	require(check, "key", "digest", "environment")
+
+	show := a.online("show PERMIT", "Show a permit and whether it was redeemed or recalled", func(ctx context.Context, c call, client *wire.Client) error {
+		p, err := client.Permit(ctx, c.args[0])
+		if err != nil {
+			return err
+		}
+		return c.print(p, facts("permit", p.ID, "state", p.State, "service", p.Service+" "+p.Version, "environment", p.Environment, "artifact", p.Digest,
+			"from", c.stamp(p.NotBefore), "until", c.stamp(p.NotAfter), "decision", p.Decision, "redeemed", c.stamp(p.Redeemed),
+			"recalled", c.stamp(p.Recalled), "deployment", p.Deployment))
+	})
+	recall := a.online("recall PERMIT", "Take a permit back before it is redeemed", func(ctx context.Context, c call, client *wire.Client) error {
+		done, err := client.RecallPermit(ctx, c.args[0], wire.Reasoned{Reason: c.text("reason")})
+		return c.done(done, err, "recalled %s", c.args[0])
+	})
+	reasoned(recall)
+	return a.group("permit", "Deployment permits: check, show, recall", check, show, recall)
+}
+
+// permitted is what permit verify prints of a permit that holds.
+type permitted struct {
+	Valid       bool      `json:"valid"`
+	Permit      string    `json:"permit"`
+	Release     string    `json:"release"`
+	Service     string    `json:"service"`
+	Version     string    `json:"version"`
+	Environment string    `json:"environment"`
+	Digest      string    `json:"digest"`
+	Policy      string    `json:"policy"`
+	Origin      string    `json:"origin"`
+	Position    uint64    `json:"position"`
+	NotBefore   time.Time `json:"not_before"`
+	NotAfter    time.Time `json:"not_after"`
+	KeyID       string    `json:"kid"`
+}
+
+func (c call) permitVerify() error {
+	at, err := c.instant("at")
+	if err != nil {
+		return err
+	}
+	if at.IsZero() {
+		at = time.Now()
+	}
+	keys, err := publicKeys(c.text("key"))
+	if err != nil {
+		return err
+	}
+	var envelope []byte
+	if c.args[0] == "-" {
+		envelope, err = readAll(c.In, "standard input", maxPermit)
+	} else {
+		envelope, err = readFile(c.args[0], maxPermit)
+	}
+	if err != nil {
+		return err
+	}
+	p, err := verify.CheckPermit(envelope, keys, verify.Expect{
+		Digest: c.setting("digest"), Environment: c.setting("environment"), Service: c.setting("service"), Version: c.setting("version"), Now: at,
+	})
+	if err != nil {
+		return err
+	}
+	return c.print(permitted{
+		Valid: true, Permit: p.ID, Release: p.Release, Service: p.Service, Version: p.Version, Environment: p.Environment, Digest: p.Digest,
+		Policy: p.Policy, Origin: p.Origin, Position: p.Position, NotBefore: p.NotBefore, NotAfter: p.NotAfter, KeyID: p.KeyID,
+	}, func(w io.Writer) error {
+		if err := said("✓ verified: the permit %s lets %s %s go to %s until %s", p.ID, p.Service, p.Version, p.Environment, c.stamp(p.NotAfter))(w); err != nil {
+			return err
+		}
+		return said("  signed by key %s of %s, decision at position %d", p.KeyID, p.Origin, p.Position)(w)
+	})
+}
+
+func publicKeys(path string) (verify.Keys, error) {
+	b, err := readFile(path, maxKeys)
+	if err != nil {
+		return verify.Keys{}, err
+	}
+	keys, err := verify.ParseKeys(b)
+	return keys, placed(path, err)
+}
+
+func (a *app) journal() *cobra.Command {
+	check := a.command("verify EXPORT", "Check an export of the journal offline, with the public key", func(ctx context.Context, c call) error { return c.journalVerify(ctx) })
+	check.Long = "Check every line of an export: shape, order, hashes, the tree and the signed checkpoints.\n" +
+		"It needs the export and the public keys alone, and ends with 7 at the first position that is wrong."
+	check.Flags().String("key", "", "file of the public keys, as signalbox keys show prints them")
+	require(check, "key")
+
+	export := a.command("export", "Write the whole journal, for archives and auditors", func(ctx context.Context, c call) error {
+		out := c.text("out")
+		if c.is("local") {
+			if a.local.Export == nil {
+				return absent("journal export --local")
+			}
+			store, err := c.store()
+			if err != nil {
+				return err
+			}
+			return a.local.Export(ctx, ExportOptions{StoreOptions: store, File: out}, a.Streams)
+		}
+		client, err := c.client()
+		if err != nil {
+			return err
+		}
+		return c.journalExport(ctx, client, out)
+	})
+	export.Flags().String("out", "", "file to write; - is standard output")
+	export.Flags().Bool("local", false, "read the data directory or database on this machine instead of asking the server")
+	bind(export.Flags(), storeNames...)
+	require(export, "out")
+
+	checkpoint := a.online("checkpoint", "Print the newest signed checkpoint", func(ctx context.Context, c call, client *wire.Client) error {
+		b, err := client.Checkpoint(ctx)
+		return c.raw(b, err)
+	})
+	return a.group("journal", "The tamper-evident journal: export it, check it", export, check, checkpoint)
+}
+
+// raw prints text as it came, but for what a terminal would act on.
+func (c call) raw(b []byte, err error) error {
+	if err == nil {
+		_, err = io.WriteString(c.Out, cleanLines(string(b)))
+	}
+	return err
+}
+
+func (c call) journalVerify(ctx context.Context) error {
+	keys, err := publicKeys(c.text("key"))
+	if err != nil {
+		return err
+	}
+	from := c.In
+	if c.args[0] != "-" {
+		f, err := os.Open(c.args[0])
+		if err != nil {
+			return fault.New(fault.NotFound, "file.unreadable", "the file "+c.args[0]+" cannot be read").Because(plainReason(err)).Cause(err)
+		}
+		defer func() { _ = f.Close() }()
+		from = f
+	}
+	var progress func(uint64)
+	if terminal(c.Err) {
+		progress = func(n uint64) { _, _ = fmt.Fprintf(c.Err, "\r%d facts checked", n) }
+	}
+	report, err := verify.Export(ctx, from, keys, progress)
+	if progress != nil && report.Facts >= 1000 {
+		_, _ = fmt.Fprint(c.Err, "\r\x1b[K")
+	}
+	if err != nil && fault.KindOf(err) != fault.Unverified {
+		return err
+	}
+	printed := c.print(report, func(w io.Writer) error {
+		if report.FirstWrong != nil {
+			return said("✗ the first wrong position is %d: %s", *report.FirstWrong, report.Problem)(w)
+		}
+		if err != nil {
+			return said("✗ not verified: %s", report.Problem)(w)
+		}
+		return said("✓ verified: %d facts and %d checkpoints of %s, all as they were recorded", report.Facts, report.Checkpoints, report.Origin)(w)
+	})
+	if err == nil {
+		err = printed
+	}
+	return err
+}
+
+// journalExport writes the export beside its place and moves it there when it
+// is whole, so that a file of that name is never half an export.
+func (c call) journalExport(ctx context.Context, client *wire.Client, out string) error {
+	if out == "-" {
+		return client.Export(ctx, c.Out)
+	}
+	f, err := os.CreateTemp(filepath.Dir(out), ".signalbox-export-*")
+	if err != nil {
+		return fault.Invalidf("file.unwritable", "%s cannot be written", out).Because(plainReason(err)).Cause(err)
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	err = client.Export(ctx, f)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), out); err != nil {
+		return fault.Invalidf("file.unwritable", "%s cannot be written", out).Because(plainReason(err)).Cause(err)
+	}
+	c.note("written to %s; check it with signalbox journal verify %s --key FILE", out, out)
+	return nil
+}
+
+func (a *app) keys() *cobra.Command {
+	show := a.command("show", "Print the public keys, for those who verify", func(ctx context.Context, c call) error {
+		client, err := c.visitor("")
+		if err != nil {
+			return err
+		}
+		b, err := client.Keys(ctx)
+		return c.raw(b, err)
+	})
+	return a.group("keys", "The public keys", show)
+}

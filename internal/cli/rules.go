@@ -1,0 +1,326 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"signalbox.dev/signalbox/internal/catalog"
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/policy"
+	"signalbox.dev/signalbox/internal/wire"
+)
+
+func (a *app) policy() *cobra.Command {
+	write := a.command("init DIR", "Write the starter policy into a directory", func(_ context.Context, c call) error { return c.policyInit(c.args[0]) })
+	lint := a.command("lint DIR", "Say what is wrong or doubtful in a policy", func(_ context.Context, c call) error { return c.policyLint(c.args[0]) })
+	test := a.command("test DIR", "Run a policy's test cases", func(_ context.Context, c call) error { return c.policyTest(c.args[0]) })
+	activate := a.online("activate DIR", "Put a policy in force on the server", func(ctx context.Context, c call, client *wire.Client) error {
+		return c.policyActivate(ctx, client, c.args[0])
+	})
+	reasoned(activate)
+	activate.Flags().String("effective", "", "when it takes effect, RFC 3339; now unless given")
+	show := a.online("show", "Show the policy in force", func(ctx context.Context, c call, client *wire.Client) error { return c.policyShow(ctx, client) })
+	history := paged(a.online("history", "List activations, newest first", func(ctx context.Context, c call, client *wire.Client) error {
+		items, err := collect(c, func(p wire.Paging) (wire.Page[wire.Activation], error) { return client.PolicyHistory(ctx, p) })
+		if err != nil {
+			return err
+		}
+		return showList(c, items, []string{"EFFECTIVE", "POLICY", "VERSION", "BY", "REASON", "DIGEST"}, func(v wire.Activation) []string {
+			return []string{c.stamp(v.Effective), v.Name, v.Version, orElse(v.ByName, v.By), v.Reason, v.Digest}
+		})
+	}))
+	reference := a.command("reference", "Print the policy language, in Markdown", func(_ context.Context, c call) error {
+		_, err := io.WriteString(c.Out, policy.Reference())
+		return err
+	})
+	return a.group("policy", "Write, check and activate the rules", write, lint, test, activate, show, history, reference)
+}
+
+func orElse(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func (c call) policyInit(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fault.Invalidf("file.unwritable", "the directory %s cannot be made", dir).Because(plainReason(err)).Cause(err)
+	}
+	written := []string{}
+	for _, f := range policy.Starter() {
+		path := filepath.Join(dir, filepath.FromSlash(f.Name))
+		if err := writeNew(path, f.Data); err != nil {
+			return err
+		}
+		written = append(written, path)
+	}
+	return c.print(written, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%s\n", cleanLines(strings.Join(written, "\n")))
+		c.note("next: signalbox policy test %s", dir)
+		return err
+	})
+}
+
+// linted is what policy lint prints.
+type linted struct {
+	Digest   string           `json:"digest,omitempty"`
+	Problems []policy.Problem `json:"problems"`
+}
+
+func (c call) policyLint(dir string) error {
+	files, err := policyFiles(dir)
+	if err != nil {
+		return err
+	}
+	found := linted{Digest: policy.Digest(files), Problems: append([]policy.Problem{}, policy.Lint(files)...)}
+	err = c.print(found, func(w io.Writer) error {
+		for _, p := range found.Problems {
+			if _, err := fmt.Fprintln(w, cleanLines(p.String())); err != nil {
+				return err
+			}
+		}
+		if len(found.Problems) > 0 {
+			return nil
+		}
+		return said("✓ nothing is wrong: %s, %s", plural(len(files), "file", "files"), found.Digest)(w)
+	})
+	if err == nil && policy.Failed(found.Problems) {
+		return exitVerdict{fault.Exit(fault.Invalid)}
+	}
+	return err
+}
+
+func (c call) policyTest(dir string) error {
+	p, err := program(dir)
+	if err != nil {
+		return err
+	}
+	results := append([]policy.TestResult{}, p.Test()...)
+	failed := 0
+	for _, r := range results {
+		if !r.Passed {
+			failed++
+		}
+	}
+	err = c.print(results, func(w io.Writer) error {
+		for _, r := range results {
+			if r.Passed {
+				continue
+			}
+			if _, err := fmt.Fprintf(w, "✗ failed: %s (%s)\n    %s\n", clean(r.Name), clean(r.Where.String()), clean(r.Why)); err != nil {
+				return err
+			}
+		}
+		if failed > 0 || len(results) == 0 {
+			return nil
+		}
+		return said("✓ %s", plural(len(results), "test case passed", "test cases passed"))(w)
+	})
+	switch {
+	case err != nil:
+		return err
+	case len(results) == 0:
+		return p.Ready()
+	case failed > 0:
+		return fault.Invalidf("policy.tests-failed", "%d of %d test cases fail", failed, len(results)).Remedy("mend the policy or the test, and run them again")
+	}
+	return nil
+}
+
+func (c call) policyActivate(ctx context.Context, client *wire.Client, dir string) error {
+	effective, err := c.instant("effective")
+	if err != nil {
+		return err
+	}
+	p, err := program(dir)
+	if err != nil {
+		return err
+	}
+	if err := p.Ready(); err != nil {
+		return err
+	}
+	q := wire.PolicyRequest{Reason: c.text("reason"), Effective: effective}
+	for _, f := range p.Files() {
+		q.Files = append(q.Files, wire.PolicyFile{Name: f.Name, Data: string(f.Data)})
+	}
+	done, err := client.ActivatePolicy(ctx, q)
+	return c.done(done, err, "activated %s %s, %s, effective %s", done.Name, done.Version, done.Digest, c.stamp(done.Effective))
+}
+
+func (c call) policyShow(ctx context.Context, client *wire.Client) error {
+	p, err := client.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	return c.print(p, func(w io.Writer) error {
+		if !p.Active || p.Activation == nil {
+			return said("no policy is active: every answer is cannot tell. signalbox policy activate DIR --reason …")(w)
+		}
+		v := p.Activation
+		if err := facts("policy", strings.TrimSpace(v.Name+" "+v.Version), "digest", v.Digest, "since", c.stamp(v.Effective),
+			"by", orElse(v.ByName, v.By), "reason", v.Reason, "tests", fmt.Sprint(v.Tests), "types", strings.Join(p.Types, ", "))(w); err != nil {
+			return err
+		}
+		lines := make([][]string, len(p.Gates))
+		for i, g := range p.Gates {
+			lines[i] = []string{g.Name, g.Severity, g.Owner, g.Title}
+		}
+		_, _ = io.WriteString(w, "\n")
+		return rows([]string{"GATE", "SEVERITY", "OWNER", "TITLE"}, lines)(w)
+	})
+}
+
+func (a *app) catalog() *cobra.Command {
+	lint := a.command("lint FILE", "Check a catalog file", func(_ context.Context, c call) error {
+		e, _, err := readCatalog(c.args[0])
+		if err != nil {
+			return err
+		}
+		counts := map[string]int{
+			"services": len(e.Services), "environments": len(e.Environments), "teams": len(e.Teams),
+			"groups": len(e.Groups), "people": len(e.People), "machines": len(e.Machines),
+		}
+		return c.print(counts, said("✓ nothing is wrong: %s, %s, %s, %s", plural(len(e.Services), "service", "services"),
+			plural(len(e.Environments), "environment", "environments"), plural(len(e.People), "person", "people"), plural(len(e.Machines), "machine", "machines")))
+	})
+	load := a.online("import FILE", "Bring the server's catalog to what a file says", func(ctx context.Context, c call, client *wire.Client) error {
+		_, b, err := readCatalog(c.args[0])
+		if err != nil {
+			return err
+		}
+		done, err := client.ImportCatalog(ctx, filepath.Base(c.args[0]), b)
+		return c.done(done, err, "%d added, %d changed, %d the same", done.Added, done.Changed, done.Same)
+	})
+	return a.group("catalog", "Services, environments, teams and people", lint, load, a.catalogShow())
+}
+
+func readCatalog(path string) (catalog.Entries, []byte, error) {
+	b, err := readFile(path, maxInput)
+	if err != nil {
+		return catalog.Entries{}, nil, err
+	}
+	e, err := catalog.Parse(path, b)
+	return e, b, err
+}
+
+// catalogued is what catalog show prints.
+type catalogued struct {
+	Services     []wire.Service     `json:"services"`
+	Environments []wire.Environment `json:"environments"`
+	People       []wire.Person      `json:"people"`
+	Machines     []wire.Machine     `json:"machines"`
+}
+
+func (a *app) catalogShow() *cobra.Command {
+	return paged(a.online("show", "Show the server's catalog", func(ctx context.Context, c call, client *wire.Client) error {
+		var all catalogued
+		var err error
+		for _, step := range []func() error{
+			func() error {
+				all.Services, err = collect(c, func(p wire.Paging) (wire.Page[wire.Service], error) { return client.Services(ctx, p) })
+				return err
+			},
+			func() error {
+				all.Environments, err = collect(c, func(p wire.Paging) (wire.Page[wire.Environment], error) { return client.Environments(ctx, p) })
+				return err
+			},
+			func() error {
+				all.People, err = collect(c, func(p wire.Paging) (wire.Page[wire.Person], error) { return client.People(ctx, p) })
+				return err
+			},
+			func() error {
+				all.Machines, err = collect(c, func(p wire.Paging) (wire.Page[wire.Machine], error) { return client.Machines(ctx, p) })
+				return err
+			},
+		} {
+			if err := step(); err != nil {
+				return err
+			}
+		}
+		return c.print(all, all.table())
+	}))
+}
+
+func (all catalogued) table() func(io.Writer) error {
+	var lines [][]string
+	for _, s := range all.Services {
+		lines = append(lines, []string{"service", s.Name, "tier " + strconv.Itoa(s.Tier) + ", team " + s.Team + suffix(", repository ", s.Repository)})
+	}
+	for _, e := range all.Environments {
+		lines = append(lines, []string{"environment", e.Name, e.Kind + suffix(", region ", e.Region)})
+	}
+	for _, p := range all.People {
+		what := strings.Join(kept(p.Name, suffix("groups ", strings.Join(p.Groups, " ")), suffix("roles ", strings.Join(p.Roles, " "))), ", ")
+		lines = append(lines, []string{"person", orElse(p.Handle, p.ID), what})
+	}
+	for _, m := range all.Machines {
+		lines = append(lines, []string{"machine", m.Name, strings.Join(kept(m.Purpose, suffix("roles ", strings.Join(m.Roles, " "))), ", ")})
+	}
+	return rows([]string{"KIND", "NAME", "WHAT"}, lines)
+}
+
+func (a *app) freeze() *cobra.Command {
+	declare := a.online("declare NAME", "Declare a freeze: no releases, as the business agreed", func(ctx context.Context, c call, client *wire.Client) error {
+		q, err := c.freezeRequest()
+		if err != nil {
+			return err
+		}
+		z, err := client.DeclareFreeze(ctx, q)
+		return c.done(z, err, "declared %s, from %s until %s", z.Name, c.stamp(z.From), orElse(c.stamp(z.Until), "it is lifted"))
+	})
+	f := declare.Flags()
+	for _, flag := range []string{"service", "environment", "kind", "region"} {
+		f.StringArray(flag, nil, "only this "+flag+" (repeatable); all unless given")
+	}
+	f.IntSlice("tier", nil, "only this tier (repeatable); all unless given")
+	f.String("rule", "", "the policy's freeze rule that it stands under")
+	f.String("from", "", "RFC 3339; now unless given")
+	f.String("until", "", "first instant after it, RFC 3339; until lifted unless given")
+	reasoned(declare)
+
+	lift := a.online("lift NAME", "End a freeze now", func(ctx context.Context, c call, client *wire.Client) error {
+		z, err := client.LiftFreeze(ctx, c.args[0], wire.Reasoned{Reason: c.text("reason")})
+		return c.done(z, err, "lifted %s", z.Name)
+	})
+	reasoned(lift)
+
+	list := paged(a.online("list", "List freezes", func(ctx context.Context, c call, client *wire.Client) error {
+		items, err := collect(c, func(p wire.Paging) (wire.Page[wire.Freeze], error) { return client.Freezes(ctx, c.is("all"), p) })
+		if err != nil {
+			return err
+		}
+		return showList(c, items, []string{"FREEZE", "FROM", "UNTIL", "BY", "REASON"}, func(z wire.Freeze) []string {
+			until := orElse(c.stamp(z.Until), "lifted")
+			if !z.Lifted.IsZero() {
+				until = "lifted " + c.stamp(z.Lifted)
+			}
+			return []string{z.Name, c.stamp(z.From), until, orElse(z.ByName, z.By), z.Reason}
+		})
+	}))
+	list.Flags().Bool("all", false, "those that are over, too")
+	return a.group("freeze", "Times in which nothing is released", declare, lift, list)
+}
+
+func (c call) freezeRequest() (wire.FreezeRequest, error) {
+	q := wire.FreezeRequest{Name: c.args[0], Rule: c.text("rule"), Reason: c.text("reason")}
+	var err error
+	if q.From, err = c.instant("from"); err != nil {
+		return q, err
+	}
+	if q.Until, err = c.instant("until"); err != nil {
+		return q, err
+	}
+	tiers, err := c.flags.GetIntSlice("tier")
+	q.Scope = wire.Scope{
+		Services: c.texts("service"), Environments: c.texts("environment"), Kinds: c.texts("kind"), Regions: c.texts("region"), Tiers: tiers,
+	}
+	return q, err
+}
