@@ -116,16 +116,20 @@ type TokenRequest struct {
 // approvals: nobody can vote with a token that somebody else was handed.
 func (c *Control) IssueToken(ctx context.Context, r Request, q TokenRequest) (Issued, error) {
 	secret, hash := seal.NewToken("api")
+	var minted string // a repeated request answers another token, whose secret nobody has kept
 	issued, err := do(ctx, c, r, q, func(l *Load) ([]event.Draft, Issued, error) {
 		subject, rights, err := c.holder(l, r.Actor, q)
 		if err != nil {
 			return nil, Issued{}, err
 		}
 		t := access.Token{ID: NewID(), Subject: subject, Hash: hash, Label: q.Label, Scopes: q.Scopes, Expires: event.MicrosOf(l.Now.Add(q.Life))}
+		minted = t.ID
 		drafts, err := access.Issue(t, rights, l.Now)
 		return drafts, Issued{ID: t.ID, Expires: t.Expires.Time(), Subject: subject}, err
 	})
-	issued.Secret = secret
+	if issued.ID == minted {
+		issued.Secret = secret
+	}
 	return issued, err
 }
 

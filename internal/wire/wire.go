@@ -28,6 +28,7 @@ const (
 type Page[T any] struct {
 	Items []T    `json:"items"`
 	Next  string `json:"next,omitempty"`
+	Stale string `json:"stale,omitempty" doc:"Why the list does not follow the journal just now"`
 }
 
 // Paging asks for a page. Limit is 1 to 200; 0 is 50.

@@ -1,0 +1,344 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/control"
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/strict"
+	"signalbox.dev/signalbox/internal/view"
+	"signalbox.dev/signalbox/internal/wire"
+)
+
+const (
+	jsonBytes   = 1 << 20
+	bundleBytes = 16 << 20 // of bundles, catalogs and changes
+	callTime    = 60 * time.Second
+	lastingTime = 15 * time.Minute // of an upload
+)
+
+// call is one request to an operation.
+type call struct {
+	*api
+	ctx    context.Context
+	w      http.ResponseWriter
+	r      *http.Request
+	op     operation
+	query  url.Values
+	actor  access.Actor
+	secret string // of the token
+}
+
+type idKey struct{}
+
+func withID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, idKey{}, id)
+}
+
+func idOf(ctx context.Context) string {
+	id, _ := ctx.Value(idKey{}).(string)
+	return id
+}
+
+// serve runs an operation: who asks and may he, then what is asked, then the command.
+func (a *api) serve(w http.ResponseWriter, r *http.Request, p operation) {
+	c := &call{api: a, ctx: r.Context(), w: w, r: r, op: p}
+	if !p.lasting {
+		ctx, cancel := context.WithTimeout(c.ctx, callTime)
+		defer cancel()
+		c.ctx = ctx
+	}
+	for _, step := range []func() error{c.crossSite, c.authenticate, c.parameters, c.body} {
+		if err := step(); err != nil {
+			a.fail(w, r, err)
+			return
+		}
+	}
+	if err := p.run(c); err != nil {
+		a.fail(w, r, err)
+	}
+}
+
+// crossSite refuses what a page of another site could have a browser send:
+// cookies are never accepted here.
+func (c *call) crossSite() error {
+	if c.op.method == http.MethodGet || c.r.Header.Get("Authorization") != "" {
+		return nil
+	}
+	refused := fault.New(fault.Forbidden, "api.cross-site", "a browser's session cannot call the API").Remedy("send a token: Authorization: Bearer …")
+	if c.r.Header.Get("Cookie") != "" {
+		return refused.Because("the request has cookies and no token")
+	}
+	if err := http.NewCrossOriginProtection().Check(c.r); err != nil {
+		return refused.Because("the request comes from another origin")
+	}
+	return nil
+}
+
+// authenticate says who asks, and that he or she may.
+func (c *call) authenticate() error {
+	if c.op.need == public {
+		return nil
+	}
+	scheme, secret, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
+		return fault.New(fault.Unauthorised, "api.no-token", "this needs a token").Remedy("send one: Authorization: Bearer …")
+	}
+	actor, err := c.Control.Authenticate(c.ctx, strings.TrimSpace(secret))
+	if fault.KindOf(err) == fault.Unauthorised {
+		if wait := c.failures.take(c.address()); wait > 0 {
+			return tooOften("too many tokens from this address were refused", wait)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	c.actor, c.secret = actor, secret
+	if c.op.need == signedIn {
+		return nil
+	}
+	return actor.May(c.op.need)
+}
+
+// busy is a Busy fault that says when to try again.
+type busy struct {
+	fault *fault.Error
+	after time.Duration
+}
+
+// Error is the fault's.
+func (b *busy) Error() string { return b.fault.Error() }
+
+// Unwrap is the fault.
+func (b *busy) Unwrap() error { return b.fault }
+
+func tooOften(what string, after time.Duration) error {
+	return &busy{fault.New(fault.Busy, "api.rate", what).Remedy("wait, then try again"), after}
+}
+
+// address is who the connection comes from.
+func (c *call) address() string {
+	host, _, err := net.SplitHostPort(c.r.RemoteAddr)
+	if err != nil {
+		return c.r.RemoteAddr
+	}
+	return host
+}
+
+// parameters checks that the query names only what the operation takes, each once.
+func (c *call) parameters() error {
+	q, err := url.ParseQuery(c.r.URL.RawQuery)
+	if err != nil {
+		return fault.Invalidf("request.query", "the query cannot be read").Because(err.Error())
+	}
+	c.query = q
+	known := map[string]bool{}
+	for _, p := range c.op.params {
+		known[p.name] = true
+		if p.required && q.Get(p.name) == "" {
+			return fault.Invalidf("request.parameter", "the parameter %s is missing", p.name).On(p.name)
+		}
+	}
+	for name, values := range q {
+		if !known[name] {
+			return fault.Invalidf("request.unknown-parameter", "%q is not a parameter here", clip(name)).On(clip(name)).Remedy("leave it out, or correct its name")
+		}
+		if len(values) > 1 {
+			return fault.Invalidf("request.parameter-twice", "the parameter %s stands twice", name).On(name)
+		}
+	}
+	return nil
+}
+
+func clip(s string) string {
+	if len(s) > 80 {
+		return strings.ToValidUTF8(s[:80], "") + "…"
+	}
+	return s
+}
+
+// body bounds the body in bytes and time, and checks its media type.
+func (c *call) body() error {
+	limit, within := c.op.limit, callTime
+	if limit == 0 {
+		limit = jsonBytes
+	}
+	if c.op.lasting {
+		within = lastingTime
+	}
+	if c.r.ContentLength > limit {
+		return tooLarge(limit)
+	}
+	if c.op.method == http.MethodPost {
+		_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(within)) // where the connection knows deadlines
+	}
+	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, limit)
+	if c.op.in == nil {
+		return nil
+	}
+	kind, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/json" {
+		return &status{fault.Invalidf("request.media-type", "the body must be application/json").Remedy("send Content-Type: application/json"), http.StatusUnsupportedMediaType}
+	}
+	return nil
+}
+
+func tooLarge(limit int64) error {
+	return fault.New(fault.TooLarge, "request.too-large", "the body is larger than "+strconv.FormatInt(limit, 10)+" bytes")
+}
+
+// status is a fault with an HTTP status of its own.
+type status struct {
+	fault  *fault.Error
+	status int
+}
+
+// Error is the fault's.
+func (s *status) Error() string { return s.fault.Error() }
+
+// Unwrap is the fault.
+func (s *status) Unwrap() error { return s.fault }
+
+// bytes is the whole body.
+func (c *call) bytes() ([]byte, error) {
+	b, err := io.ReadAll(c.r.Body)
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return nil, tooLarge(large.Limit)
+	}
+	if err != nil {
+		return nil, fault.Invalidf("request.interrupted", "the body did not arrive whole").Cause(err)
+	}
+	return b, nil
+}
+
+func (c *call) decode(v any) error {
+	b, err := c.bytes()
+	if err != nil {
+		return err
+	}
+	return strict.Decode(b, v)
+}
+
+// answer writes an operation's result.
+func (c *call) answer(v any, err error) error {
+	if err != nil {
+		return err
+	}
+	write(c.w, http.StatusOK, "application/json", v)
+	return nil
+}
+
+// write encodes an answer. Once the status is out, nothing can be told about a broken line.
+func write(w http.ResponseWriter, code int, media string, v any) {
+	w.Header().Set("Content-Type", media)
+	w.WriteHeader(code)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v)
+}
+
+// request is the caller and his or her idempotency key.
+func (c *call) request() control.Request {
+	return control.Request{Actor: c.actor, Key: c.r.Header.Get(wire.KeyHeader)}
+}
+
+func (c *call) path(name string) string { return c.r.PathValue(name) }
+
+func (c *call) text(name string) string { return c.query.Get(name) }
+
+// number is a parameter that counts from 0, or what stands for its absence.
+func (c *call) number(name string, absent uint64) (uint64, error) {
+	s := c.query.Get(name)
+	if s == "" {
+		return absent, nil
+	}
+	n, err := strconv.ParseUint(s, 10, 63)
+	if err != nil {
+		return 0, fault.Invalidf("request.number", "%s is not a whole number of 0 or more", name).On(name)
+	}
+	return n, nil
+}
+
+func (c *call) flag(name string) (bool, error) {
+	switch c.query.Get(name) {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	}
+	return false, fault.Invalidf("request.flag", "%s is neither true nor false", name).On(name)
+}
+
+func (c *call) paging() (view.Paging, error) {
+	n, err := c.number("limit", 0)
+	if err == nil && (n > view.LimitMax || n == 0 && c.text("limit") != "") {
+		err = fault.Invalidf("page.limit", "a page has 1 to %d entries", view.LimitMax).On("limit")
+	}
+	return view.Paging{Cursor: c.text("cursor"), Limit: int(n)}, err
+}
+
+// fail is the one way out for errors.
+func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return // nobody is there to read it
+	}
+	var f *fault.Error
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fault.New(fault.Unavailable, "api.time", "this took too long").Remedy("try again").Cause(err)
+	}
+	if !errors.As(err, &f) || f.Kind == fault.Internal {
+		a.Log.Error("a request failed", "reference", idOf(r.Context()), "method", r.Method, "path", r.URL.Path, "error", err)
+		f = fault.New(fault.Internal, "internal", "something went wrong on our side").Remedy("quote the reference to whoever runs this server")
+	} else if f.Err != nil && fault.Status(f.Kind) >= 500 {
+		a.Log.Warn("a request failed", "reference", idOf(r.Context()), "path", r.URL.Path, "error", err, "cause", f.Err)
+	}
+	p := wire.ProblemOf(f)
+	var s *status
+	if errors.As(err, &s) {
+		p.Status = s.status
+	}
+	var b *busy
+	switch {
+	case errors.As(err, &b):
+		w.Header().Set("Retry-After", strconv.Itoa(int(b.after/time.Second)+1))
+	case p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "1")
+	case p.Status == http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="signalbox"`)
+	}
+	p.Errors = problems(err)
+	a.refuse(w, r, p)
+}
+
+// problems lists what is wrong in a bundle, where that is what went wrong.
+func problems(err error) []wire.Detail {
+	var several *control.Problems
+	if !errors.As(err, &several) {
+		return nil
+	}
+	var all []wire.Detail
+	for _, p := range several.List {
+		all = append(all, wire.Detail{Code: p.Code, Detail: p.What, Why: p.Why, Fix: p.Fix, Where: wire.Place(p.Where)})
+	}
+	return all
+}
+
+func (a *api) refuse(w http.ResponseWriter, r *http.Request, p wire.Problem) {
+	p.Instance = "urn:uuid:" + idOf(r.Context())
+	if r.ProtoMajor == 1 && r.ContentLength != 0 {
+		w.Header().Set("Connection", "close") // the body may not have been read
+	}
+	write(w, p.Status, wire.ProblemType, p)
+}
