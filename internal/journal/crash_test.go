@@ -5,7 +5,6 @@ package journal_test
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -39,8 +38,6 @@ func TestMain(m *testing.M) {
 	}
 }
 
-func digest(s string) [32]byte { return sha256.Sum256([]byte(s)) }
-
 func childJournal() (*store.DB, *journal.Journal) {
 	o := store.Options{Data: os.Getenv("CHILD_DATA"), Database: os.Getenv("CHILD_DATABASE")}
 	db, err := store.Open(context.Background(), o)
@@ -57,12 +54,6 @@ func childJournal() (*store.DB, *journal.Journal) {
 func childFails(err error) {
 	fmt.Println("failed", err)
 	os.Exit(1)
-}
-
-func keyed(id string) journal.Command {
-	c := add("k", 1)
-	c.ID, c.Request = id, digest(id)
-	return c
 }
 
 // childAppends appends from four goroutines without end, saying before each

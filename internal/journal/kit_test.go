@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -117,6 +118,15 @@ func add(id string, n int64, reads ...journal.Read) journal.Command {
 		Facts: []event.Draft{{Stream: counterStream(id), Kind: addedKind, Body: added{N: n}}},
 	}
 }
+
+// keyed is a command under an idempotency key that adds 1 to the counter "k".
+func keyed(id string) journal.Command {
+	c := add("k", 1)
+	c.ID, c.Request = id, digest(id)
+	return c
+}
+
+func digest(s string) [32]byte { return sha256.Sum256([]byte(s)) }
 
 func (k *kit) must(t testing.TB, c journal.Command) journal.Receipt {
 	t.Helper()

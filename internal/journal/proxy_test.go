@@ -3,11 +3,15 @@ package journal_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
@@ -126,5 +130,63 @@ func TestUncertainCommit(t *testing.T) {
 		if n := k.verify(t); n != uint64(2*round)+3 {
 			t.Errorf("%d facts", n)
 		}
+	}
+}
+
+// Connections are cut at commits at random while several append; each command,
+// sent again for as long as the answer is "unavailable", is recorded once.
+func TestRandomCuts(t *testing.T) {
+	const writers, each = 6, 40
+	p, u := through(t, storetest.PostgresURL(t))
+	db, err := store.Open(t.Context(), store.Options{Database: u})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	k := start(t, db, nil)
+	var all sync.WaitGroup
+	var again, cuts atomic.Int64
+	for w := range writers {
+		all.Go(func() {
+			for i := range each {
+				n, err := insist(k, fmt.Sprintf("%d-%d", w, i))
+				again.Add(n)
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var cutter sync.WaitGroup
+	cutter.Go(func() {
+		random := rand.New(rand.NewPCG(5, 6))
+		for ctx.Err() == nil {
+			p.cut.Store(1 + random.Int32N(2))
+			cuts.Add(1)
+			time.Sleep(time.Duration(random.IntN(20)) * time.Millisecond)
+		}
+	})
+	all.Wait()
+	stop()
+	cutter.Wait()
+	p.cut.Store(pass)
+	if again.Load() == 0 {
+		t.Errorf("of %d cuts none was felt", cuts.Load())
+	}
+	if v, c := k.load(t, counterStream("k")); v != writers*each || c.Sum != writers*each {
+		t.Errorf("version %d, sum %d for %d commands", v, c.Sum, writers*each)
+	}
+	k.verify(t)
+}
+
+// insist appends a command until it is acknowledged, and counts the refusals.
+func insist(k *kit, id string) (again int64, err error) {
+	for {
+		_, err := k.Append(context.Background(), keyed(id))
+		if fault.KindOf(err) != fault.Unavailable {
+			return again, err
+		}
+		again++
 	}
 }

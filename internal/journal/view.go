@@ -14,7 +14,7 @@ import (
 )
 
 // Folder folds facts into the tables of one view, in the transaction that
-// appends them. Its tables are a function of the facts alone.
+// appends them and through it alone. Its tables are a function of the facts.
 type Folder interface {
 	Name() string // stable
 	Number() int  // raised when the tables would come out differently
