@@ -283,7 +283,9 @@ func TestBudget(t *testing.T) {
 	if held, err := v.holds(&p.gates[1].condition); !held || err != nil || used < CheapRule {
 		t.Errorf("a dear rule cost %d", used)
 	}
-	if v.turn(&p.gates[1].condition, true); used > RuleBudget {
+	clocked := p.gates[1].condition
+	clocked.clock = true
+	if v.turn(&clocked, true); used > RuleBudget {
 		t.Errorf("looking ahead cost the decision %d", used)
 	}
 	var spent uint64 = DecisionBudget

@@ -133,8 +133,9 @@ func TestReferenceIsComplete(t *testing.T) {
 			want = append(want, name+"."+field)
 		}
 	}
+	inputs, _ := meanings()
 	var got []string
-	for _, m := range inputMeanings {
+	for _, m := range inputs {
 		got = append(got, m.name)
 		if m.text == "" || inputType(m.name) == "" {
 			t.Errorf("%s has no meaning or type", m.name)
@@ -156,13 +157,14 @@ func TestReferenceIsComplete(t *testing.T) {
 // TestFieldsAreDescribed reads an empty document of each kind to learn which
 // fields its reader asks for.
 func TestFieldsAreDescribed(t *testing.T) {
+	_, meant := meanings()
 	for _, k := range kinds {
 		out := &problems{sources: map[string]*source{}}
 		docs := readFile(File{Name: "x.yaml", Data: []byte("kind: " + k.name + "\n")}, out)
 		f := fieldsOf(docs[0].src, docs[0].root, out)
 		k.read(&reader{out: out, names: map[string]string{}}, f)
 		var got []string
-		for _, m := range fieldMeanings[k.name] {
+		for _, m := range meant[k.name] {
 			got = append(got, m.name)
 		}
 		slices.Sort(got)
