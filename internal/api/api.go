@@ -164,8 +164,10 @@ func (a *api) recovered(w http.ResponseWriter, r *http.Request) {
 func (a *api) unrouted(w http.ResponseWriter, r *http.Request, mux http.Handler) {
 	var told probe
 	mux.ServeHTTP(&told, r)
-	p := wire.Problem{Type: "about:blank", Title: "Not found", Status: http.StatusNotFound, Kind: "not-found", Code: "api.no-route",
-		Detail: "there is nothing at this path", Fix: "GET /openapi.json lists what there is"}
+	p := wire.Problem{
+		Type: "about:blank", Title: "Not found", Status: http.StatusNotFound, Kind: "not-found", Code: "api.no-route",
+		Detail: "there is nothing at this path", Fix: "GET /openapi.json lists what there is",
+	}
 	if told.status == http.StatusMethodNotAllowed {
 		allow := told.Header().Get("Allow")
 		w.Header().Set("Allow", allow)

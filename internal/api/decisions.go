@@ -19,11 +19,15 @@ import (
 func (a *api) decisions() []operation {
 	return []operation{
 		act(operation{id: "ask-gate", path: "/gate", need: access.Gate, about: "Ask whether a version may go to an environment now"}, askGate),
-		ask(operation{id: "list-decisions", path: "/decisions", need: access.Read, about: "List decisions, newest first",
-			params: append(text("service", "environment", "verdict"), paging()...)}, listDecisions),
+		ask(operation{
+			id: "list-decisions", path: "/decisions", need: access.Read, about: "List decisions, newest first",
+			params: append(text("service", "environment", "verdict"), paging()...),
+		}, listDecisions),
 		ask(operation{id: "show-decision", path: "/decisions/{id}", need: access.Read, about: "A decision with every reason, and where it stands in the journal"}, showDecision),
-		serve(operation{id: "show-basis", path: "/decisions/{id}/basis", need: access.Read, gives: "application/json",
-			about: "What a decision rested on, as canonical JSON (RFC 8785)"}, showBasis),
+		serve(operation{
+			id: "show-basis", path: "/decisions/{id}/basis", need: access.Read, gives: "application/json",
+			about: "What a decision rested on, as canonical JSON (RFC 8785)",
+		}, showBasis),
 	}
 }
 

@@ -19,8 +19,10 @@ func (a *api) deployments() []operation {
 				return c.end(control.EndRequest{ID: c.path("id"), Failed: true, Reached: q.Reached, Reason: q.Reason})
 			}),
 		act(operation{id: "end-deployment", path: "/deployments/end", need: access.Deploy, about: "Report how the deployment under way of a version ended"}, endDeployment),
-		ask(operation{id: "list-deployments", path: "/deployments", need: access.Read, about: "List deployments, newest first",
-			params: append(append(text("environment", "service"), param{name: "unauthorised", kind: "boolean", about: "Only those without a permit that holds"}), paging()...)}, listDeployments),
+		ask(operation{
+			id: "list-deployments", path: "/deployments", need: access.Read, about: "List deployments, newest first",
+			params: append(append(text("environment", "service"), param{name: "unauthorised", kind: "boolean", about: "Only those without a permit that holds"}), paging()...),
+		}, listDeployments),
 		ask(operation{id: "show-permit", path: "/permits/{id}", need: access.Read, about: "A permit as it stands, with its envelope"}, showPermit),
 		act(operation{id: "recall-permit", path: "/permits/{id}/recall", need: access.Recall, about: "Take a permit back before it is redeemed"},
 			func(c *call, q wire.Reasoned) (wire.Done, error) {

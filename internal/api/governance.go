@@ -17,9 +17,11 @@ import (
 
 func (a *api) evidence() []operation {
 	return []operation{
-		send(operation{id: "add-evidence", path: "/evidence", need: access.Evidence, about: "Add a report: SARIF, JUnit or Cobertura, at most 200 MiB",
+		send(operation{
+			id: "add-evidence", path: "/evidence", need: access.Evidence, about: "Add a report: SARIF, JUnit or Cobertura, at most 200 MiB",
 			takes: "application/octet-stream", limit: control.MaxReport + 1, lasting: true,
-			params: append(needed("service", "version", "digest"), text("label")...)}, addEvidence),
+			params: append(needed("service", "version", "digest"), text("label")...),
+		}, addEvidence),
 		ask(operation{id: "show-evidence", path: "/evidence", need: access.Read, params: needed("digest"), about: "The claims that stand about an artifact"}, showEvidence),
 	}
 }
@@ -47,8 +49,10 @@ func (a *api) freezes() []operation {
 				f, err := c.Control.LiftFreeze(c.ctx, c.request(), c.path("name"), q.Reason)
 				return wireFreeze(view.Entry[calendar.Freeze]{State: f}), err
 			}),
-		ask(operation{id: "list-freezes", path: "/freezes", need: access.Read, about: "List freezes, newest first: those not over, or all",
-			params: append([]param{{name: "all", kind: "boolean", about: "Also those that are over"}}, paging()...)}, listFreezes),
+		ask(operation{
+			id: "list-freezes", path: "/freezes", need: access.Read, about: "List freezes, newest first: those not over, or all",
+			params: append([]param{{name: "all", kind: "boolean", about: "Also those that are over"}}, paging()...),
+		}, listFreezes),
 	}
 }
 
@@ -193,8 +197,10 @@ func listActivations(c *call) (wire.Page[wire.Activation], error) {
 
 func (a *api) catalogues() []operation {
 	return []operation{
-		send(operation{id: "import-catalog", path: "/catalog/imports", need: access.Catalog, takes: "application/yaml", limit: bundleBytes,
-			params: []param{{name: "file", kind: "string", about: "Name of the file, for messages"}}, about: "Describe what a file of YAML documents names"}, importCatalog),
+		send(operation{
+			id: "import-catalog", path: "/catalog/imports", need: access.Catalog, takes: "application/yaml", limit: bundleBytes,
+			params: []param{{name: "file", kind: "string", about: "Name of the file, for messages"}}, about: "Describe what a file of YAML documents names",
+		}, importCatalog),
 		ask(operation{id: "list-services", path: "/services", need: access.Read, params: paging(), about: "List services by name"},
 			func(c *call) (wire.Page[wire.Service], error) {
 				return listed(c, c.Views.Services, func(e view.Entry[catalog.Service]) wire.Service { return wire.Service(e.State) })

@@ -22,9 +22,11 @@ func (a *api) health() []operation {
 	return []operation{
 		serve(operation{id: "alive", path: "/livez", root: true, need: public, gives: "text/plain", about: "The process answers"},
 			func(c *call) error { return c.plain([]byte("alive\n")) }),
-		serve(operation{id: "ready", path: "/readyz", root: true, need: public, gives: "application/json",
+		serve(operation{
+			id: "ready", path: "/readyz", root: true, need: public, gives: "application/json",
 			params: []param{{name: "always", kind: "integer", about: "200: answer with this status also where the server is not ready"}},
-			about:  "The server can do its work: 200, or 503 with what is missing"}, ready),
+			about:  "The server can do its work: 200, or 503 with what is missing",
+		}, ready),
 		ask(operation{id: "version", path: "/version", root: true, need: public, about: "Which build answers"},
 			func(c *call) (wire.Version, error) { return wire.Version{Version: c.Version, API: "v1"}, nil }),
 		serve(operation{id: "openapi", path: "/openapi.json", root: true, need: public, gives: "application/openapi+json", about: "This description"},

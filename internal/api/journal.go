@@ -39,10 +39,14 @@ func (a *api) proofs() []operation {
 				}
 				return c.plain([]byte(text))
 			}),
-		ask(operation{id: "prove-inclusion", path: "/journal/proof", need: access.Read, params: append(needed("position"), count("size")...),
-			about: "Prove that a fact stands in the tree of a size, or of the newest checkpoint"}, proveInclusion),
-		ask(operation{id: "prove-consistency", path: "/journal/consistency", need: access.Read, params: needed("from", "to"),
-			about: "Prove that a tree continues a smaller one"}, proveConsistency),
+		ask(operation{
+			id: "prove-inclusion", path: "/journal/proof", need: access.Read, params: append(needed("position"), count("size")...),
+			about: "Prove that a fact stands in the tree of a size, or of the newest checkpoint",
+		}, proveInclusion),
+		ask(operation{
+			id: "prove-consistency", path: "/journal/consistency", need: access.Read, params: needed("from", "to"),
+			about: "Prove that a tree continues a smaller one",
+		}, proveConsistency),
 		serve(operation{id: "export-journal", path: "/journal/export", need: access.Export, gives: "application/jsonl", lasting: true, about: "The whole journal, for verification offline"}, export),
 		ask(operation{id: "list-facts", path: "/facts", need: access.Read, params: count("from", "limit"), about: "The audit trail from a position on; names and texts take the right to export"}, listFacts),
 	}
@@ -167,9 +171,11 @@ func listFacts(c *call) (w wire.Facts, err error) {
 
 func (a *api) subscriptions() []operation {
 	return []operation{
-		serve(operation{id: "follow-changes", path: "/changes", need: access.Read, gives: "text/event-stream", lasting: true,
+		serve(operation{
+			id: "follow-changes", path: "/changes", need: access.Read, gives: "text/event-stream", lasting: true,
 			params: []param{{name: "after", kind: "integer", about: "Facts already known; from now on where absent"}},
-			about:  "Server-sent events: which streams have new facts. A line is said every 15 seconds at least"}, follow),
+			about:  "Server-sent events: which streams have new facts. A line is said every 15 seconds at least",
+		}, follow),
 	}
 }
 

@@ -149,8 +149,10 @@ func (p operation) parameters() []*huma.Param {
 		all = append(all, &huma.Param{Name: q.name, In: "query", Description: q.about, Required: q.required, Schema: &huma.Schema{Type: q.kind}})
 	}
 	if p.method == http.MethodPost && p.need != public {
-		all = append(all, &huma.Param{Name: wire.KeyHeader, In: "header", Schema: &huma.Schema{Type: "string"},
-			Description: "Of the caller's choice, at most 255 bytes: the same key with the same request acts once and answers the same"})
+		all = append(all, &huma.Param{
+			Name: wire.KeyHeader, In: "header", Schema: &huma.Schema{Type: "string"},
+			Description: "Of the caller's choice, at most 255 bytes: the same key with the same request acts once and answers the same",
+		})
 	}
 	return all
 }

@@ -13,8 +13,10 @@ import (
 func (a *api) releases() []operation {
 	return []operation{
 		act(operation{id: "open-release", path: "/releases", need: access.Open, about: "Open a release, or answer the one that stands"}, openRelease),
-		ask(operation{id: "list-releases", path: "/releases", need: access.Read, about: "List releases, newest first",
-			params: append(text("service"), paging()...)}, listReleases),
+		ask(operation{
+			id: "list-releases", path: "/releases", need: access.Read, about: "List releases, newest first",
+			params: append(text("service"), paging()...),
+		}, listReleases),
 		ask(operation{id: "show-release", path: "/releases/{id}", need: access.Read, about: "A release as it stands"}, showRelease),
 		act(operation{id: "revise-release", path: "/releases/{id}/revisions", need: access.Open, about: "Declare size or change type anew; votes given before no longer count"},
 			func(c *call, q wire.ReviseRequest) (wire.Done, error) {
@@ -90,8 +92,10 @@ func attachChange(c *call, q wire.Change) (wire.Done, error) {
 
 func (a *api) approvals() []operation {
 	return []operation{
-		ask(operation{id: "preview-decision", path: "/releases/{id}/preview", need: access.Read, params: needed("environment"),
-			about: "What an approver sees and votes on; nothing is recorded"}, preview),
+		ask(operation{
+			id: "preview-decision", path: "/releases/{id}/preview", need: access.Read, params: needed("environment"),
+			about: "What an approver sees and votes on; nothing is recorded",
+		}, preview),
 		act(operation{id: "vote", path: "/releases/{id}/votes", need: access.Approve, about: "Approve or reject exactly what stands"},
 			func(c *call, q wire.VoteRequest) (wire.Done, error) {
 				return c.done(c.Control.Vote(c.ctx, c.request(), c.path("id"), control.Ballot{Environment: q.Environment, Answer: q.Answer, Comment: q.Comment, Seen: q.Seen}))
