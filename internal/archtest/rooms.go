@@ -66,7 +66,8 @@ var rooms = []room{
 	{path: "internal/api", imports: "control view wire release " + nouns, nouns: true},
 	{path: "internal/hook", imports: "access control connect"},
 	{path: "internal/web", imports: "control view store release " + nouns, nouns: true},
-	{path: "internal/cli", imports: "event wire verify seal connect/git release " + nouns},
+	{path: "internal/terminal", imports: "wire policy"},
+	{path: "internal/cli", imports: "event wire terminal verify seal connect/git release " + nouns},
 	{path: "internal/server", imports: "*"},
 
 	{path: "internal/archtest"},

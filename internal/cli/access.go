@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
 
@@ -70,7 +71,7 @@ func (c call) keepToken(t wire.IssuedToken) error {
 		return fault.New(fault.Conflict, "token.no-secret", "the server did not show the secret again").Remedy("issue another token, and revoke " + t.ID)
 	}
 	if out == "-" {
-		_, err := fmt.Fprintln(c.Out, clean(t.Secret))
+		_, err := fmt.Fprintln(c.Out, terminal.Clean(t.Secret))
 		c.note("token %s, expires %s", t.ID, c.stamp(t.Expires))
 		return err
 	}
@@ -78,7 +79,7 @@ func (c call) keepToken(t wire.IssuedToken) error {
 		return err
 	}
 	t.Secret = ""
-	return c.print(t, facts("token", t.ID, "holder", t.Subject, "expires", c.stamp(t.Expires), "written to", out))
+	return c.print(t, terminal.Facts("token", t.ID, "holder", t.Subject, "expires", c.stamp(t.Expires), "written to", out))
 }
 
 // writeSecret writes a new file that only its owner can read.
@@ -132,7 +133,7 @@ func (a *app) me() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return c.print(m, facts("who", strings.Join(kept(m.Name, suffix("handle ", m.Handle), m.Subject), ", "), "roles", strings.Join(m.Roles, ", "),
+		return c.print(m, terminal.Facts("who", strings.Join(kept(m.Name, suffix("handle ", m.Handle), m.Subject), ", "), "roles", strings.Join(m.Roles, ", "),
 			"rights", strings.Join(m.Rights, ", "), "groups", strings.Join(m.Groups, ", "), "services", strings.Join(m.Services, ", "),
 			"token", m.Token, "expires", c.stamp(m.Expires)))
 	})
@@ -152,7 +153,7 @@ func (a *app) open() *cobra.Command {
 		link := client.Server() + "/sign-in?to=/decisions/" + d.Decision.ID + "#" + offer.Secret
 		c.note("the link signs you in once, until %s; do not pass it on", c.stamp(offer.Expires))
 		return c.print(map[string]string{"link": link}, func(w io.Writer) error {
-			_, err := fmt.Fprintln(w, clean(link))
+			_, err := fmt.Fprintln(w, terminal.Clean(link))
 			return err
 		})
 	})

@@ -10,6 +10,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/approval"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
 
@@ -56,7 +57,7 @@ func (c call) seen(p wire.Preview) error {
 		return err
 	}
 	o.People, o.Preview, o.Color = p.People, true, c.colour(c.Err)
-	if err := PrintDecision(c.Err, p.Decision, o); err != nil {
+	if err := terminal.PrintDecision(c.Err, p.Decision, o); err != nil {
 		return err
 	}
 	c.note("subject     %s", p.Subject)
@@ -70,10 +71,10 @@ func (c call) confirm(question string) error {
 	if c.is("yes") {
 		return nil
 	}
-	if !terminal(c.In) {
+	if !watched(c.In) {
 		return fault.Invalidf("cli.unconfirmed", "nobody is there to confirm").Because("standard input is not a terminal").Remedy("give --yes")
 	}
-	if _, err := io.WriteString(c.Err, clean(question)+" [y/N] "); err != nil {
+	if _, err := io.WriteString(c.Err, terminal.Clean(question)+" [y/N] "); err != nil {
 		return err
 	}
 	reply, err := bufio.NewReader(io.LimitReader(c.In, maxReply)).ReadString('\n')

@@ -15,6 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/terminal"
+	"signalbox.dev/signalbox/internal/wire"
 )
 
 // Streams are the ends of the program: data goes to Out, all else to Err. Env
@@ -23,6 +25,14 @@ type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
 	Env      func(name string) (value string, set bool)
+}
+
+// PrintOptions say how PrintDecision prints.
+type PrintOptions = terminal.Options
+
+// PrintDecision prints a decision as gate, why and approve print it.
+func PrintDecision(w io.Writer, d wire.Decision, o PrintOptions) error {
+	return terminal.PrintDecision(w, d, o)
 }
 
 // app is one run of the program.

@@ -17,6 +17,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/terminal"
 )
 
 // call is one command with its flags and arguments.
@@ -57,9 +58,9 @@ func arguments(least, most int) string {
 	case most == 0:
 		return "no arguments"
 	case least == most:
-		return plural(least, "argument", "arguments")
+		return terminal.Count(least, "argument", "arguments")
 	case most > 1000:
-		return fmt.Sprintf("at least %s", plural(least, "argument", "arguments"))
+		return fmt.Sprintf("at least %s", terminal.Count(least, "argument", "arguments"))
 	}
 	return fmt.Sprintf("%d to %d arguments", least, most)
 }
@@ -187,10 +188,10 @@ func (c call) colour(w io.Writer) bool {
 	if v, _ := c.Env("TERM"); v == "dumb" {
 		return false
 	}
-	return terminal(w)
+	return watched(w)
 }
 
-func terminal(end any) bool {
+func watched(end any) bool {
 	f, ok := end.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -6,6 +6,8 @@ import (
 	"runtime"
 
 	"github.com/spf13/cobra"
+
+	"signalbox.dev/signalbox/internal/terminal"
 )
 
 // explained is a setting with its origin.
@@ -37,7 +39,7 @@ func (a *app) config() *cobra.Command {
 			return err
 		}
 		value := orElse(e.Value, "(not set)")
-		return c.print(e, facts("key", e.Key, "value", value, "from", e.Origin, "flag", e.Flag, "variable", e.Env, "meaning", e.Meaning))
+		return c.print(e, terminal.Facts("key", e.Key, "value", value, "from", e.Origin, "flag", e.Flag, "variable", e.Env, "meaning", e.Meaning))
 	})
 	explain.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var keys []string
@@ -70,6 +72,6 @@ type build struct {
 func (a *app) version() *cobra.Command {
 	return a.command("version", "Print the version of this build", func(_ context.Context, c call) error {
 		v := build{Version: orElse(a.local.Version, "unknown"), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-		return c.print(v, func(w io.Writer) error { return said("signalbox %s (%s, %s)", v.Version, v.Go, v.Platform)(w) })
+		return c.print(v, func(w io.Writer) error { return terminal.Said("signalbox %s (%s, %s)", v.Version, v.Go, v.Platform)(w) })
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
 
@@ -82,7 +83,7 @@ func (c call) deployed(d wire.Deployment, err error) error {
 	if err != nil {
 		return err
 	}
-	if err := c.print(d, facts("deployment", d.ID, "service", d.Service+" "+d.Version, "environment", d.Environment, "status", d.Status,
+	if err := c.print(d, terminal.Facts("deployment", d.ID, "service", d.Service+" "+d.Version, "environment", d.Environment, "status", d.Status,
 		"authorised", authorised(d), "permit", d.Permit, "reached", d.Reached)); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
 
@@ -60,10 +61,10 @@ func findingsTable(findings []Finding) func(io.Writer) error {
 			if !f.OK {
 				mark = "✗ wrong"
 			}
-			text := fmt.Sprintf("%s: %s: %s\n", mark, clean(f.Check), clean(f.What))
+			text := fmt.Sprintf("%s: %s: %s\n", mark, terminal.Clean(f.Check), terminal.Clean(f.What))
 			for _, part := range [][2]string{{"why", f.Why}, {"fix", f.Fix}} {
 				if part[1] != "" {
-					text += "    " + part[0] + ": " + clean(part[1]) + "\n"
+					text += "    " + part[0] + ": " + terminal.Clean(part[1]) + "\n"
 				}
 			}
 			if _, err := io.WriteString(w, text); err != nil {
@@ -137,7 +138,7 @@ func (c call) examineReady(ctx context.Context, client *wire.Client) Finding {
 	if !r.Ready {
 		return Finding{Check: "readiness", What: "the server is not ready", Why: strings.Join(wrong, "; "), Fix: "run signalbox doctor --local on its machine"}
 	}
-	return good("readiness", "%s, all good", plural(len(r.Checks), "check", "checks"))
+	return good("readiness", "%s, all good", terminal.Count(len(r.Checks), "check", "checks"))
 }
 
 // examineClock compares our clock with the server's, as its answers state it to the second.
@@ -148,11 +149,11 @@ func (c call) examineClock(ctx context.Context, server string) Finding {
 	}
 	if skew := time.Since(date).Abs(); skew > mostSkew {
 		return Finding{
-			Check: "clock", What: "the clocks differ by " + span(skew),
+			Check: "clock", What: "the clocks differ by " + terminal.Span(skew),
 			Why: "permits are checked against this machine's clock", Fix: "synchronise both clocks (NTP)",
 		}
 	}
-	return good("clock", "no more than %s apart", span(mostSkew))
+	return good("clock", "no more than %s apart", terminal.Span(mostSkew))
 }
 
 func (c call) serverDate(ctx context.Context, server string) (time.Time, error) {
@@ -191,7 +192,7 @@ func (c call) examineToken(ctx context.Context) []Finding {
 		return []Finding{bad("token", err)}
 	}
 	if left := time.Until(m.Expires); !m.Expires.IsZero() && left < soonOver {
-		return []Finding{{Check: "token", What: "the token ends in " + span(left), Why: "after that nothing works with it", Fix: "signalbox token issue --out FILE"}}
+		return []Finding{{Check: "token", What: "the token ends in " + terminal.Span(left), Why: "after that nothing works with it", Fix: "signalbox token issue --out FILE"}}
 	}
 	return []Finding{good("token", "speaks for %s, until %s", orElse(m.Name, m.Subject), c.stamp(m.Expires))}
 }

@@ -11,6 +11,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
 
@@ -87,7 +88,7 @@ func asInvalid(err error) error {
 func claimTable(c evidence.Claim) func(io.Writer) error {
 	pairs := []string{"kind", string(c.Kind), "format", strings.TrimSpace(c.Format + " " + c.Version), "tool", strings.TrimSpace(c.Tool.Name + " " + c.Tool.Version)}
 	if !c.Generated.IsZero() {
-		pairs = append(pairs, "written", stamp(c.Generated, nil))
+		pairs = append(pairs, "written", terminal.Stamp(c.Generated, nil))
 	}
 	switch {
 	case c.Findings != nil:
@@ -106,7 +107,7 @@ func claimTable(c evidence.Claim) func(io.Writer) error {
 	for _, n := range c.Notes {
 		pairs = append(pairs, "note", n)
 	}
-	return facts(pairs...)
+	return terminal.Facts(pairs...)
 }
 
 func findingsLine(f wire.Findings) string {
@@ -137,6 +138,6 @@ func (c call) showClaims(claims []wire.Claim) error {
 		case w.Coverage != nil:
 			says = coverageLine(*w.Coverage)
 		}
-		return []string{w.Kind, w.Tool, w.Label, by(w.Provenance), c.stamp(w.At), says}
+		return []string{w.Kind, w.Tool, w.Label, terminal.By(w.Provenance), c.stamp(w.At), says}
 	})
 }

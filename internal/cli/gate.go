@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
 
@@ -155,7 +156,7 @@ func (c call) answered(ctx context.Context, client *wire.Client, answer wire.Ans
 			}
 		}
 	}
-	err = c.print(answer, func(w io.Writer) error { return PrintDecision(w, answer.Decision, o) })
+	err = c.print(answer, func(w io.Writer) error { return terminal.PrintDecision(w, answer.Decision, o) })
 	if err != nil {
 		return err
 	}
@@ -167,13 +168,13 @@ func (c call) answered(ctx context.Context, client *wire.Client, answer wire.Ans
 }
 
 // concluded tells the pipeline and is the exit code that the decision asks for.
-func (c call) concluded(d wire.Decision, o PrintOptions, permit string) error {
+func (c call) concluded(d wire.Decision, o terminal.Options, permit string) error {
 	if c.onActions() {
 		if err := c.reportToActions(d, o, permit); err != nil {
 			return err
 		}
 	}
-	return exitOf(verdictOf(d.Verdict), !d.Enforced && d.Observe != nil)
+	return exitOf(terminal.Verdict(d.Verdict), !d.Enforced && d.Observe != nil)
 }
 
 // keepPermit writes the permit where --permit-out says, for its owner alone.
@@ -194,7 +195,7 @@ func (c call) keepPermit(envelope json.RawMessage) (string, error) {
 }
 
 // printOptions are how this terminal shows decisions.
-func (c call) printOptions() (PrintOptions, error) {
+func (c call) printOptions() (terminal.Options, error) {
 	zone, err := c.zone()
-	return PrintOptions{All: c.is("all"), Color: c.colour(c.Out), Zone: zone, Now: time.Now()}, err
+	return terminal.Options{All: c.is("all"), Color: c.colour(c.Out), Zone: zone, Now: time.Now()}, err
 }

@@ -26,6 +26,7 @@ import (
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
 	"signalbox.dev/signalbox/internal/strict"
+	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
 
@@ -70,7 +71,7 @@ func (c call) gateOffline(ctx context.Context) error {
 	}
 	show.People, show.Now = names, at
 	answer := wire.Answer{Decision: d, People: names}
-	if err := c.print(answer, func(w io.Writer) error { return PrintDecision(w, d, show) }); err != nil {
+	if err := c.print(answer, func(w io.Writer) error { return terminal.PrintDecision(w, d, show) }); err != nil {
 		return err
 	}
 	c.note("offline: nothing here is recorded and no permit is signed")

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
 
@@ -82,6 +83,6 @@ func showList[T any](c call, items []T, head []string, line func(T) []string) er
 		for i, item := range items {
 			lines[i] = line(item)
 		}
-		return rows(head, lines)(w)
+		return terminal.Rows(head, lines)(w)
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/verify"
 	"signalbox.dev/signalbox/internal/wire"
 )
@@ -36,7 +37,7 @@ func (a *app) permit() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return c.print(p, facts("permit", p.ID, "state", p.State, "service", p.Service+" "+p.Version, "environment", p.Environment, "artifact", p.Digest,
+		return c.print(p, terminal.Facts("permit", p.ID, "state", p.State, "service", p.Service+" "+p.Version, "environment", p.Environment, "artifact", p.Digest,
 			"from", c.stamp(p.NotBefore), "until", c.stamp(p.NotAfter), "decision", p.Decision, "redeemed", c.stamp(p.Redeemed),
 			"recalled", c.stamp(p.Recalled), "deployment", p.Deployment))
 	})
@@ -96,10 +97,10 @@ func (c call) permitVerify() error {
 		Valid: true, Permit: p.ID, Release: p.Release, Service: p.Service, Version: p.Version, Environment: p.Environment, Digest: p.Digest,
 		Policy: p.Policy, Origin: p.Origin, Position: p.Position, NotBefore: p.NotBefore, NotAfter: p.NotAfter, KeyID: p.KeyID,
 	}, func(w io.Writer) error {
-		if err := said("✓ verified: the permit %s lets %s %s go to %s until %s", p.ID, p.Service, p.Version, p.Environment, c.stamp(p.NotAfter))(w); err != nil {
+		if err := terminal.Said("✓ verified: the permit %s lets %s %s go to %s until %s", p.ID, p.Service, p.Version, p.Environment, c.stamp(p.NotAfter))(w); err != nil {
 			return err
 		}
-		return said("  signed by key %s of %s, decision at position %d", p.KeyID, p.Origin, p.Position)(w)
+		return terminal.Said("  signed by key %s of %s, decision at position %d", p.KeyID, p.Origin, p.Position)(w)
 	})
 }
 
@@ -152,7 +153,7 @@ func (a *app) journal() *cobra.Command {
 // raw prints text as it came, but for what a terminal would act on.
 func (c call) raw(b []byte, err error) error {
 	if err == nil {
-		_, err = io.WriteString(c.Out, cleanLines(string(b)))
+		_, err = io.WriteString(c.Out, terminal.CleanLines(string(b)))
 	}
 	return err
 }
@@ -172,7 +173,7 @@ func (c call) journalVerify(ctx context.Context) error {
 		from = f
 	}
 	var progress func(uint64)
-	if terminal(c.Err) {
+	if watched(c.Err) {
 		progress = func(n uint64) { _, _ = fmt.Fprintf(c.Err, "\r%d facts checked", n) }
 	}
 	report, err := verify.Export(ctx, from, keys, progress)
@@ -184,12 +185,12 @@ func (c call) journalVerify(ctx context.Context) error {
 	}
 	printed := c.print(report, func(w io.Writer) error {
 		if report.FirstWrong != nil {
-			return said("✗ the first wrong position is %d: %s", *report.FirstWrong, report.Problem)(w)
+			return terminal.Said("✗ the first wrong position is %d: %s", *report.FirstWrong, report.Problem)(w)
 		}
 		if err != nil {
-			return said("✗ not verified: %s", report.Problem)(w)
+			return terminal.Said("✗ not verified: %s", report.Problem)(w)
 		}
-		return said("✓ verified: %d facts and %d checkpoints of %s, all as they were recorded", report.Facts, report.Checkpoints, report.Origin)(w)
+		return terminal.Said("✓ verified: %d facts and %d checkpoints of %s, all as they were recorded", report.Facts, report.Checkpoints, report.Origin)(w)
 	})
 	if err == nil {
 		err = printed

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
 
@@ -100,7 +101,7 @@ func (c call) done(v any, err error, format string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	return c.print(v, said(format, args...))
+	return c.print(v, terminal.Said(format, args...))
 }
 
 // stamp is an instant as this terminal shows it; "" for none.
@@ -109,15 +110,15 @@ func (c call) stamp(t time.Time) string {
 	if t.IsZero() || err != nil {
 		return ""
 	}
-	return stamp(t, zone)
+	return terminal.Stamp(t, zone)
 }
 
 func (c call) showRelease(r wire.Release) error {
 	return c.print(r, func(w io.Writer) error {
 		content := "not known"
 		if ch := r.Change; ch != nil {
-			content = fmt.Sprintf("%s, %s by %s, %s, %s", ch.Digest, plural(ch.Commits, "commit", "commits"),
-				plural(ch.Contributors, "contributor", "contributors"), plural(ch.FilesChanged, "file", "files"), by(ch.Provenance))
+			content = fmt.Sprintf("%s, %s by %s, %s, %s", ch.Digest, terminal.Count(ch.Commits, "commit", "commits"),
+				terminal.Count(ch.Contributors, "contributor", "contributors"), terminal.Count(ch.FilesChanged, "file", "files"), terminal.By(ch.Provenance))
 		}
 		pairs := []string{
 			"release", r.ID, "service", r.Service + " " + r.Version, "artifact", r.Digest, "size", r.Size, "change type", r.ChangeType,
@@ -132,7 +133,7 @@ func (c call) showRelease(r wire.Release) error {
 				pairs = append(pairs, v.Answer, fmt.Sprintf("%s for %s, %s", named(r.People, v.Person), v.Environment, c.stamp(v.At)))
 			}
 		}
-		return facts(pairs...)(w)
+		return terminal.Facts(pairs...)(w)
 	})
 }
 
@@ -149,7 +150,7 @@ func verdictWord(v string) string {
 	if v == "" {
 		return ""
 	}
-	return verdictOf(v).Words()
+	return terminal.Verdict(v).Words()
 }
 
 func suffix(prefix, s string) string {
@@ -189,7 +190,7 @@ func (a *app) change() *cobra.Command {
 			return err
 		}
 		done, err := client.AttachChange(ctx, c.args[0], sent)
-		return c.done(done, err, "attached %s, %s", sent.Digest, plural(sent.Commits, "commit", "commits"))
+		return c.done(done, err, "attached %s, %s", sent.Digest, terminal.Count(sent.Commits, "commit", "commits"))
 	})
 	reads(attach)
 	attach.Flags().String("repo", ".", "Git repository on this machine")
@@ -225,7 +226,7 @@ func changeTable(ch wire.Change) func(io.Writer) error {
 	if !ch.Complete {
 		complete = "no: commits are missing"
 	}
-	return facts("from", strings.Join(kept(ch.FromRef, ch.From), " "), "to", strings.Join(kept(ch.ToRef, ch.To), " "),
+	return terminal.Facts("from", strings.Join(kept(ch.FromRef, ch.From), " "), "to", strings.Join(kept(ch.ToRef, ch.To), " "),
 		"commits", fmt.Sprint(ch.Commits), "people", strings.Join(people, ", "),
 		"files", fmt.Sprintf("%d, +%d -%d lines", ch.FilesChanged, ch.LinesAdded, ch.LinesDeleted),
 		"step", ch.SemverStep, "size", ch.ReleaseType+", because "+strings.Join(ch.Reasons, "; "),
@@ -252,7 +253,7 @@ func (a *app) completeReleases(cmd *cobra.Command) {
 		}
 		var ids []string
 		for _, r := range page.Items {
-			ids = append(ids, r.ID+"\t"+clean(r.Service+" "+r.Version))
+			ids = append(ids, r.ID+"\t"+terminal.Clean(r.Service+" "+r.Version))
 		}
 		return ids, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -270,7 +271,7 @@ func (a *app) why() *cobra.Command {
 				return err
 			}
 			o.People, o.Preview = p.People, true
-			return c.print(p, func(w io.Writer) error { return PrintDecision(w, p.Decision, o) })
+			return c.print(p, func(w io.Writer) error { return terminal.PrintDecision(w, p.Decision, o) })
 		}
 		d, err := client.Decision(ctx, c.args[0])
 		if fault.KindOf(err) == fault.NotFound {
@@ -281,7 +282,7 @@ func (a *app) why() *cobra.Command {
 			return err
 		}
 		o.People, o.Receipt = d.People, &d.Receipt
-		return c.print(d, func(w io.Writer) error { return PrintDecision(w, d.Decision, o) })
+		return c.print(d, func(w io.Writer) error { return terminal.PrintDecision(w, d.Decision, o) })
 	})
 	cmd.Long = "Print a decision with all its reasons. It explains and ends with 0 whatever the verdict is;\nsignalbox gate is what a pipeline asks."
 	bind(cmd.Flags(), "environment")

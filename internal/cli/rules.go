@@ -14,6 +14,7 @@ import (
 	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
+	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
 
@@ -63,7 +64,7 @@ func (c call) policyInit(dir string) error {
 		written = append(written, path)
 	}
 	return c.print(written, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "%s\n", cleanLines(strings.Join(written, "\n")))
+		_, err := fmt.Fprintf(w, "%s\n", terminal.CleanLines(strings.Join(written, "\n")))
 		c.note("next: signalbox policy test %s", dir)
 		return err
 	})
@@ -83,14 +84,14 @@ func (c call) policyLint(dir string) error {
 	found := linted{Digest: policy.Digest(files), Problems: append([]policy.Problem{}, policy.Lint(files)...)}
 	err = c.print(found, func(w io.Writer) error {
 		for _, p := range found.Problems {
-			if _, err := fmt.Fprintln(w, cleanLines(p.String())); err != nil {
+			if _, err := fmt.Fprintln(w, terminal.CleanLines(p.String())); err != nil {
 				return err
 			}
 		}
 		if len(found.Problems) > 0 {
 			return nil
 		}
-		return said("✓ nothing is wrong: %s, %s", plural(len(files), "file", "files"), found.Digest)(w)
+		return terminal.Said("✓ nothing is wrong: %s, %s", terminal.Count(len(files), "file", "files"), found.Digest)(w)
 	})
 	if err == nil && policy.Failed(found.Problems) {
 		return exitVerdict{fault.Exit(fault.Invalid)}
@@ -115,14 +116,14 @@ func (c call) policyTest(dir string) error {
 			if r.Passed {
 				continue
 			}
-			if _, err := fmt.Fprintf(w, "✗ failed: %s (%s)\n    %s\n", clean(r.Name), clean(r.Where.String()), clean(r.Why)); err != nil {
+			if _, err := fmt.Fprintf(w, "✗ failed: %s (%s)\n    %s\n", terminal.Clean(r.Name), terminal.Clean(r.Where.String()), terminal.Clean(r.Why)); err != nil {
 				return err
 			}
 		}
 		if failed > 0 || len(results) == 0 {
 			return nil
 		}
-		return said("✓ %s", plural(len(results), "test case passed", "test cases passed"))(w)
+		return terminal.Said("✓ %s", terminal.Count(len(results), "test case passed", "test cases passed"))(w)
 	})
 	switch {
 	case err != nil:
@@ -162,10 +163,10 @@ func (c call) policyShow(ctx context.Context, client *wire.Client) error {
 	}
 	return c.print(p, func(w io.Writer) error {
 		if !p.Active || p.Activation == nil {
-			return said("no policy is active: every answer is cannot tell. signalbox policy activate DIR --reason …")(w)
+			return terminal.Said("no policy is active: every answer is cannot tell. signalbox policy activate DIR --reason …")(w)
 		}
 		v := p.Activation
-		if err := facts("policy", strings.TrimSpace(v.Name+" "+v.Version), "digest", v.Digest, "since", c.stamp(v.Effective),
+		if err := terminal.Facts("policy", strings.TrimSpace(v.Name+" "+v.Version), "digest", v.Digest, "since", c.stamp(v.Effective),
 			"by", orElse(v.ByName, v.By), "reason", v.Reason, "tests", fmt.Sprint(v.Tests), "types", strings.Join(p.Types, ", "))(w); err != nil {
 			return err
 		}
@@ -174,7 +175,7 @@ func (c call) policyShow(ctx context.Context, client *wire.Client) error {
 			lines[i] = []string{g.Name, g.Severity, g.Owner, g.Title}
 		}
 		_, _ = io.WriteString(w, "\n")
-		return rows([]string{"GATE", "SEVERITY", "OWNER", "TITLE"}, lines)(w)
+		return terminal.Rows([]string{"GATE", "SEVERITY", "OWNER", "TITLE"}, lines)(w)
 	})
 }
 
@@ -188,8 +189,8 @@ func (a *app) catalog() *cobra.Command {
 			"services": len(e.Services), "environments": len(e.Environments), "teams": len(e.Teams),
 			"groups": len(e.Groups), "people": len(e.People), "machines": len(e.Machines),
 		}
-		return c.print(counts, said("✓ nothing is wrong: %s, %s, %s, %s", plural(len(e.Services), "service", "services"),
-			plural(len(e.Environments), "environment", "environments"), plural(len(e.People), "person", "people"), plural(len(e.Machines), "machine", "machines")))
+		return c.print(counts, terminal.Said("✓ nothing is wrong: %s, %s, %s, %s", terminal.Count(len(e.Services), "service", "services"),
+			terminal.Count(len(e.Environments), "environment", "environments"), terminal.Count(len(e.People), "person", "people"), terminal.Count(len(e.Machines), "machine", "machines")))
 	})
 	load := a.online("import FILE", "Bring the server's catalog to what a file says", func(ctx context.Context, c call, client *wire.Client) error {
 		_, b, err := readCatalog(c.args[0])
@@ -264,7 +265,7 @@ func (all catalogued) table() func(io.Writer) error {
 	for _, m := range all.Machines {
 		lines = append(lines, []string{"machine", m.Name, strings.Join(kept(m.Purpose, suffix("roles ", strings.Join(m.Roles, " "))), ", ")})
 	}
-	return rows([]string{"KIND", "NAME", "WHAT"}, lines)
+	return terminal.Rows([]string{"KIND", "NAME", "WHAT"}, lines)
 }
 
 func (a *app) freeze() *cobra.Command {

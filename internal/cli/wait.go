@@ -8,6 +8,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/policy"
+	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
 
@@ -49,7 +50,7 @@ func (c call) await(ctx context.Context, client *wire.Client, q wire.GateRequest
 
 // final reports an answer that waiting does not change by itself, or that lets the pipeline go on.
 func final(a wire.Answer) bool {
-	v := verdictOf(a.Decision.Verdict)
+	v := terminal.Verdict(a.Decision.Verdict)
 	return v == policy.Go || v == policy.NoGo || !a.Decision.Enforced && a.Decision.Observe != nil
 }
 
@@ -74,7 +75,7 @@ func (w *waiting) loop(ctx, watching context.Context) error {
 			w.resume()
 			return ctx.Err()
 		case <-watching.Done():
-			w.note("the time limit is reached, and the answer is still %s", verdictOf(w.answer.Decision.Verdict).Words())
+			w.note("the time limit is reached, and the answer is still %s", terminal.Verdict(w.answer.Decision.Verdict).Words())
 			w.resume()
 			return nil
 		case err := <-w.ended:
@@ -93,7 +94,7 @@ func (w *waiting) loop(ctx, watching context.Context) error {
 				return err
 			}
 		case <-beat.C:
-			w.note("still %s after %s", verdictOf(w.answer.Decision.Verdict).Words(), span(time.Since(began)))
+			w.note("still %s after %s", terminal.Verdict(w.answer.Decision.Verdict).Words(), terminal.Span(time.Since(began)))
 		}
 	}
 	return nil
@@ -123,8 +124,8 @@ func (w *waiting) ask(ctx context.Context) error {
 
 // tell says what the wait is for.
 func (w *waiting) tell() {
-	blocking, _, _, _ := sorted(w.answer.Decision.Reasons)
-	w.note("%s: %s", verdictOf(w.answer.Decision.Verdict).Words(), sentence(w.answer.Decision, verdictOf(w.answer.Decision.Verdict)))
+	blocking, _, _, _ := terminal.Sorted(w.answer.Decision.Reasons)
+	w.note("%s: %s", terminal.Verdict(w.answer.Decision.Verdict).Words(), terminal.Sentence(w.answer.Decision, terminal.Verdict(w.answer.Decision.Verdict)))
 	for _, r := range blocking {
 		w.note("  %s: %s", r.Gate, r.Why)
 	}

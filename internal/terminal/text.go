@@ -1,4 +1,4 @@
-package cli
+package terminal
 
 import (
 	"fmt"
@@ -23,12 +23,12 @@ func paint(colour bool, sgr, text string) string {
 	return "\x1b[" + sgr + "m" + text + "\x1b[0m"
 }
 
-// clean is text that a terminal only shows: line breaks and tabs become
+// Clean is text that a terminal only shows: line breaks and tabs become
 // spaces, and whatever a terminal would act on or hide becomes a visible mark.
-func clean(s string) string { return strings.Map(shown, s) }
+func Clean(s string) string { return strings.Map(shown, s) }
 
-// cleanLines is clean for text of several lines.
-func cleanLines(s string) string {
+// CleanLines is clean for text of several lines.
+func CleanLines(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' {
 			return r

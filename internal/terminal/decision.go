@@ -1,4 +1,4 @@
-package cli
+package terminal
 
 import (
 	"cmp"
@@ -12,8 +12,8 @@ import (
 	"signalbox.dev/signalbox/internal/wire"
 )
 
-// PrintOptions say how a decision is printed.
-type PrintOptions struct {
+// Options say how a decision is printed.
+type Options struct {
 	All      bool              // list the gates that passed, one by one
 	Color    bool              // colour the verdicts; the words stand there all the same
 	Zone     *time.Location    // in which instants are printed beside UTC; nil is UTC alone
@@ -27,10 +27,10 @@ type PrintOptions struct {
 
 // PrintDecision prints a decision as a person wants to read it: the verdict in
 // the first line, then all that blocks, and what it rested on last.
-func PrintDecision(w io.Writer, d wire.Decision, o PrintOptions) error {
-	p := printer{PrintOptions: o}
+func PrintDecision(w io.Writer, d wire.Decision, o Options) error {
+	p := printer{Options: o}
 	p.verdict(d)
-	blocking, warnings, observed, passed := sorted(d.Reasons)
+	blocking, warnings, observed, passed := Sorted(d.Reasons)
 	p.section("Blocking", blocking)
 	p.section("Warnings, which do not change the answer", warnings)
 	p.section("Observed only", observed)
@@ -41,11 +41,11 @@ func PrintDecision(w io.Writer, d wire.Decision, o PrintOptions) error {
 	return err
 }
 
-// sorted parts reasons by what they do to the verdict, in the order given.
-func sorted(reasons []wire.Reason) (blocking, warnings, observed, passed []wire.Reason) {
+// Sorted parts reasons by what they do to the verdict, in the order given.
+func Sorted(reasons []wire.Reason) (blocking, warnings, observed, passed []wire.Reason) {
 	for _, r := range reasons {
 		switch {
-		case verdictOf(r.Verdict) == policy.Go:
+		case Verdict(r.Verdict) == policy.Go:
 			passed = append(passed, r)
 		case r.Severity == string(policy.Warn):
 			warnings = append(warnings, r)
@@ -58,12 +58,12 @@ func sorted(reasons []wire.Reason) (blocking, warnings, observed, passed []wire.
 	return blocking, warnings, observed, passed
 }
 
-// verdictOf is the verdict that the API wrote; whatever is none is cannot-tell.
-func verdictOf(word string) policy.Verdict { return policy.Verdict(word).Worse(policy.Go) }
+// Verdict is the verdict that the API wrote; whatever is none is cannot-tell.
+func Verdict(word string) policy.Verdict { return policy.Verdict(word).Worse(policy.Go) }
 
 // printer collects the text, so that it reaches the terminal in one piece.
 type printer struct {
-	PrintOptions
+	Options
 	b strings.Builder
 }
 
@@ -82,28 +82,28 @@ func (p *printer) mark(v policy.Verdict) string {
 }
 
 func (p *printer) verdict(d wire.Decision) {
-	v := verdictOf(d.Verdict)
-	p.line("%s: %s", p.mark(v), sentence(d, v))
+	v := Verdict(d.Verdict)
+	p.line("%s: %s", p.mark(v), Sentence(d, v))
 	if !d.Enforced && d.Observe != nil {
 		p.line("  enforced: false. This scope is observed, on the word of %s until %s: the answer is recorded,",
-			clean(d.Observe.By), p.instant(d.Observe.Until))
+			Clean(d.Observe.By), p.instant(d.Observe.Until))
 		p.line("  nothing is blocked, and no permit is signed.")
 	}
 	if len(d.Assumed) > 0 {
-		p.line("  offline: nothing here is recorded and no permit is signed; assumed: %s.", clean(strings.Join(d.Assumed, ", ")))
+		p.line("  offline: nothing here is recorded and no permit is signed; assumed: %s.", Clean(strings.Join(d.Assumed, ", ")))
 	}
 	if p.Preview {
 		p.line("  This is what the gate would answer now; nothing was recorded by asking.")
 	}
 }
 
-// sentence is the verdict in one plain sentence.
-func sentence(d wire.Decision, v policy.Verdict) string {
-	what, where := clean(d.Service+" "+d.Version), clean(d.Environment)
+// Sentence is the verdict in one plain sentence.
+func Sentence(d wire.Decision, v policy.Verdict) string {
+	what, where := Clean(d.Service+" "+d.Version), Clean(d.Environment)
 	var kinds [3]int
 	for _, r := range d.Reasons {
 		if r.Severity == string(policy.Block) || r.Severity == "" {
-			switch verdictOf(r.Verdict) {
+			switch Verdict(r.Verdict) {
 			case policy.NoGo:
 				kinds[0]++
 			case policy.CannotTell:
@@ -121,7 +121,7 @@ func sentence(d wire.Decision, v policy.Verdict) string {
 	case policy.Go:
 		return fmt.Sprintf("%s may go to %s now.", what, where)
 	case policy.Wait:
-		return fmt.Sprintf("%s %s to %s yet: %s.", what, may, where, plural(kinds[2], "gate waits", "gates wait")+" for a person or a time")
+		return fmt.Sprintf("%s %s to %s yet: %s.", what, may, where, Count(kinds[2], "gate waits", "gates wait")+" for a person or a time")
 	case policy.NoGo:
 		more := ""
 		if kinds[1]+kinds[2] > 0 {
@@ -130,12 +130,13 @@ func sentence(d wire.Decision, v policy.Verdict) string {
 				more = ", 1 more stands open"
 			}
 		}
-		return fmt.Sprintf("%s %s to %s: %s it%s.", what, may, where, plural(kinds[0], "gate forbids", "gates forbid"), more)
+		return fmt.Sprintf("%s %s to %s: %s it%s.", what, may, where, Count(kinds[0], "gate forbids", "gates forbid"), more)
 	}
-	return fmt.Sprintf("whether %s may go to %s is not known: %s what is needed to tell.", what, where, plural(kinds[1], "gate lacks", "gates lack"))
+	return fmt.Sprintf("whether %s may go to %s is not known: %s what is needed to tell.", what, where, Count(kinds[1], "gate lacks", "gates lack"))
 }
 
-func plural(n int, one, many string) string {
+// Count is a number of things in words: 1 gate, 2 gates.
+func Count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
@@ -154,18 +155,18 @@ func (p *printer) section(title string, reasons []wire.Reason) {
 }
 
 func (p *printer) reason(r wire.Reason) {
-	name := clean(cmp.Or(r.Title, r.Gate))
-	p.line("  %s: %s [%s]", p.mark(verdictOf(r.Verdict)), paint(p.Color, bold, name), clean(r.Gate))
+	name := Clean(cmp.Or(r.Title, r.Gate))
+	p.line("  %s: %s [%s]", p.mark(Verdict(r.Verdict)), paint(p.Color, bold, name), Clean(r.Gate))
 	p.prose("why", r.Why)
 	p.prose("observed", r.Observed)
 	p.prose("required", r.Required)
 	p.prose("controls", strings.Join(r.Controls, ", "))
 	p.prose("lifted by", r.Lift)
-	p.field("next", clean(r.Next))
+	p.field("next", Clean(r.Next))
 	if !r.Until.IsZero() {
 		p.field("until", "may lift by itself at "+p.instant(r.Until))
 	}
-	p.field("rule", clean(place(r.Where)))
+	p.field("rule", Clean(place(r.Where)))
 }
 
 // field is one line of a reason; nothing where there is nothing to say.
@@ -179,7 +180,7 @@ const proseWidth = 86
 
 // prose is a field that may take several lines.
 func (p *printer) prose(name, text string) {
-	for _, part := range wrap(clean(text), proseWidth) {
+	for _, part := range wrap(Clean(text), proseWidth) {
 		p.field(name, part)
 		name = ""
 	}
@@ -191,12 +192,12 @@ func (p *printer) passed(reasons []wire.Reason) {
 	}
 	p.line("")
 	if !p.All {
-		p.line("%s: --all lists them.", paint(p.Color, green, "✓ "+plural(len(reasons), "gate", "gates")+" passed"))
+		p.line("%s: --all lists them.", paint(p.Color, green, "✓ "+Count(len(reasons), "gate", "gates")+" passed"))
 		return
 	}
 	p.line("Passed:")
 	for _, r := range reasons {
-		p.line("  %s: %s [%s]", p.mark(policy.Go), clean(cmp.Or(r.Title, r.Gate)), clean(r.Gate))
+		p.line("  %s: %s [%s]", p.mark(policy.Go), Clean(cmp.Or(r.Title, r.Gate)), Clean(r.Gate))
 		p.prose("why", r.Why)
 		p.prose("observed", r.Observed)
 	}
@@ -207,12 +208,12 @@ func (p *printer) basis(d wire.Decision) {
 	p.line("")
 	p.line("Rested on:")
 	kind := strings.Join(slices.DeleteFunc([]string{d.Size, d.ChangeType}, func(s string) bool { return s == "" }), ", ")
-	p.fact("release", d.Release, by(d.Believed.Release))
+	p.fact("release", d.Release, By(d.Believed.Release))
 	p.fact("type", d.Type, kind)
 	p.fact("governed", d.Governance, d.ScopeRule)
 	p.fact("artifact", d.Digest)
 	p.fact("policy", cmp.Or(d.Policy, "none is active"))
-	p.fact("change", cmp.Or(d.Change, "not known"), by(d.Believed.Change))
+	p.fact("change", cmp.Or(d.Change, "not known"), By(d.Believed.Change))
 	p.fact("evidence", d.Evidence, p.believed(d))
 	var names []string
 	for _, id := range d.Approvals {
@@ -221,7 +222,8 @@ func (p *printer) basis(d wire.Decision) {
 	p.fact("approved by", strings.Join(names, ", "))
 }
 
-func by(provenance string) string {
+// By says in words whose word a datum is; "" where there is none.
+func By(provenance string) string {
 	switch provenance {
 	case "":
 		return ""
@@ -233,11 +235,12 @@ func by(provenance string) string {
 	return "on the word of a " + provenance
 }
 
+// believed says of each kind of evidence whose word it is, and how old.
 func (p *printer) believed(d wire.Decision) string {
 	var parts []string
 	for i, s := range []struct{ name, provenance string }{{"findings", d.Believed.Findings}, {"tests", d.Believed.Tests}, {"coverage", d.Believed.Coverage}} {
 		if s.provenance != "" {
-			parts = append(parts, fmt.Sprintf("%s %s, %s old", s.name, by(s.provenance), age(d.AgeHours[i])))
+			parts = append(parts, fmt.Sprintf("%s %s, %s old", s.name, By(s.provenance), age(d.AgeHours[i])))
 		}
 	}
 	return strings.Join(parts, "; ")
@@ -263,7 +266,7 @@ func (p *printer) fact(name, value string, notes ...string) {
 	if len(notes) > 0 {
 		value += " (" + strings.Join(notes, ", ") + ")"
 	}
-	p.line("  %-11s %s", name, clean(value))
+	p.line("  %-11s %s", name, Clean(value))
 }
 
 // record is when the answer was taken, how long it holds and where it stands.
@@ -287,18 +290,18 @@ func (p *printer) record(d wire.Decision) {
 
 // instant is t in the reader's zone and in UTC, and how far away it is.
 func (p *printer) instant(t time.Time) string {
-	text := stamp(t, p.Zone)
+	text := Stamp(t, p.Zone)
 	if p.Now.IsZero() || t.IsZero() {
 		return text
 	}
 	if d := t.Sub(p.Now); d > 0 {
-		return text + ", in " + span(d)
+		return text + ", in " + Span(d)
 	}
 	return text
 }
 
-// stamp is an instant in a zone, with UTC beside it where that differs.
-func stamp(t time.Time, zone *time.Location) string {
+// Stamp is an instant in a zone, with UTC beside it where that differs.
+func Stamp(t time.Time, zone *time.Location) string {
 	if t.IsZero() {
 		return "never"
 	}
@@ -321,8 +324,8 @@ func stamp(t time.Time, zone *time.Location) string {
 	return local.Format(layout) + " (" + utc.Format(layout) + ")"
 }
 
-// span is a duration as people say it, rounded down to the unit that matters.
-func span(d time.Duration) string {
+// Span is a duration as people say it, rounded down to the unit that matters.
+func Span(d time.Duration) string {
 	switch {
 	case d < time.Minute:
 		return fmt.Sprintf("%d s", int(d.Seconds()))
