@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -118,7 +119,6 @@ func (c *Classification) governed(winner *scope) {
 		why += " " + sentence(strings.TrimSuffix(winner.Reason, ".")) + "."
 	}
 	c.add(Reason{Gate: gateScope, Title: "Governed by a scope rule", Code: "passed", Verdict: Go, Why: why, Observed: winner.Name, Where: winner.Where})
-
 }
 
 // strangers adds a reason for an unknown service or environment.
@@ -180,7 +180,7 @@ func (w *weighing) winner(now time.Time) *scope {
 		return nil
 	}
 	return slices.MinFunc(w.matched, func(a, b *scope) int {
-		return compareAll(strictness(a.Governance)-strictness(b.Governance), order(a.observed(now), b.observed(now)), endOrder(a, b, now), strings.Compare(a.Name, b.Name))
+		return cmp.Or(strictness(a.Governance)-strictness(b.Governance), order(a.observed(now), b.observed(now)), endOrder(a, b, now), strings.Compare(a.Name, b.Name))
 	})
 }
 
@@ -203,15 +203,6 @@ func endOrder(a, b *scope, now time.Time) int {
 		return 0
 	}
 	return a.Observe.Until.Compare(b.Observe.Until)
-}
-
-func compareAll(all ...int) int {
-	for _, c := range all {
-		if c != 0 {
-			return c
-		}
-	}
-	return 0
 }
 
 // size is the strictest of what was declared and what the change shows.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -89,7 +90,7 @@ func weight(r Reason) int {
 }
 
 func byWeight(a, b Reason) int {
-	return compareAll(weight(a)-weight(b), strings.Compare(a.Gate, b.Gate))
+	return cmp.Or(weight(a)-weight(b), strings.Compare(a.Gate, b.Gate))
 }
 
 // weigh asks one gate; until is when time alone could change its answer.

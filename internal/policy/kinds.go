@@ -123,9 +123,14 @@ var kinds = []struct {
 	name string
 	read func(*reader, *fields)
 }{
-	{"Policy", (*reader).policy}, {"ScopeRule", (*reader).scopeRule}, {"ReleaseType", (*reader).releaseType},
-	{"Gate", (*reader).gate}, {"ApprovalChain", (*reader).chain}, {"FreezeRule", (*reader).freezeRule},
-	{"Parameter", (*reader).parameter}, {"TestCase", (*reader).testCase},
+	{"Policy", (*reader).policy},
+	{"ScopeRule", (*reader).scopeRule},
+	{"ReleaseType", (*reader).releaseType},
+	{"Gate", (*reader).gate},
+	{"ApprovalChain", (*reader).chain},
+	{"FreezeRule", (*reader).freezeRule},
+	{"Parameter", (*reader).parameter},
+	{"TestCase", (*reader).testCase},
 }
 
 func kindNames() []string {

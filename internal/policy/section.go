@@ -101,8 +101,11 @@ func (in *Inputs) excess() string {
 		name  string
 		value float64
 	}{
-		{"findings.age_hours", in.Findings.AgeHours}, {"tests.age_hours", in.Tests.AgeHours}, {"coverage.age_hours", in.Coverage.AgeHours},
-		{"coverage.line_rate", in.Coverage.LineRate}, {"coverage.branch_rate", in.Coverage.BranchRate},
+		{"findings.age_hours", in.Findings.AgeHours},
+		{"tests.age_hours", in.Tests.AgeHours},
+		{"coverage.age_hours", in.Coverage.AgeHours},
+		{"coverage.line_rate", in.Coverage.LineRate},
+		{"coverage.branch_rate", in.Coverage.BranchRate},
 	} {
 		if math.IsNaN(v.value) || math.IsInf(v.value, 0) {
 			return v.name
@@ -118,7 +121,9 @@ func (in *Inputs) excessText() string {
 		texts [6]string
 	}{
 		{"release", [6]string{r.Version, r.Digest, r.Size, r.ChangeType, r.Type, r.RequestedBy}},
-		{"service", [6]string{s.Name, s.Team}}, {"environment", [6]string{e.Name, e.Kind, e.Region}}, {"change", [6]string{string(c.Provenance), c.SemverStep}},
+		{"service", [6]string{s.Name, s.Team}},
+		{"environment", [6]string{e.Name, e.Kind, e.Region}},
+		{"change", [6]string{string(c.Provenance), c.SemverStep}},
 		{"evidence", [6]string{string(in.Findings.Provenance), string(in.Tests.Provenance), string(in.Coverage.Provenance)}},
 	} {
 		if long(l.texts[:]) {
@@ -129,8 +134,11 @@ func (in *Inputs) excessText() string {
 		name string
 		list []string
 	}{
-		{"service.flags", s.Flags}, {"service.data_classes", s.DataClasses}, {"findings.tools", in.Findings.Tools},
-		{"calendar.freezes", in.Calendar.Freezes}, {"calendar.exempt", in.Calendar.Exempt},
+		{"service.flags", s.Flags},
+		{"service.data_classes", s.DataClasses},
+		{"findings.tools", in.Findings.Tools},
+		{"calendar.freezes", in.Calendar.Freezes},
+		{"calendar.exempt", in.Calendar.Exempt},
 	} {
 		if len(l.list) > MaxInputList || long(l.list) {
 			return l.name

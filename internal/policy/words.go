@@ -125,9 +125,21 @@ func mismatch(p *Problem, operator, operands string) {
 func typeWords(s string) string {
 	s = strings.Trim(words(s), "()")
 	for _, w := range [...][2]string{
-		{"list", "a list of "}, {"map", "a map of "}, {"int", "a whole number"}, {"uint", "a whole number"}, {"double", "a number with a fraction"},
-		{"string", "text"}, {"bool", "true or false"}, {"timestamp", "an instant"}, {"google.protobuf.Timestamp", "an instant"},
-		{"duration", "a duration"}, {"google.protobuf.Duration", "a duration"}, {"null_type", "null"}, {"null", "null"}, {"dyn", "anything"}, {"bytes", "bytes"},
+		{"list", "a list of "},
+		{"map", "a map of "},
+		{"int", "a whole number"},
+		{"uint", "a whole number"},
+		{"double", "a number with a fraction"},
+		{"string", "text"},
+		{"bool", "true or false"},
+		{"timestamp", "an instant"},
+		{"google.protobuf.Timestamp", "an instant"},
+		{"duration", "a duration"},
+		{"google.protobuf.Duration", "a duration"},
+		{"null_type", "null"},
+		{"null", "null"},
+		{"dyn", "anything"},
+		{"bytes", "bytes"},
 	} {
 		s = regexp.MustCompile(`\b`+regexp.QuoteMeta(w[0])+`\b`).ReplaceAllString(s, w[1])
 	}
