@@ -116,8 +116,9 @@ func killed(t *testing.T, delay time.Duration, env ...string) said {
 }
 
 // survive kills a child and checks that nothing it acknowledged is lost and
-// that sending everything again records nothing twice.
-func survive(t *testing.T, o store.Options, cycle int, delay time.Duration, tried map[string]bool) {
+// that sending everything again records nothing twice. It returns how many
+// commands were neither acknowledged nor refused when the child died.
+func survive(t *testing.T, o store.Options, cycle int, delay time.Duration, tried map[string]bool) (inDoubt int) {
 	t.Helper()
 	s := killed(t, delay, "CHILD_DATA="+o.Data, "CHILD_DATABASE="+o.Database, fmt.Sprint("CHILD_CYCLE=", cycle))
 	db, err := store.Open(t.Context(), o)
@@ -144,6 +145,7 @@ func survive(t *testing.T, o store.Options, cycle int, delay time.Duration, trie
 		t.Errorf("cycle %d: %d facts for %d commands", cycle, v, len(tried))
 	}
 	k.verify(t)
+	return len(s.tried) - len(s.acked)
 }
 
 // cycles is how often to kill: full when a proof is asked for.
@@ -158,19 +160,27 @@ func TestKillSQLite(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var o store.Options
 	var tried map[string]bool
+	inDoubt := 0
 	for cycle := range cycles(100, 10_000) {
 		if cycle%10 == 0 {
 			o, tried = store.Options{Data: t.TempDir()}, map[string]bool{}
 		}
-		survive(t, o, cycle, time.Duration(random.IntN(15_000))*time.Microsecond, tried)
+		inDoubt += survive(t, o, cycle, time.Duration(random.IntN(15_000))*time.Microsecond, tried)
+	}
+	if inDoubt == 0 {
+		t.Error("no child was killed while it appended")
 	}
 }
 
 func TestKillPostgresClient(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	o, tried := store.Options{Database: storetest.PostgresURL(t)}, map[string]bool{}
+	inDoubt := 0
 	for cycle := range cycles(10, 500) {
-		survive(t, o, cycle, time.Duration(random.IntN(30_000))*time.Microsecond, tried)
+		inDoubt += survive(t, o, cycle, time.Duration(random.IntN(30_000))*time.Microsecond, tried)
+	}
+	if inDoubt == 0 {
+		t.Error("no child was killed while it appended")
 	}
 }
 

@@ -148,6 +148,14 @@ func (j *Journal) Origin() string { return j.origin }
 // Stream is the journal's own stream, for facts about the journal itself.
 func (j *Journal) Stream() event.Stream { return event.StreamOf(noun, j.origin) }
 
+// Stopped is why the journal accepts no more facts, for readiness checks, or nil.
+func (j *Journal) Stopped() error {
+	if why := j.stopped.Load(); why != nil {
+		return why
+	}
+	return nil
+}
+
 // stop refuses every further append, for good; the first reason stands.
 func (j *Journal) stop(why *fault.Error) {
 	if j.stopped.CompareAndSwap(nil, why) {

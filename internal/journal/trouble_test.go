@@ -294,10 +294,16 @@ func TestRolledBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if err := k.Stopped(); err != nil {
+			t.Errorf("stopped before anybody has looked: %v", err)
+		}
 		for range 2 {
 			if _, err := k.Append(t.Context(), add("b", 1)); fault.KindOf(err) != fault.Unverified {
 				t.Errorf("%v", err)
 			}
+		}
+		if err := k.Stopped(); fault.KindOf(err) != fault.Unverified {
+			t.Errorf("stopped: %v", err)
 		}
 	})
 }

@@ -263,6 +263,38 @@ func TestReopenKeeps(t *testing.T) {
 	})
 }
 
+// What makes a commit durable is on, whatever the server's default says.
+func TestCommitsAreDurable(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		ctx, db := t.Context(), open()
+		settings := map[string]string{"PRAGMA synchronous": "2", "PRAGMA journal_mode": "wal", "PRAGMA foreign_keys": "1"}
+		if db.Dialect == store.Postgres {
+			settings = map[string]string{"SHOW synchronous_commit": "on", "SHOW fsync": "on"}
+			err := db.InTx(ctx, func(tx *store.Tx) error {
+				_, err := tx.Exec(ctx, "DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET synchronous_commit = off'; END $$")
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		db.Close()
+		db = open()
+		err := db.InTx(ctx, func(tx *store.Tx) error {
+			for show, want := range settings {
+				var got string
+				if err := tx.QueryRow(ctx, show).Scan(&got); err != nil || got != want {
+					t.Errorf("%s: %q, want %q, %v", show, got, want, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestDirectoryIsLocked(t *testing.T) {
 	o := store.Options{Data: t.TempDir()}
 	first, err := store.Open(t.Context(), o)
