@@ -37,11 +37,12 @@ const (
 	gateType         = "signalbox/type"
 	gateContributors = "signalbox/contributors"
 	gateApproval     = "signalbox/approval"
+	gateLeadTime     = "signalbox/lead-time"
 	gateCalendar     = "signalbox/calendar"
 	gateGates        = "signalbox/gates"
 )
 
-var engineGates = [...]string{gateInputs, gateScope, gateService, gateEnvironment, gateRelease, gateSize, gateChangeType, gateType, gateContributors, gateApproval, gateCalendar, gateGates}
+var engineGates = [...]string{gateInputs, gateScope, gateService, gateEnvironment, gateRelease, gateSize, gateChangeType, gateType, gateContributors, gateApproval, gateLeadTime, gateCalendar, gateGates}
 
 // Classify says what the release counts as. It reads neither approval nor calendar.
 func (p *Program) Classify(in Inputs) Classification {
@@ -180,7 +181,7 @@ func (w *weighing) winner(now time.Time) *scope {
 		return nil
 	}
 	return slices.MinFunc(w.matched, func(a, b *scope) int {
-		return cmp.Or(strictness(a.Governance)-strictness(b.Governance), order(a.observed(now), b.observed(now)), endOrder(a, b, now), strings.Compare(a.Name, b.Name))
+		return cmp.Or(strictness(a.Governance)-strictness(b.Governance), a.leniency(now).Compare(b.leniency(now)), strings.Compare(a.Name, b.Name))
 	})
 }
 
@@ -188,21 +189,12 @@ func strictness(governance string) int {
 	return slices.Index([]string{Full, Light, None}, governance)
 }
 
-func order(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
+// leniency is until when the rule only observes; zero: it enforces.
+func (s *scope) leniency(now time.Time) time.Time {
+	if !s.observed(now) {
+		return time.Time{}
 	}
-	return 1
-}
-
-func endOrder(a, b *scope, now time.Time) int {
-	if !a.observed(now) || !b.observed(now) {
-		return 0
-	}
-	return a.Observe.Until.Compare(b.Observe.Until)
+	return s.Observe.Until
 }
 
 // size is the strictest of what was declared and what the change shows.
@@ -213,7 +205,7 @@ func size(in *Inputs, c *Classification) {
 	r := Reason{Gate: gateSize, Title: "Size of the release", Code: "passed", Verdict: Go}
 	declared, step := in.Release.Size, in.Change.SemverStep
 	valid := declared == "" || sizeRank(declared) > 0
-	sure := in.Change.Known && in.Change.Complete && (sizeRank(step) > 0 || step == "none")
+	whole := in.Change.Known && in.Change.Complete
 	breaking := in.Change.Known && (in.Change.Breaking || step == Major)
 	switch {
 	case declared == Major:
@@ -222,7 +214,9 @@ func size(in *Inputs, c *Classification) {
 		c.Size, r.Why = Major, "The change is breaking, so the release counts as major."
 	case !valid:
 		c.Size, r.Code, r.Verdict, r.Why = Major, "unknown", CannotTell, "The declared size is none of major, minor, patch; the release counts as major."
-	case !sure:
+	case whole && sizeRank(step) == 0 && step != "none":
+		c.Size, r.Why = Major, "The two versions cannot be compared by their numbers, so the release counts as major, the strictest size."
+	case !whole:
 		c.Size, r.Code, r.Verdict, r.Why = Major, "unknown", CannotTell, "What the change does to the version is not known; the release counts as major."
 		r.Next = "Let the server or a pipeline read the whole change, or declare the release major."
 	default:

@@ -176,16 +176,13 @@ func (p *Program) Chain(name string) (ApprovalChain, bool) {
 // FreezeRules are the bundle's freeze rules, in its order.
 func (p *Program) FreezeRules() []FreezeRule { return slices.Clone(p.freezes) }
 
-// FreezeRule is the rule that a freeze follows: the one it names, else the only
-// one of the bundle. Without a rule nothing is exempt.
+// FreezeRule is the rule of a name. A freeze that names none follows none, and
+// nothing is exempt from it.
 func (p *Program) FreezeRule(name string) (FreezeRule, bool) {
 	for _, z := range p.freezes {
 		if z.Name == name {
 			return z, true
 		}
-	}
-	if len(p.freezes) == 1 {
-		return p.freezes[0], true
 	}
 	return FreezeRule{}, false
 }

@@ -86,6 +86,31 @@ func (c *ApprovalChain) asked() (quorum int, groups string) {
 	return quorum, strings.Join(names, " or ")
 }
 
+// leadTime is whether the release was submitted long enough ago for its type.
+func (c *Classification) leadTime(in *Inputs) (Reason, bool) {
+	if c.Type == nil || c.Type.LeadTime == 0 {
+		return Reason{}, false
+	}
+	r := Reason{Gate: gateLeadTime, Title: "Submitted in good time", Severity: Block, Where: c.Type.Where, Lift: "whoever may revise the release's type"}
+	r.Required = fmt.Sprintf("%s from submission, as release type %s asks", Duration(c.Type.LeadTime), c.Type.Name)
+	submitted := in.Release.SubmittedAt
+	ends := submitted.Add(c.Type.LeadTime)
+	switch {
+	case submitted.IsZero():
+		r.Code, r.Verdict, r.Why, r.Observed = "unknown", CannotTell, "The release is not submitted.", "not submitted"
+		r.Next = "Submit the release."
+	case in.Now.Before(ends):
+		r.Code, r.Verdict, r.Until = "too-early", Wait, ends
+		r.Why = "The lead time ends at " + ends.UTC().Format(time.RFC3339) + "."
+		r.Observed = "submitted at " + submitted.UTC().Format(time.RFC3339)
+		r.Next = "Wait, or declare an emergency if it is one."
+	default:
+		r.Code, r.Verdict, r.Why = "passed", Go, "The lead time has passed."
+		r.Observed = "submitted at " + submitted.UTC().Format(time.RFC3339)
+	}
+	return r, true
+}
+
 // calendar is whether a freeze stands in the way.
 func (p *Program) calendar(in *Inputs) Reason {
 	r := Reason{Gate: gateCalendar, Title: "No freeze in force", Severity: Block, Code: "unknown", Verdict: CannotTell, Required: "no freeze that the release type is not exempt from"}
@@ -109,20 +134,20 @@ func (p *Program) calendar(in *Inputs) Reason {
 func (p *Program) frozen(in *Inputs, r *Reason) {
 	k := &in.Calendar
 	ends := !k.OpenEnd && k.ThawsAt.After(in.Now)
+	byTime := map[bool]Verdict{true: Wait, false: NoGo}[ends]
 	verdict, lift := Go, map[string]bool{}
-	for _, name := range append([]string{""}, k.Freezes...) {
-		if name == "" && len(k.Freezes) > 0 {
-			continue
-		}
+	for _, name := range k.Rules {
 		rule, _ := p.FreezeRule(name)
-		v := rule.Verdict
-		if v == "" {
-			v = map[bool]Verdict{true: Wait, false: NoGo}[ends]
+		if rule.Verdict == "" {
+			rule.Verdict = byTime
 		}
-		verdict = verdict.Worse(v)
+		verdict = verdict.Worse(rule.Verdict)
 		for _, g := range rule.MayLift {
 			lift[g] = true
 		}
+	}
+	if len(k.Rules) < max(len(k.Freezes), 1) { // some follow no rule
+		verdict = verdict.Worse(byTime)
 	}
 	r.Code, r.Verdict = "frozen", verdict
 	r.Why, r.Observed = "A freeze is in force.", "frozen"

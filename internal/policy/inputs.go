@@ -63,6 +63,8 @@ type Release struct {
 	ChangeType    string `cel:"change_type" json:"change_type"`       // standard, normal, emergency; "" is undeclared
 	Type          string `cel:"type" json:"type"`                     // name of the ReleaseType that was chosen; "" while choosing
 	RequestedBy   string `cel:"requested_by" json:"requested_by"`     // provenance of whoever opened it
+	// SubmittedAt is when lead time began to run; zero: it is not submitted.
+	SubmittedAt   time.Time `cel:"submitted_at" json:"submitted_at"`
 	DeployedEarly bool   `cel:"deployed_early" json:"deployed_early"` // this digest went to the environment without a permit
 }
 
@@ -166,6 +168,7 @@ type Calendar struct {
 	Known   bool      `cel:"known" json:"known"`
 	Frozen  bool      `cel:"frozen" json:"frozen"` // a freeze is in force that the release's type is not exempt from
 	Freezes []string  `cel:"freezes" json:"freezes"`
+	Rules   []string  `cel:"rules" json:"rules"`       // the FreezeRules that they follow; those without one are not listed
 	Exempt  []string  `cel:"exempt" json:"exempt"`     // freezes in force that the type is exempt from
 	ThawsAt time.Time `cel:"thaws_at" json:"thaws_at"` // when the last of them ends; zero where it is not known or not frozen
 	OpenEnd bool      `cel:"open_end" json:"open_end"` // one of them ends only when lifted

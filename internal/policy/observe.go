@@ -42,7 +42,7 @@ const maxObserved = 500
 
 // observe says what a gate saw: its own expression, or the inputs read by its condition.
 func (v values) observe(g *gate) string {
-	if !g.observed.absent() && !v.hides(&g.observed) {
+	if !g.observed.absent() && v.doubt(&rule{reads: g.observed.reads}) == "" {
 		if result, err := v.run(&g.observed); err == nil {
 			return shorten(show(reflect.ValueOf(result)))
 		}
@@ -60,16 +60,6 @@ func (v values) observe(g *gate) string {
 		}
 	}
 	return shorten(strings.Join(seen, ", "))
-}
-
-// hides reports whether a rule reads a section that is not known.
-func (v values) hides(r *rule) bool {
-	for s := range r.reads.each {
-		if !*v.in.known(s) {
-			return true
-		}
-	}
-	return false
 }
 
 func shorten(s string) string {

@@ -138,6 +138,7 @@ func (in *Inputs) excessText() string {
 		{"service.data_classes", s.DataClasses},
 		{"findings.tools", in.Findings.Tools},
 		{"calendar.freezes", in.Calendar.Freezes},
+		{"calendar.rules", in.Calendar.Rules},
 		{"calendar.exempt", in.Calendar.Exempt},
 	} {
 		if len(l.list) > MaxInputList || long(l.list) {

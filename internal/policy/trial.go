@@ -127,10 +127,8 @@ func (r *reader) testFields(f *fields, prefix string, c testCase) testCase {
 		r.once(f, f.vals["name"], "TestCase "+prefix+name)
 	}
 	c.name = prefix + name
-	if f.has("at") {
-		c.inputs.Now = f.instant("at")
-	} else {
-		f.take("at")
+	if at := f.instant("at"); !at.IsZero() {
+		c.inputs.Now = at
 	}
 	if m := f.mapping("inputs"); m != nil {
 		r.inputs(m, &c.inputs)
@@ -139,15 +137,9 @@ func (r *reader) testFields(f *fields, prefix string, c testCase) testCase {
 	if e == nil {
 		return c
 	}
-	if e.has("verdict") {
-		c.verdict = verdictNamed(e.choice("verdict", "no-go", "go", "wait", "no-go", "cannot-tell", "cannot tell", "indeterminate"))
-	} else {
-		e.take("verdict")
-	}
-	if e.has("type") {
-		c.wantType = e.text("type")
-	} else {
-		e.take("type")
+	c.verdict = verdictNamed(e.choice("verdict", string(c.verdict), "go", "wait", "no-go", "cannot-tell", "cannot tell", "indeterminate"))
+	if name := e.text("type"); name != "" {
+		c.wantType = name
 	}
 	if reasons := e.list("reasons"); e.has("reasons") {
 		c.reasons = reasons
@@ -157,8 +149,7 @@ func (r *reader) testFields(f *fields, prefix string, c testCase) testCase {
 }
 
 func verdictNamed(s string) Verdict {
-	switch s {
-	case "cannot-tell", "cannot tell":
+	if strings.HasPrefix(s, "cannot") {
 		return CannotTell
 	}
 	return Verdict(s)
