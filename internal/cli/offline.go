@@ -74,7 +74,9 @@ func (c call) gateOffline(ctx context.Context) error {
 	if err := c.print(answer, func(w io.Writer) error { return terminal.PrintDecision(w, d, show) }); err != nil {
 		return err
 	}
-	c.note("offline: nothing here is recorded and no permit is signed")
+	if format, _ := c.format(); format != asTable { // the table says so itself
+		c.note("offline: nothing here is recorded and no permit is signed")
+	}
 	return c.concluded(d, show, "")
 }
 

@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/pflag"
 )
@@ -73,32 +71,4 @@ func bind(flags *pflag.FlagSet, names ...string) {
 			flags.StringP(o.name, o.short, "", usage)
 		}
 	}
-}
-
-// ConfigurationReference is the table of options in Markdown, made from the code.
-func ConfigurationReference() string {
-	var b strings.Builder
-	b.WriteString("# Configuration\n\n" +
-		"A flag outranks the environment, which outranks the files. Of the files the project's own, `.signalbox.yaml` in the\n" +
-		"working directory or above it up to the root of the repository, outranks the user's `signalbox/config.yaml` in the\n" +
-		"user's configuration directory, which outranks `/etc/signalbox/config.yaml`. `signalbox config explain KEY` prints a\n" +
-		"value and where it comes from.\n\n" +
-		"A project's file is as foreign as the repository it comes with, so it may set only what is marked so: never where the\n" +
-		"server is or which token goes there. A token is given by file or on standard input, never by a flag or a variable.\n\n" +
-		"| flag | variable | key | default | in a project's file | meaning |\n|---|---|---|---|---|---|\n")
-	for _, o := range options {
-		project := "no"
-		if o.project {
-			project = "yes"
-		}
-		fmt.Fprintf(&b, "| `--%s` | `%s` | `%s` | %s | %s | %s |\n", o.name, o.env, o.key, code(o.fallback), project, o.meaning)
-	}
-	return b.String()
-}
-
-func code(s string) string {
-	if s == "" {
-		return ""
-	}
-	return "`" + s + "`"
 }

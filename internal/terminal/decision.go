@@ -81,6 +81,18 @@ func (p *printer) mark(v policy.Verdict) string {
 	return paint(p.Color, m.colour, m.symbol+" "+v.Words())
 }
 
+// grade is a reason's verdict, or, where that does not change the answer, its severity.
+func (p *printer) grade(r wire.Reason) string {
+	v := Verdict(r.Verdict)
+	switch {
+	case v == policy.Go || r.Severity != string(policy.Warn) && r.Severity != string(policy.Observe):
+		return p.mark(v)
+	case r.Severity == string(policy.Warn):
+		return paint(p.Color, yellow, "! warning")
+	}
+	return "· observed"
+}
+
 func (p *printer) verdict(d wire.Decision) {
 	v := Verdict(d.Verdict)
 	p.line("%s: %s", p.mark(v), Sentence(d, v))
@@ -156,7 +168,7 @@ func (p *printer) section(title string, reasons []wire.Reason) {
 
 func (p *printer) reason(r wire.Reason) {
 	name := Clean(cmp.Or(r.Title, r.Gate))
-	p.line("  %s: %s [%s]", p.mark(Verdict(r.Verdict)), paint(p.Color, bold, name), Clean(r.Gate))
+	p.line("  %s: %s [%s]", p.grade(r), paint(p.Color, bold, name), Clean(r.Gate))
 	p.prose("why", r.Why)
 	p.prose("observed", r.Observed)
 	p.prose("required", r.Required)
