@@ -47,9 +47,13 @@ func (c *Control) open(l *Load, a access.Actor, q ReleaseRequest) ([]event.Draft
 		o.Phase = release.Draft
 	}
 	drafts, err := release.Open(o)
+	var submitted event.Micros
+	if o.Phase == release.Submitted {
+		submitted = event.MicrosOf(l.Now)
+	}
 	return drafts, release.State{
 		ID: o.ID, Service: o.Service, Version: o.Version, Digest: o.Digest, Size: o.Size, ChangeType: o.ChangeType,
-		Revision: 1, Phase: o.Phase, OpenedBy: a.Subject, Provenance: o.Provenance, OpenedAt: event.MicrosOf(l.Now),
+		Revision: 1, Phase: o.Phase, OpenedBy: a.Subject, Provenance: o.Provenance, OpenedAt: event.MicrosOf(l.Now), Submitted: submitted,
 	}, err
 }
 

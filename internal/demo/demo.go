@@ -42,7 +42,7 @@ type demo struct {
 
 // Run sets the example organisation up, walks a release to production, and
 // serves until interrupted, or ends after the walk.
-func Run(ctx context.Context, o cli.DemoOptions, version string, streams cli.Streams) error {
+func Run(ctx context.Context, o cli.DemoOptions, streams cli.Streams) error {
 	d := &demo{DemoOptions: o, out: streams.Out, as: map[string]*wire.Client{}}
 	if d.Data == "" {
 		d.Data = "signalbox-data"
@@ -52,15 +52,15 @@ func Run(ctx context.Context, o cli.DemoOptions, version string, streams cli.Str
 	if err != nil {
 		return err
 	}
-	return d.serve(ctx, version, src)
+	return d.serve(ctx, src)
 }
 
-func (d *demo) serve(ctx context.Context, version string, src source) error {
+func (d *demo) serve(ctx context.Context, src source) error {
 	if d.Once {
 		d.Listen = "127.0.0.1:0"
 	}
 	s, err := server.Open(ctx, server.Options{
-		Data: d.Data, Database: d.Database, Keys: d.Keys, Listen: d.Listen, Version: version,
+		Data: d.Data, Database: d.Database, Keys: d.Keys, Listen: d.Listen,
 		Repositories: []string{src.repository}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -32,7 +32,7 @@ func (d *demo) walk(ctx context.Context, src source) (string, error) {
 	version := src.version(len(done.Items) + 1)
 	sum := sha256.Sum256([]byte(src.change.To + version))
 	r := &run{demo: d, src: src, target: wire.EvidenceTarget{Service: "shop", Version: version, Digest: "sha256:" + hex.EncodeToString(sum[:])}}
-	for _, step := range []func(context.Context) error{r.open, r.refused, r.misnamed, r.mended, r.frozen, r.approved, r.deployed, r.proven} {
+	for _, step := range []func(context.Context) error{r.open, r.refused, r.mended, r.misnamed, r.frozen, r.approved, r.deployed, r.proven} {
 		if err := step(ctx); err != nil {
 			return r.granted, err
 		}
@@ -305,13 +305,23 @@ func (r *run) upload(ctx context.Context, paths []string, read func(string) ([]b
 		if err != nil {
 			return fmt.Errorf("report: %w", err)
 		}
-		claim, err := r.as["shop-pipeline"].AddEvidence(ctx, r.target, bytes.NewReader(b))
+		target := r.target
+		target.Label = label(path)
+		claim, err := r.as["shop-pipeline"].AddEvidence(ctx, target, bytes.NewReader(b))
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		r.say("  read %s: %s", path, claim.Kind)
 	}
 	return nil
+}
+
+// label is a report's name without what tells first and second apart: the
+// second of a kind takes the place of the first.
+func label(path string) string {
+	name, _, _ := strings.Cut(filepath.Base(path), ".")
+	name, _, _ = strings.Cut(name, "-")
+	return name
 }
 
 // ask asks the gate as the pipeline does, and prints the answer.

@@ -180,7 +180,10 @@ func TestKindsAreRead(t *testing.T) {
 	}, g); diff != "" {
 		t.Error(diff)
 	}
-	z, ok := p.FreezeRule("another")
+	if _, ok := p.FreezeRule("another"); ok {
+		t.Error("a rule that no document describes was found")
+	}
+	z, ok := p.FreezeRule("z")
 	if !ok || z.Name != "z" || z.Verdict != Wait || z.InFlight != "stop" || z.MayDeclare[0] != "a" || z.MayLift[0] != "b" {
 		t.Errorf("freeze rule %+v", z)
 	}

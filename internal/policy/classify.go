@@ -214,9 +214,9 @@ func size(in *Inputs, c *Classification) {
 		c.Size, r.Why = Major, "The change is breaking, so the release counts as major."
 	case !valid:
 		c.Size, r.Code, r.Verdict, r.Why = Major, "unknown", CannotTell, "The declared size is none of major, minor, patch; the release counts as major."
-	case whole && sizeRank(step) == 0 && step != "none":
+	case whole && step == "unknown":
 		c.Size, r.Why = Major, "The two versions cannot be compared by their numbers, so the release counts as major, the strictest size."
-	case !whole:
+	case !whole || sizeRank(step) == 0 && step != "none":
 		c.Size, r.Code, r.Verdict, r.Why = Major, "unknown", CannotTell, "What the change does to the version is not known; the release counts as major."
 		r.Next = "Let the server or a pipeline read the whole change, or declare the release major."
 	default:

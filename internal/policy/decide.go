@@ -72,6 +72,10 @@ func (p *Program) weighAll(v values, c *Classification) time.Time {
 	}
 	frozen := p.calendar(v.in)
 	c.Reasons = append(c.Reasons, contributors(v.in), c.approval(v.in), frozen)
+	if early, asked := c.leadTime(v.in); asked {
+		c.Reasons = append(c.Reasons, early)
+		until = sooner(until, early.Until)
+	}
 	return sooner(until, frozen.Until)
 }
 

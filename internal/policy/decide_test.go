@@ -106,6 +106,7 @@ func TestFineInputsAreGo(t *testing.T) {
 
 func TestEngineReasons(t *testing.T) {
 	freeze := doc("FreezeRule", "name: lenient\nexempt: [any]\nmay_lift: [managers]\nverdict: wait\n") + doc("FreezeRule", "name: stern\nmay_lift: [board]\nverdict: no-go\n")
+	slow := without("ReleaseType", doc("ReleaseType", "name: any\nsize: [major, minor, patch]\nchange_types: [standard, normal, emergency]\nchain: none\nlead_time: 4h\n"))
 	for _, tt := range []struct {
 		name    string
 		files   []File
@@ -135,11 +136,17 @@ func TestEngineReasons(t *testing.T) {
 			in.Calendar.Frozen, in.Calendar.OpenEnd, in.Calendar.ThawsAt = true, true, monday.Add(time.Hour)
 		}, gateCalendar, "frozen", NoGo, ""},
 		{"the rule that a freeze names", bundle(freeze), func(in *Inputs) {
-			in.Calendar = Calendar{Known: true, Frozen: true, OpenEnd: true, Freezes: []string{"lenient"}}
+			in.Calendar = Calendar{Known: true, Frozen: true, OpenEnd: true, Freezes: []string{"close"}, Rules: []string{"lenient"}}
 		}, gateCalendar, "frozen", Wait, "managers"},
 		{"the worst of two freezes", bundle(freeze), func(in *Inputs) {
-			in.Calendar = Calendar{Known: true, Frozen: true, OpenEnd: true, Freezes: []string{"stern", "lenient"}}
+			in.Calendar = Calendar{Known: true, Frozen: true, OpenEnd: true, Freezes: []string{"one", "two"}, Rules: []string{"stern", "lenient"}}
 		}, gateCalendar, "frozen", NoGo, "board or managers"},
+		{"one of two follows no rule", bundle(freeze), func(in *Inputs) {
+			in.Calendar = Calendar{Known: true, Frozen: true, OpenEnd: true, Freezes: []string{"one", "two"}, Rules: []string{"lenient"}}
+		}, gateCalendar, "frozen", NoGo, "managers"},
+		{"submitted too late", slow, func(in *Inputs) { in.Release.SubmittedAt = in.Now.Add(-time.Hour) }, gateLeadTime, "too-early", Wait, "lead time ends"},
+		{"submitted in time", slow, func(in *Inputs) { in.Release.SubmittedAt = in.Now.Add(-4 * time.Hour) }, gateLeadTime, "passed", Go, ""},
+		{"not submitted", slow, func(in *Inputs) { in.Release.SubmittedAt = time.Time{} }, gateLeadTime, "unknown", CannotTell, "not submitted"},
 		{"exempt", bundle(freeze), func(in *Inputs) { in.Calendar.Exempt = []string{"lenient"} }, gateCalendar, "passed", Go, "exempt from lenient"},
 		{"strange service", bundle(), func(in *Inputs) { in.Service.Known = false }, gateService, "unknown", CannotTell, "not in the catalog"},
 		{"strange environment", bundle(), func(in *Inputs) { in.Environment.Known = false }, gateEnvironment, "unknown", CannotTell, "not in the catalog"},

@@ -56,16 +56,16 @@ func (p Provenance) Weaker(q Provenance) Provenance {
 // Release is the version on its way. Size and ChangeType are as declared when
 // conditions of ScopeRule and ReleaseType run, and as classified when gates run.
 type Release struct {
-	Known         bool   `cel:"known" json:"known"`
-	Version       string `cel:"version" json:"version"`
-	Digest        string `cel:"digest" json:"digest"`                 // of the artifact, "sha256:…", lower case
-	Size          string `cel:"size" json:"size"`                     // major, minor, patch; "" is undeclared
-	ChangeType    string `cel:"change_type" json:"change_type"`       // standard, normal, emergency; "" is undeclared
-	Type          string `cel:"type" json:"type"`                     // name of the ReleaseType that was chosen; "" while choosing
-	RequestedBy   string `cel:"requested_by" json:"requested_by"`     // provenance of whoever opened it
+	Known       bool   `cel:"known" json:"known"`
+	Version     string `cel:"version" json:"version"`
+	Digest      string `cel:"digest" json:"digest"`             // of the artifact, "sha256:…", lower case
+	Size        string `cel:"size" json:"size"`                 // major, minor, patch; "" is undeclared
+	ChangeType  string `cel:"change_type" json:"change_type"`   // standard, normal, emergency; "" is undeclared
+	Type        string `cel:"type" json:"type"`                 // name of the ReleaseType that was chosen; "" while choosing
+	RequestedBy string `cel:"requested_by" json:"requested_by"` // provenance of whoever opened it
 	// SubmittedAt is when lead time began to run; zero: it is not submitted.
 	SubmittedAt   time.Time `cel:"submitted_at" json:"submitted_at"`
-	DeployedEarly bool   `cel:"deployed_early" json:"deployed_early"` // this digest went to the environment without a permit
+	DeployedEarly bool      `cel:"deployed_early" json:"deployed_early"` // this digest went to the environment without a permit
 }
 
 // Service is the catalog's entry.

@@ -125,7 +125,7 @@ func (s State) Attach(r change.Record, digest string, private map[string]string,
 	}
 	if s.Change != nil && !p.AtLeast(s.Change.Provenance) {
 		return nil, fault.New(fault.Conflict, "change.weaker", "a change that is believed more stands in this one's place").
-			Because("it is by "+string(s.Change.Provenance)+", this one by "+string(p)).Remedy("send it the way the first one came")
+			Because("it is by " + string(s.Change.Provenance) + ", this one by " + string(p)).Remedy("send it the way the first one came")
 	}
 	return []event.Draft{{Stream: s.stream(), Kind: event.ChangeAttached, Body: attached{Record: r, Digest: digest, Provenance: p}, Private: private}}, nil
 }

@@ -232,9 +232,12 @@ func (f Facts) unknownContributors() int {
 }
 
 func calendarInputs(s calendar.Standing) policy.Calendar {
-	c := policy.Calendar{Known: true, Frozen: len(s.InForce) > 0, ThawsAt: s.ThawsAt, OpenEnd: s.OpenEnd, Freezes: []string{}, Exempt: []string{}}
+	c := policy.Calendar{Known: true, Frozen: len(s.InForce) > 0, ThawsAt: s.ThawsAt, OpenEnd: s.OpenEnd, Freezes: []string{}, Rules: []string{}, Exempt: []string{}}
 	for _, f := range s.InForce {
 		c.Freezes = append(c.Freezes, f.Name)
+		if f.Rule != "" {
+			c.Rules = append(c.Rules, f.Rule)
+		}
 	}
 	for _, f := range s.Exempt {
 		c.Exempt = append(c.Exempt, f.Name)

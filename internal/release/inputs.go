@@ -16,7 +16,7 @@ func (f Facts) inputs(now time.Time) (policy.Inputs, error) {
 		Contract: policy.Contract, Now: now,
 		Release: policy.Release{
 			Known: f.Release.ID != "" || len(f.Assumed) > 0, Version: f.Release.Version, Digest: f.Release.Digest,
-			Size: f.Release.Size, ChangeType: f.Release.ChangeType, RequestedBy: string(f.Release.Provenance),
+			Size: f.Release.Size, ChangeType: f.Release.ChangeType, RequestedBy: string(f.Release.Provenance), SubmittedAt: f.Release.Submitted.Time(),
 			DeployedEarly: f.Release.target(f.Environment).Unauthorised,
 		},
 		Service:     f.service(),

@@ -44,6 +44,7 @@ type State struct {
 	OpenedBy   string            `json:"opened_by"`
 	Provenance policy.Provenance `json:"provenance"` // of whoever opened it
 	OpenedAt   event.Micros      `json:"opened_at"`
+	Submitted  event.Micros      `json:"submitted,omitempty"` // when it last was
 	Change     *Attached         `json:"change,omitempty"`
 	Targets    map[string]Target `json:"targets,omitempty"` // by environment
 	Votes      []approval.Vote   `json:"votes,omitempty"`   // the newest of each person and environment
@@ -92,6 +93,9 @@ func fold(s *State, f event.Recorded) error {
 			ID: o.ID, Service: o.Service, Version: o.Version, Digest: o.Digest, Size: o.Size, ChangeType: o.ChangeType,
 			Revision: 1, Phase: o.Phase, OpenedBy: f.Actor, Provenance: o.Provenance, OpenedAt: f.Time,
 		}
+		if o.Phase == Submitted {
+			s.Submitted = f.Time
+		}
 		return nil
 	case event.ReleaseRevised:
 		var r Revised
@@ -128,6 +132,9 @@ func foldMove(s *State, f event.Recorded) error {
 	}
 	if m.Environment == "" {
 		s.Phase = m.To
+		if m.To == Submitted {
+			s.Submitted = f.Time
+		}
 		return nil
 	}
 	t := s.target(m.Environment)

@@ -15,12 +15,15 @@ import (
 	"signalbox.dev/signalbox/internal/fault"
 )
 
+// Version is that of Signalbox.
+const Version = "0.1.0"
+
 // Local is what the command line needs of a server within its own process.
-func Local(version string) cli.Local {
+func Local() cli.Local {
 	return cli.Local{
-		Version: version,
+		Version: Version,
 		Serve: func(ctx context.Context, o cli.ServeOptions, s cli.Streams) error {
-			return Serve(ctx, serveOptions(o, version, s.Err), s.Err)
+			return Serve(ctx, serveOptions(o, s.Err), s.Err)
 		},
 		AdminCreate: adminCreate,
 		Export:      export,
@@ -32,10 +35,10 @@ func storeOptions(o cli.StoreOptions) Options {
 	return Options{Data: o.Data, Database: o.Database, Keys: o.Keys, Log: slog.New(slog.DiscardHandler)}
 }
 
-func serveOptions(o cli.ServeOptions, version string, log io.Writer) Options {
+func serveOptions(o cli.ServeOptions, log io.Writer) Options {
 	all := storeOptions(o.StoreOptions)
 	all.Listen, all.TLSCert, all.TLSKey, all.BehindProxy = o.Listen, o.TLSCert, o.TLSKey, o.BehindProxy
-	all.URL, all.Repositories, all.Version = o.URL, o.Repositories, version
+	all.URL, all.Repositories = o.URL, o.Repositories
 	all.AdminHandle, all.AdminName, all.AdminEmail, all.AdminToken = o.AdminHandle, o.AdminName, o.AdminEmail, o.AdminToken
 	all.Log = slog.New(slog.NewJSONHandler(log, nil))
 	return all

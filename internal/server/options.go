@@ -32,7 +32,6 @@ type Options struct {
 	AdminName    string
 	AdminEmail   string
 	AdminToken   string // file that receives the administrator's token
-	Version      string
 	Log          *slog.Logger
 }
 

@@ -90,7 +90,7 @@ func (s *Server) open(ctx context.Context) error {
 	}
 	s.Views = view.New(db)
 	s.Journal, err = journal.Open(ctx, journal.Options{
-		DB: db, Shapes: Shapes(), Folders: s.Views.Folders(), Signer: keys.Signer(), Logger: o.Log,
+		DB: db, Shapes: Shapes(), Folders: folders(s.Views), Signer: keys.Signer(), Logger: o.Log,
 		Progress: func(task string, done, total uint64) { o.Log.Info("working", "task", task, "done", done, "of", total) },
 	})
 	if err != nil {
@@ -110,6 +110,15 @@ func (s *Server) open(ctx context.Context) error {
 	s.running.Go(func() { s.ended("checkpoints", s.Journal.RunCheckpoints(background)) })
 	s.closes("background tasks", func() error { stop(); s.running.Wait(); return nil })
 	return nil
+}
+
+// folders are the views as the journal knows them.
+func folders(v *view.Views) []journal.Folder {
+	var all []journal.Folder
+	for _, f := range v.Folders() {
+		all = append(all, f)
+	}
+	return all
 }
 
 func (s *Server) closes(name string, close func() error) {
@@ -150,12 +159,12 @@ func (s *Server) Close() error {
 
 // Handler is everything that is served: the API and the pages.
 func (s *Server) Handler() (http.Handler, error) {
-	calls, err := api.New(api.Options{Control: s.Control, Views: s.Views, Journal: s.Journal, Log: s.options.Log, Version: s.options.Version})
+	calls, err := api.New(api.Options{Control: s.Control, Views: s.Views, Journal: s.Journal, Log: s.options.Log, Version: Version})
 	if err != nil {
 		return nil, err
 	}
 	pages, err := web.New(web.Options{
-		Control: s.Control, Views: s.Views, DB: s.DB, Log: s.options.Log, Version: s.options.Version,
+		Control: s.Control, Views: s.Views, DB: s.DB, Log: s.options.Log, Version: Version,
 		TLS: s.options.tls() || s.options.BehindProxy,
 	})
 	if err != nil {
