@@ -121,7 +121,7 @@ func (j *Journal) write(ctx context.Context, tx *store.Tx, p *plan) (edge, error
 	if len(p.facts) == 0 {
 		return e, nil
 	}
-	if _, err := tx.Exec(ctx, "UPDATE head SET size = $1, time = $2 WHERE id = 1", int64(p.next()), int64(p.now)); err != nil {
+	if err := tx.Later(ctx, "UPDATE head SET size = $1, time = $2 WHERE id = 1", int64(p.next()), int64(p.now)); err != nil {
 		return e, fmt.Errorf("move the head: %w", err)
 	}
 	p.lagging, err = j.foldViews(ctx, tx, p)

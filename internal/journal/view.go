@@ -75,7 +75,7 @@ func viewRows(ctx context.Context, tx *store.Tx) (map[string]ViewStatus, error) 
 }
 
 func writeView(ctx context.Context, tx *store.Tx, v ViewStatus) error {
-	_, err := tx.Exec(ctx, `INSERT INTO views (name, number, position, stale) VALUES ($1, $2, $3, $4)
+	err := tx.Later(ctx, `INSERT INTO views (name, number, position, stale) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (name) DO UPDATE SET number = excluded.number, position = excluded.position, stale = excluded.stale`,
 		v.Name, v.Number, int64(v.Position), v.Stale)
 	if err != nil {

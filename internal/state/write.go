@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"maps"
 	"slices"
@@ -51,8 +50,7 @@ func keyRows(stream event.Stream, keys []event.Key) [][]any {
 // replaceKeys deletes all keys of streams before it writes the new ones, so that
 // a unique key can pass from one stream to another in one transaction.
 func replaceKeys(ctx context.Context, tx *store.Tx, streams []any, keys store.Rows) error {
-	ignore := func(*sql.Rows) error { return nil }
-	if err := tx.Among(ctx, ignore, "DELETE FROM keys WHERE stream IN (?) RETURNING stream", streams); err != nil {
+	if err := tx.LaterAmong(ctx, "DELETE FROM keys WHERE stream IN (?)", streams); err != nil {
 		return fmt.Errorf("delete keys: %w", err)
 	}
 	if err := tx.Insert(ctx, keys); err != nil {

@@ -103,7 +103,7 @@ func checkServer(ctx context.Context, p *sql.DB) error {
 	return nil
 }
 
-// queue keeps an insertion until flush.
+// queue keeps a statement until flush.
 func (t *Tx) queue(text string, args []any) {
 	if t.queued == nil {
 		t.queued = &pgx.Batch{}
@@ -126,7 +126,7 @@ func (t *Tx) flush(ctx context.Context) error {
 		return c.Conn().SendBatch(ctx, batch).Close()
 	})
 	if err != nil {
-		t.failed = fmt.Errorf("insert: %w", err)
+		t.failed = fmt.Errorf("write: %w", err)
 	}
 	return t.failed
 }

@@ -19,7 +19,7 @@ type Tx struct {
 	tx     *sql.Tx
 	conn   *sql.Conn // nil in a read transaction
 	now    func() time.Time
-	queued *pgx.Batch // insertions that wait to be sent together
+	queued *pgx.Batch // statements that wait to be sent together
 	failed error      // of sending them
 }
 
@@ -120,22 +120,47 @@ type Rows struct {
 // variablesMax keeps a statement below both engines' limits (32,766 and 65,535).
 const variablesMax = 8000
 
-// Insert writes rows with few statements, whose texts depend only on a few
-// sizes. PostgreSQL is sent them together with the next other statement or the
-// commit, in one round trip, which then returns their error.
+// Insert writes rows, Later, with few statements, whose texts depend only on a
+// few sizes.
 func (t *Tx) Insert(ctx context.Context, r Rows) error {
 	for rest := r.Values; len(rest) > 0; {
 		n := 256
 		for n > len(rest) || n > 1 && n*len(rest[0]) > variablesMax {
 			n /= 4
 		}
-		text, args := t.insertion(r, n), flat(rest[:n])
-		rest = rest[n:]
-		if t.Dialect == Postgres && t.conn != nil {
-			t.queue(text, args)
-		} else if _, err := t.tx.ExecContext(ctx, text, args...); err != nil {
-			return fmt.Errorf("%s: %w", r.Into, err)
+		if err := t.Later(ctx, t.insertion(r, n), flat(rest[:n])...); err != nil {
+			return err
 		}
+		rest = rest[n:]
+	}
+	return nil
+}
+
+// Later runs a statement of which nothing but its effect is wanted: at once on
+// SQLite; on PostgreSQL together with the next other statement or the commit,
+// in one round trip, which then returns its error.
+func (t *Tx) Later(ctx context.Context, query string, args ...any) error {
+	if t.Dialect == Postgres && t.conn != nil {
+		t.queue(query, args)
+		return nil
+	}
+	if _, err := t.tx.ExecContext(ctx, query, args...); err != nil {
+		begin, _, _ := strings.Cut(query, "(")
+		return fmt.Errorf("%s: %w", begin, err)
+	}
+	return nil
+}
+
+// LaterAmong is Later with "(?)" in the query standing for a list of values. No
+// values, no statement.
+func (t *Tx) LaterAmong(ctx context.Context, query string, values []any) error {
+	for len(values) > 0 {
+		n := min(len(values), amongMax)
+		list := padded(values[:n])
+		if err := t.Later(ctx, strings.Replace(query, "(?)", t.placeholders(1, len(list)), 1), list...); err != nil {
+			return err
+		}
+		values = values[n:]
 	}
 	return nil
 }
