@@ -88,6 +88,7 @@ func build(o Options) (*api, error) {
 			return nil, err
 		}
 	}
+	loosen(a.document)
 	document, err := json.MarshalIndent(a.document, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encode the description of the API: %w", err)
