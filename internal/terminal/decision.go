@@ -226,7 +226,10 @@ func (p *printer) basis(d wire.Decision) {
 	p.fact("artifact", d.Digest)
 	p.fact("policy", cmp.Or(d.Policy, "none is active"))
 	p.fact("change", cmp.Or(d.Change, "not known"), By(d.Believed.Change))
-	p.fact("evidence", d.Evidence, p.believed(d))
+	p.fact("evidence", d.Evidence)
+	p.fact("findings", claimed(d.Believed.Findings, d.AgeHours[0]))
+	p.fact("tests", claimed(d.Believed.Tests, d.AgeHours[1]))
+	p.fact("coverage", claimed(d.Believed.Coverage, d.AgeHours[2]))
 	var names []string
 	for _, id := range d.Approvals {
 		names = append(names, cmp.Or(p.People[id], id))
@@ -247,15 +250,12 @@ func By(provenance string) string {
 	return "on the word of a " + provenance
 }
 
-// believed says of each kind of evidence whose word it is, and how old.
-func (p *printer) believed(d wire.Decision) string {
-	var parts []string
-	for i, s := range []struct{ name, provenance string }{{"findings", d.Believed.Findings}, {"tests", d.Believed.Tests}, {"coverage", d.Believed.Coverage}} {
-		if s.provenance != "" {
-			parts = append(parts, fmt.Sprintf("%s %s, %s old", s.name, By(s.provenance), age(d.AgeHours[i])))
-		}
+// claimed says whose word a kind of evidence is, and how old; "" where there is none.
+func claimed(provenance string, hours float64) string {
+	if provenance == "" {
+		return ""
 	}
-	return strings.Join(parts, "; ")
+	return By(provenance) + ", " + age(hours) + " old"
 }
 
 // age is a number of hours in the unit that fits.
