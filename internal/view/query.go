@@ -154,7 +154,7 @@ func (s shelf[S]) query(q listing) (string, []any, error) {
 		}
 		q.where = append(q.where, condition{q.by + before, key})
 	}
-	text, args := "SELECT id, "+q.by+", entry FROM "+s.table(), []any{}
+	text, args := "SELECT id, "+q.by+", entry FROM view_"+s.name, []any{}
 	for i, c := range q.where {
 		joint := " AND "
 		if i == 0 {
@@ -223,7 +223,7 @@ func (s shelf[S]) stale(ctx context.Context, tx *store.Tx) (why string, err erro
 func one[S any](ctx context.Context, db *store.DB, s shelf[S], id string) (Entry[S], error) {
 	var found []Entry[S]
 	err := db.ReadTx(ctx, func(tx *store.Tx) (err error) {
-		if found, _, err = s.entries(ctx, tx, "SELECT id, id, entry FROM "+s.table()+" WHERE id = $1", []any{id}); err != nil {
+		if found, _, err = s.entries(ctx, tx, "SELECT id, id, entry FROM view_"+s.name+" WHERE id = $1", []any{id}); err != nil {
 			return err
 		}
 		return s.annotate(ctx, tx, found)

@@ -124,13 +124,11 @@ type shelf[S any] struct {
 	notes   []event.Kind // whose private fields are kept
 }
 
-func (s shelf[S]) table() string { return "view_" + s.name }
-
 func (s shelf[S]) folder() Folder { return Folder{s.name, s.number, s.apply, s.reset} }
 
 func (s shelf[S]) reset(ctx context.Context, tx *store.Tx) error {
-	if _, err := tx.Exec(ctx, "DELETE FROM "+s.table()); err != nil {
-		return fmt.Errorf("empty %s: %w", s.table(), err)
+	if _, err := tx.Exec(ctx, "DELETE FROM view_"+s.name); err != nil {
+		return fmt.Errorf("empty view %s: %w", s.name, err)
 	}
 	_, err := tx.Exec(ctx, "DELETE FROM view_notes WHERE view = $1", s.name)
 	return err
@@ -166,7 +164,7 @@ func (s shelf[S]) apply(ctx context.Context, tx *store.Tx, f event.Recorded) err
 
 func (s shelf[S]) load(ctx context.Context, tx *store.Tx, id string) (e Entry[S], known bool, err error) {
 	var b []byte
-	err = tx.QueryRow(ctx, "SELECT entry FROM "+s.table()+" WHERE id = $1", id).Scan(&b)
+	err = tx.QueryRow(ctx, "SELECT entry FROM view_"+s.name+" WHERE id = $1", id).Scan(&b)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return e, false, nil
@@ -193,7 +191,7 @@ func (s shelf[S]) save(ctx context.Context, tx *store.Tx, e Entry[S]) error {
 		update += ", " + c + " = excluded." + c
 	}
 	return tx.Insert(ctx, store.Rows{
-		Into: "INSERT INTO " + s.table() + " (" + names + ")", Then: "ON CONFLICT (id) DO UPDATE SET " + update, Values: [][]any{row},
+		Into: "INSERT INTO view_" + s.name + " (" + names + ")", Then: "ON CONFLICT (id) DO UPDATE SET " + update, Values: [][]any{row},
 	})
 }
 
