@@ -68,7 +68,7 @@ func runScript(t *testing.T, script string, s setup) {
 			env.Setenv("STORE", s.store)
 			env.Setenv("DATABASE", s.database)
 			env.Setenv("DATA", filepath.Join(env.WorkDir, "data"))
-			env.Values[serverKey{}] = &server{}
+			env.Values[serverKey{}] = &running{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -19,15 +19,15 @@ const (
 	stopWithin  = 15 * time.Second
 )
 
-// server is the running server of one script, if any.
-type server struct {
+// running is the server of one script, if any.
+type running struct {
 	cmd  *exec.Cmd
 	done chan error // its exit, once
 }
 
 type serverKey struct{}
 
-func serverOf(ts *testscript.TestScript) *server { return ts.Value(serverKey{}).(*server) }
+func serverOf(ts *testscript.TestScript) *running { return ts.Value(serverKey{}).(*running) }
 
 func serve(ts *testscript.TestScript, neg bool, args []string) {
 	s := serverOf(ts)
@@ -58,7 +58,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // await returns when the server says that it is ready.
-func (s *server) await(ts *testscript.TestScript, url string) {
+func (s *running) await(ts *testscript.TestScript, url string) {
 	client := &http.Client{Timeout: 2 * time.Second}
 	deadline := time.After(readyWithin)
 	for {
@@ -90,7 +90,7 @@ func crash(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 // end sends a signal to the server, if there is one, and waits for its exit.
-func (s *server) end(ts *testscript.TestScript, signal os.Signal) error {
+func (s *running) end(ts *testscript.TestScript, signal os.Signal) error {
 	if s.cmd == nil {
 		return nil
 	}

@@ -160,9 +160,13 @@ func Strictness(t *Tree) []Violation {
 	})
 }
 
-// OneDoor keeps decisions to the rooms that record them or mark them as assumed.
+// OneDoor keeps decisions to the rooms that record them or mark them as
+// assumed, and what is appended to commands.
 func OneDoor(t *Tree) []Violation {
 	return t.uses(func(p *Package, pkg, name string) (Violation, bool) {
+		if pkg == t.Module+"/internal/journal" && name == "Command" && !underAny(p.Dir, "internal/control") {
+			return Violation{Law: "one door", Why: "a journal.Command is made here: send a command to control instead"}, true
+		}
 		decides := pkg == t.Module+"/internal/release" && name == "Gate" && !underAny(p.Dir, deciders)
 		return Violation{Law: "one door", Why: "release.Gate is asked here: send a command to control instead"}, decides
 	})

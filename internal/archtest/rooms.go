@@ -27,7 +27,7 @@ const nouns = "catalog access change calendar evidence risk approval policy sche
 
 // rooms is the plan, those not yet built included.
 var rooms = []room{
-	{path: "cmd/signalbox", imports: "cli server"},
+	{path: "cmd/signalbox", imports: "cli server demo"},
 
 	{path: "internal/fault", kind: pure},
 	{path: "internal/strict", kind: pure},
@@ -63,12 +63,13 @@ var rooms = []room{
 	{path: "internal/watch", imports: "control event journal view connect"},
 	{path: "internal/connect", imports: "release " + nouns, nouns: true},
 
-	{path: "internal/api", imports: "control view wire release " + nouns, nouns: true},
+	{path: "internal/api", imports: "event journal control view wire release " + nouns, nouns: true},
 	{path: "internal/hook", imports: "access control connect"},
 	{path: "internal/web", imports: "control view store release " + nouns, nouns: true},
 	{path: "internal/terminal", imports: "wire policy"},
 	{path: "internal/cli", imports: "event wire terminal verify seal connect/git release " + nouns},
 	{path: "internal/server", imports: "*"},
+	{path: "internal/demo", imports: "*"},
 
 	{path: "internal/archtest"},
 	{path: "scripts/ci"},

@@ -69,6 +69,11 @@ func DecodePrivate(b []byte) ([]Private, error) {
 	return list, nil
 }
 
+// Disposed is the body of FieldsDisposed: the facts whose private fields went.
+type Disposed struct {
+	Positions []uint64 `json:"positions"`
+}
+
 // Dispose replaces every private field by its digest: the leaf stays the same.
 func Dispose(b []byte) ([]byte, error) {
 	list, err := DecodePrivate(b)

@@ -91,6 +91,9 @@ func (j *Journal) prepare(c Command) (*job, error) {
 		w.ID, w.minted = id.String(), true
 	}
 	for _, d := range c.Facts {
+		if err := j.checkDisposal(d); err != nil {
+			return nil, err
+		}
 		e, err := j.encode(d)
 		if err != nil {
 			return nil, err

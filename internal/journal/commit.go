@@ -112,6 +112,9 @@ func (j *Journal) write(ctx context.Context, tx *store.Tx, p *plan) (edge, error
 	if err != nil {
 		return e, err
 	}
+	if err := j.dispose(ctx, tx, p); err != nil {
+		return e, err
+	}
 	if err := j.writeCommands(ctx, tx, p); err != nil {
 		return e, err
 	}

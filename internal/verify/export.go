@@ -102,7 +102,7 @@ func Export(ctx context.Context, r io.Reader, keys Keys, progress func(facts uin
 	}
 	e := &export{
 		lines: lines{from: bufio.NewReaderSize(r, maxLine)}, keys: keys, progress: progress,
-		versions: map[event.Stream]uint64{}, report: Report{Kinds: map[event.Kind]uint64{}},
+		versions: map[event.Stream]uint64{}, gone: map[uint64]bool{}, report: Report{Kinds: map[event.Kind]uint64{}},
 	}
 	err := e.run(ctx)
 	e.report.Tail = e.report.Facts - e.report.Head.Size

@@ -246,12 +246,39 @@ func TestDisposedFactsVerify(t *testing.T) {
 		}
 	}
 	r, err := s.verify()
-	if err != nil || r.Disposed != facts {
+	if r.FirstWrong == nil || *r.FirstWrong != 0 || err == nil {
+		t.Errorf("fields that went without a fact that says so: %v, first wrong %v", err, r.FirstWrong)
+	}
+	s.accountForHalf()
+	if r, err = s.verify(); err != nil || r.Disposed != facts {
 		t.Errorf("%d fields disposed of: %v", r.Disposed, err)
 	}
 	if bytes.Contains(s.facts[0].private, []byte("Ada")) {
 		t.Error("the sample still holds a name")
 	}
+}
+
+// accountForHalf appends the fact that says that every second one's private fields went.
+func (s *sample) accountForHalf() {
+	var d event.Disposed
+	for p := range uint64(len(s.facts)) {
+		if p%2 == 0 {
+			d.Positions = append(d.Positions, p)
+		}
+	}
+	body, err := json.Marshal(d)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.facts = append(s.facts, fact{
+		header: event.Header{Format: 1, Stream: event.StreamOf("journal", origin), Kind: event.FieldsDisposed, Actor: "system/test", Auth: "local", Source: "test"},
+		body:   body, private: []byte("[]"),
+	})
+	s.stamp()
+	s.hash()
+	s.marks = nil
+	s.sign(uint64(len(s.facts)))
+	s.count()
 }
 
 func (s *sample) dispose(p uint64) []byte {

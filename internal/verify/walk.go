@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
@@ -20,6 +22,7 @@ type export struct {
 	tree     frontier
 	versions map[event.Stream]uint64
 	time     event.Micros
+	gone     map[uint64]bool // facts without private fields that no fact has accounted for yet
 	report   Report
 }
 
@@ -139,6 +142,12 @@ func (e *export) fact(l line) error {
 	e.report.Facts++
 	e.report.Kinds[h.Kind]++
 	e.report.Disposed += disposed
+	if disposed > 0 {
+		e.gone[at] = true
+	}
+	if err := e.account(h, l.Body); err != nil {
+		return err
+	}
 	if e.report.Facts%progressEvery == 0 {
 		e.progress(e.report.Facts)
 	}
@@ -188,6 +197,30 @@ func private(b []byte) (disposed uint64, err error) {
 	return disposed, nil
 }
 
+// account takes note of a disposal: what went is missing with a reason.
+func (e *export) account(h event.Header, body []byte) error {
+	if h.Kind != event.FieldsDisposed {
+		return nil
+	}
+	var d event.Disposed
+	if err := strict.Decode(body, &d); err != nil {
+		return wrongf("export.disposed", h.Position, "the disposal at %d cannot be read: %s", h.Position, err)
+	}
+	for _, p := range d.Positions {
+		delete(e.gone, p)
+	}
+	return nil
+}
+
+// unaccounted refuses private fields that went without a fact that says so.
+func (e *export) unaccounted() error {
+	if len(e.gone) == 0 {
+		return nil
+	}
+	first := slices.Min(slices.Collect(maps.Keys(e.gone)))
+	return wrongf("export.disposed", first, "the private fields of %d facts, the first at %d, were removed and no fact says so", len(e.gone), first)
+}
+
 func (e *export) checkpoint(text string) error {
 	from, facts := e.report.Head.Size, e.report.Facts
 	head, err := Checkpoint([]byte(text), e.keys)
@@ -228,6 +261,9 @@ func (e *export) end(counts ExportCounts) error {
 		return wrongf("export.line", nowhere, "something stands after the end")
 	}
 	e.progress(facts)
+	if err := e.unaccounted(); err != nil {
+		return err
+	}
 	if facts == 0 {
 		return wrongf("export.empty", nowhere, "there is no fact, and so nothing that is signed")
 	}
