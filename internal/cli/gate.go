@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -143,17 +142,19 @@ func (c call) upload(ctx context.Context, client *wire.Client, t wire.EvidenceTa
 // answered prints the answer, keeps its permit, tells the pipeline, and ends
 // with the exit code of the verdict.
 func (c call) answered(ctx context.Context, client *wire.Client, answer wire.Answer) error {
+	if answer.Decision.ID == "" {
+		return fault.New(fault.Unavailable, "gate.no-decision", "the server's answer holds no decision").
+			Remedy("check that " + client.Server() + " is a signalbox server: signalbox doctor")
+	}
 	o, err := c.printOptions()
 	if err != nil {
 		return err
 	}
 	o.People, o.Standing = answer.People, answer.Standing
-	if answer.Decision.ID != "" {
-		o.URL = strings.TrimRight(client.Server(), "/") + "/decisions/" + answer.Decision.ID
-		if c.onActions() {
-			if recorded, err := client.Decision(ctx, answer.Decision.ID); err == nil {
-				o.Receipt = &recorded.Receipt
-			}
+	o.URL = client.Server() + "/decisions/" + answer.Decision.ID
+	if c.onActions() {
+		if recorded, err := client.Decision(ctx, answer.Decision.ID); err == nil {
+			o.Receipt = &recorded.Receipt
 		}
 	}
 	err = c.print(answer, func(w io.Writer) error { return terminal.PrintDecision(w, answer.Decision, o) })

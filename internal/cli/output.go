@@ -8,6 +8,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/terminal"
+	"signalbox.dev/signalbox/internal/wire"
 )
 
 // Formats of what goes to standard output.
@@ -60,9 +61,20 @@ func (a *app) note(format string, args ...any) {
 // printError says what happened, where, why and how to fix it, of every error there is.
 func (a *app) printError(err error) {
 	var many interface{ Unwrap() []error }
-	if errors.As(err, &many) {
+	var list *problemList
+	var several *wire.Several
+	switch {
+	case errors.As(err, &many):
 		for _, one := range many.Unwrap() {
 			a.printError(one)
+		}
+		return
+	case errors.As(err, &list):
+		_, _ = fmt.Fprintln(a.Err, terminal.CleanLines(list.Error()))
+		return
+	case errors.As(err, &several):
+		for _, d := range several.All {
+			a.printError(&fault.Error{What: d.Detail, Why: d.Why, Fix: d.Fix, Field: d.Field, Code: d.Code, Where: fault.Position(d.Where)})
 		}
 		return
 	}
