@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/calendar"
@@ -197,7 +198,7 @@ func (s shelf[S]) save(ctx context.Context, tx *store.Tx, e Entry[S]) error {
 
 // note keeps the private fields of a fact in place of those of the fact of its kind before.
 func (s shelf[S]) note(ctx context.Context, tx *store.Tx, id string, f event.Recorded) error {
-	if !contains(s.notes, f.Kind) {
+	if !slices.Contains(s.notes, f.Kind) {
 		return nil
 	}
 	fields, err := f.Private()
@@ -219,13 +220,9 @@ func (s shelf[S]) note(ctx context.Context, tx *store.Tx, id string, f event.Rec
 	return err
 }
 
-// disposed is what views read of FieldsDisposed: the facts whose private fields are gone.
-type disposed struct {
-	Positions []uint64 `json:"positions"`
-}
-
+// dispose drops the notes of the facts whose private fields went.
 func (s shelf[S]) dispose(ctx context.Context, tx *store.Tx, f event.Recorded) error {
-	var d disposed
+	var d event.Disposed
 	if err := f.Body(&d); err != nil || len(s.notes) == 0 {
 		return err
 	}
@@ -235,15 +232,6 @@ func (s shelf[S]) dispose(ctx context.Context, tx *store.Tx, f event.Recorded) e
 		}
 	}
 	return nil
-}
-
-func contains(kinds []event.Kind, k event.Kind) bool {
-	for _, one := range kinds {
-		if one == k {
-			return true
-		}
-	}
-	return false
 }
 
 // folded is the fold of a view that shows streams as their noun folds them.

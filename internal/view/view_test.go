@@ -113,21 +113,9 @@ func TestRebuildEqualsLive(t *testing.T) {
 func TestDisposal(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		gone := h.described(t, "Ada Example")
-		must(t, h.db.InTx(h.ctx, func(tx *store.Tx) error {
-			var b []byte
-			if err := tx.QueryRow(h.ctx, "SELECT private FROM facts WHERE position = $1", int64(gone)).Scan(&b); err != nil {
-				return err
-			}
-			kept, err := event.Dispose(b)
-			if err != nil {
-				return err
-			}
-			_, err = tx.Exec(h.ctx, "UPDATE facts SET private = $1 WHERE position = $2", kept, int64(gone))
-			return err
-		}))
 		_, err := h.Journal.Append(h.ctx, journal.Command{
 			Actor: "system/test", Auth: "local", Source: "test",
-			Facts: []event.Draft{{Stream: h.Journal.Stream(), Kind: event.FieldsDisposed, Body: map[string][]uint64{"positions": {gone}}}},
+			Facts: []event.Draft{{Stream: h.Journal.Stream(), Kind: event.FieldsDisposed, Body: event.Disposed{Positions: []uint64{gone}}}},
 		})
 		must(t, err)
 		h.fresh(t)
