@@ -109,9 +109,15 @@ func (s *site) problem(r *http.Request, err error) errorPage {
 	}
 }
 
-func (s *site) unknown(_ http.ResponseWriter, r *http.Request) error {
-	return fault.New(fault.NotFound, "web.unknown-page", "there is no such page").
-		Because("nothing answers " + r.Method + " here").Remedy("look for the decision in the list")
+// unknown answers every other path, with the links of whoever is signed in.
+func (s *site) unknown(w http.ResponseWriter, r *http.Request) error {
+	v, _, err := s.visitor(r)
+	if err != nil {
+		return err
+	}
+	s.fail(w, r.WithContext(withVisitor(r.Context(), v)), fault.New(fault.NotFound, "web.unknown-page", "there is no such page").
+		Because("nothing answers "+r.Method+" here").Remedy("look for the decision in the list"))
+	return nil
 }
 
 // form is a request's form, bounded.

@@ -319,3 +319,5 @@ func (b *browser) send(method, path string, form url.Values, headers map[string]
 	must(b.t, err)
 	return answer{status: response.StatusCode, header: response.Header, body: string(body)}
 }
+
+func logTo(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

@@ -111,7 +111,11 @@ func (s *site) signed(fn func(http.ResponseWriter, *http.Request, visitor) error
 			http.Redirect(w, r, signInPath(r), http.StatusSeeOther)
 			return nil
 		}
-		return fn(w, r.WithContext(withVisitor(r.Context(), v)), v)
+		r = r.WithContext(withVisitor(r.Context(), v))
+		if err := fn(w, r, v); err != nil {
+			s.fail(w, r, err)
+		}
+		return nil
 	})
 }
 

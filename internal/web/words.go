@@ -15,19 +15,36 @@ import (
 func (p decisionPage) Sentence() string {
 	d := p.Decision
 	what := d.Service + " " + d.Version
-	n := len(p.Blocking())
 	switch d.Verdict {
 	case policy.Go:
-		if d.Enforced {
-			return fmt.Sprintf("Every gate that blocks is passed: %s may go to %s.", what, d.Environment)
+		may := "may"
+		if !d.Enforced {
+			may = "could"
 		}
-		return fmt.Sprintf("Every gate that blocks is passed: %s could go to %s.", what, d.Environment)
+		return fmt.Sprintf("Every gate that blocks is passed: %s %s go to %s.", what, may, d.Environment)
 	case policy.Wait:
-		return fmt.Sprintf("%s cannot go to %s yet: %s.", what, d.Environment, count(n, "condition is", "conditions are")+" still open")
+		return fmt.Sprintf("%s cannot go to %s yet: %s.", what, d.Environment, p.tally("gate waits", "gates wait"))
 	case policy.NoGo:
-		return fmt.Sprintf("%s may not go to %s: %s.", what, d.Environment, count(n, "gate stands", "gates stand")+" against it")
+		return fmt.Sprintf("%s may not go to %s: %s.", what, d.Environment, p.tally("gate refuses it", "gates refuse it"))
 	}
-	return fmt.Sprintf("Not enough is known to let %s go to %s, and unknown is not yes: %s.", what, d.Environment, count(n, "gate stands", "gates stand")+" open")
+	return fmt.Sprintf("Not enough is known to let %s go to %s, and unknown is not yes: %s.", what, d.Environment, p.tally("gate cannot tell", "gates cannot tell"))
+}
+
+// tally counts the blocking reasons: those of the verdict, and the rest.
+func (p decisionPage) tally(one, many string) string {
+	decisive, rest := 0, 0
+	for _, r := range p.Blocking() {
+		if class(r.Verdict) == class(p.Decision.Verdict) {
+			decisive++
+		} else {
+			rest++
+		}
+	}
+	words := count(decisive, one, many)
+	if rest > 0 {
+		words += ", and " + count(rest, "more stands open", "more stand open")
+	}
+	return words
 }
 
 // Mode says whether the verdict binds.
@@ -178,19 +195,25 @@ type step struct{ Before, Command string }
 // next splits a next step where its command begins.
 func next(text string) step {
 	if i := strings.Index(text, "signalbox "); i >= 0 && (i == 0 || text[i-1] == ' ') {
-		return step{Before: strings.TrimSpace(text[:i]), Command: text[i:]}
+		return step{Before: capital(strings.TrimSpace(text[:i])), Command: text[i:]}
 	}
-	return step{Before: text}
+	return step{Before: capital(text)}
+}
+
+func capital(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	if first == utf8.RuneError {
+		return s
+	}
+	return string(unicode.ToUpper(first)) + s[size:]
 }
 
 // sentence begins with a capital letter and ends with a full stop.
 func sentence(s string) string {
-	s = strings.TrimSpace(s)
+	s = capital(strings.TrimSpace(s))
 	if s == "" {
 		return ""
 	}
-	first, size := utf8.DecodeRuneInString(s)
-	s = string(unicode.ToUpper(first)) + s[size:]
 	if last, _ := utf8.DecodeLastRuneInString(s); !strings.ContainsRune(".!?…", last) {
 		s += "."
 	}
@@ -211,14 +234,14 @@ func class(v policy.Verdict) string {
 func arm(v policy.Verdict) string {
 	switch v {
 	case policy.Go:
-		return "rotate(-90 11 34)"
+		return "rotate(-90 14 24)"
 	case policy.Wait:
-		return "rotate(-45 11 34)"
+		return "rotate(-45 14 24)"
 	}
-	return "rotate(0 11 34)"
+	return "rotate(0 14 24)"
 }
 
-func spelled(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05 UTC") }
+func spelled(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05\u00a0UTC") }
 
 func machine(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
