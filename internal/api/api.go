@@ -46,10 +46,15 @@ type api struct {
 	failures *limiter // failed authentications, by address
 	setups   *limiter // tries at the first administrator, by address
 	streams  chan struct{}
+	heavies  chan struct{}
 }
 
-// maxStreams bounds the subscriptions that are open at once.
-const maxStreams = 1000
+// Bounds of what is open at once: subscriptions; large uploads, which are held
+// in memory, and exports.
+const (
+	maxStreams = 1000
+	maxHeavies = 4
+)
 
 // New is the handler of everything under /api/v1, and of health, version and
 // the description. It fails where an operation declares no right.
@@ -78,7 +83,7 @@ func build(o Options) (*api, error) {
 		o.Now = time.Now
 	}
 	a := &api{
-		Options: o, mux: http.NewServeMux(), streams: make(chan struct{}, maxStreams),
+		Options: o, mux: http.NewServeMux(), streams: make(chan struct{}, maxStreams), heavies: make(chan struct{}, maxHeavies),
 		failures: newLimiter(20, time.Minute, o.Now), setups: newLimiter(5, time.Minute, o.Now),
 	}
 	h := huma.NewAPI(description(), humago.NewAdapter(a.mux, ""))

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/control"
@@ -59,12 +61,13 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, p operation) {
 		defer cancel()
 		c.ctx = ctx
 	}
-	for _, step := range []func() error{c.crossSite, c.authenticate, c.parameters, c.body} {
+	for _, step := range []func() error{c.crossSite, c.authenticate, c.parameters, c.texts, c.body} {
 		if err := step(); err != nil {
 			a.fail(w, r, err)
 			return
 		}
 	}
+	defer c.unhurried()
 	if err := p.run(c); err != nil {
 		a.fail(w, r, err)
 	}
@@ -161,6 +164,28 @@ func (c *call) parameters() error {
 	return nil
 }
 
+// texts checks that what is looked for can be looked for: PostgreSQL has no
+// text with a zero byte, and keys are for logs as well.
+func (c *call) texts() error {
+	for _, name := range c.op.places() {
+		if !lookable(c.r.PathValue(name)) {
+			return fault.New(fault.NotFound, "request.path", "there is nothing at this path").On(name)
+		}
+	}
+	for name := range c.query {
+		if !lookable(c.query.Get(name)) {
+			return fault.Invalidf("request.text", "%s is not text", name).On(name)
+		}
+	}
+	key := c.r.Header.Get(wire.KeyHeader)
+	if len(key) > 255 || strings.ContainsFunc(key, func(r rune) bool { return r < '!' || r > '~' }) {
+		return fault.Invalidf("request.key", "the idempotency key cannot be used").On(wire.KeyHeader).Remedy("use at most 255 visible ASCII characters, such as a UUID")
+	}
+	return nil
+}
+
+func lookable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+
 func clip(s string) string {
 	if len(s) > 80 {
 		return strings.ToValidUTF8(s[:80], "") + "…"
@@ -180,8 +205,12 @@ func (c *call) body() error {
 	if c.r.ContentLength > limit {
 		return tooLarge(limit)
 	}
+	line := http.NewResponseController(c.w)
 	if c.op.method == http.MethodPost {
-		_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(within)) // where the connection knows deadlines
+		_ = line.SetReadDeadline(time.Now().Add(within)) // where the connection knows deadlines
+	}
+	if !c.op.lasting {
+		_ = line.SetWriteDeadline(time.Now().Add(2 * callTime))
 	}
 	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, limit)
 	if c.op.in == nil {
@@ -192,6 +221,13 @@ func (c *call) body() error {
 		return &status{fault.Invalidf("request.media-type", "the body must be application/json").Remedy("send Content-Type: application/json"), http.StatusUnsupportedMediaType}
 	}
 	return nil
+}
+
+// unhurried takes the deadlines off: the connection serves other requests after this one.
+func (c *call) unhurried() {
+	line := http.NewResponseController(c.w)
+	_ = line.SetReadDeadline(time.Time{})
+	_ = line.SetWriteDeadline(time.Time{})
 }
 
 func tooLarge(limit int64) error {
@@ -228,7 +264,24 @@ func (c *call) decode(v any) error {
 	if err != nil {
 		return err
 	}
+	if zeroByte(b) {
+		return fault.Invalidf("json.invalid", "the JSON cannot be used").Because("a text holds a zero byte").Remedy(`leave \u0000 out`)
+	}
 	return strict.Decode(b, v)
+}
+
+// zeroByte reports whether a text of the JSON holds the escape of a zero byte.
+func zeroByte(b []byte) bool {
+	for {
+		i := bytes.IndexByte(b, '\\')
+		if i < 0 || i+1 >= len(b) {
+			return false
+		}
+		if bytes.HasPrefix(b[i+1:], []byte("u0000")) {
+			return true
+		}
+		b = b[i+2:]
+	}
 }
 
 // answer writes an operation's result.
@@ -252,6 +305,17 @@ func write(w http.ResponseWriter, code int, media string, v any) {
 // request is the caller and his or her idempotency key.
 func (c *call) request() control.Request {
 	return control.Request{Actor: c.actor, Key: c.r.Header.Get(wire.KeyHeader)}
+}
+
+// heavy takes one of the few places of what needs much memory or a long read,
+// until the returned function gives it back.
+func (c *call) heavy() (done func(), err error) {
+	select {
+	case c.heavies <- struct{}{}:
+		return func() { <-c.heavies }, nil
+	default:
+		return nil, tooOften("too many uploads and exports are under way", 5*time.Second)
+	}
 }
 
 func (c *call) path(name string) string { return c.r.PathValue(name) }

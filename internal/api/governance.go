@@ -28,6 +28,13 @@ func (a *api) evidence() []operation {
 
 func addEvidence(c *call) (wire.Claim, error) {
 	q := control.EvidenceRequest{Service: c.text("service"), Version: c.text("version"), Digest: c.text("digest"), Label: c.text("label")}
+	if c.r.ContentLength < 0 || c.r.ContentLength > jsonBytes {
+		done, err := c.heavy()
+		if err != nil {
+			return wire.Claim{}, err
+		}
+		defer done()
+	}
 	added, err := c.Control.AddEvidence(c.ctx, c.request(), q, c.r.Body)
 	return wireClaim(added), err
 }

@@ -131,9 +131,14 @@ func (b *begun) Write(p []byte) (int, error) {
 }
 
 func export(c *call) error {
+	done, err := c.heavy()
+	if err != nil {
+		return err
+	}
+	defer done()
 	c.w.Header().Set("Content-Type", "application/jsonl")
 	out := &begun{ResponseWriter: c.w}
-	err := c.Journal.Export(c.ctx, out)
+	err = c.Journal.Export(c.ctx, out)
 	if err != nil && out.yes {
 		c.Log.Error("an export was cut off", "reference", idOf(c.ctx), "error", err)
 		panic(http.ErrAbortHandler)
@@ -182,11 +187,18 @@ func (a *api) subscriptions() []operation {
 // Times of a subscription.
 const (
 	heartbeat = 15 * time.Second
+	gather    = 100 * time.Millisecond // for facts that come close together
 	writeTime = 10 * time.Second
 )
 
+// newsFacts is the most facts that one piece of news is about.
+const newsFacts = 200
+
 // follow sends news until the caller goes, the server stops, or the token ends.
 func follow(c *call) error {
+	if c.r.Method != http.MethodGet {
+		return nil // a HEAD has had its answer
+	}
 	size, err := c.Journal.Size(c.ctx)
 	if err != nil {
 		return err
@@ -224,8 +236,11 @@ func follow(c *call) error {
 func (c *call) feed(ctx context.Context, after uint64) {
 	for {
 		short, cancel := context.WithTimeout(ctx, heartbeat)
-		size, err := c.Journal.WaitBeyond(short, after)
+		_, err := c.Journal.WaitBeyond(short, after)
 		cancel()
+		if err == nil {
+			wait(ctx, gather)
+		}
 		if ctx.Err() != nil || !c.still(ctx) {
 			return
 		}
@@ -235,7 +250,7 @@ func (c *call) feed(ctx context.Context, after uint64) {
 			}
 			continue
 		}
-		n, err := c.since(ctx, after, size)
+		n, err := c.since(ctx, after)
 		if err != nil {
 			c.Log.Warn("a subscription ended", "reference", idOf(c.ctx), "error", err)
 			return
@@ -253,10 +268,17 @@ func (c *call) still(ctx context.Context) bool {
 	return err == nil && actor.May(access.Read) == nil
 }
 
-// since is the news of the facts after a position, at most 1,000 of them.
-func (c *call) since(ctx context.Context, after, size uint64) (wire.News, error) {
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// since is the news of the facts after a position.
+func (c *call) since(ctx context.Context, after uint64) (wire.News, error) {
 	n := wire.News{From: after, Next: after, Streams: []string{}}
-	facts, err := c.Journal.Facts(ctx, after, int(min(size-after, 1000)))
+	facts, err := c.Journal.Facts(ctx, after, newsFacts)
 	if err != nil {
 		return n, err
 	}

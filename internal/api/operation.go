@@ -134,15 +134,20 @@ func (p operation) needs() string {
 	return fmt.Sprintf("Takes the right %q.", string(p.need))
 }
 
+// places is the names of what stands in the path.
+func (p operation) places() []string {
+	var all []string
+	for part := range strings.SplitSeq(p.path, "/") {
+		if name, is := strings.CutPrefix(part, "{"); is {
+			all = append(all, strings.TrimSuffix(name, "}"))
+		}
+	}
+	return all
+}
+
 func (p operation) parameters() []*huma.Param {
 	var all []*huma.Param
-	for rest := p.path; ; {
-		_, after, found := strings.Cut(rest, "{")
-		if !found {
-			break
-		}
-		name, tail, _ := strings.Cut(after, "}")
-		rest = tail
+	for _, name := range p.places() {
 		all = append(all, &huma.Param{Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: "string"}})
 	}
 	for _, q := range p.params {

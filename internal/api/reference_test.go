@@ -9,6 +9,8 @@ import (
 	"signalbox.dev/signalbox/internal/api"
 )
 
+//go:generate go test -run ^TestReference$ -update .
+
 // update writes the reference anew: go test ./internal/api -run TestReference -update.
 var update = flag.Bool("update", false, "write docs/reference/openapi.json")
 
