@@ -1679,7 +1679,7 @@ func proof(p decisionPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = command("signalbox journal export -o journal.jsonl").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = command("signalbox journal export --out journal.jsonl").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

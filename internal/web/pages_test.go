@@ -265,7 +265,9 @@ func TestSetup(t *testing.T) {
 // Opening a one-time link uses nothing up; its button does, once.
 func TestOneTimeLink(t *testing.T) {
 	h := furnished(t)
-	offered, err := h.OfferSignIn(h.ctx, h.as("vera"), time.Hour)
+	offered, err := h.OfferSignIn(h.ctx, h.as("vera"), 2*time.Minute)
+	must(t, err)
+	late, err := h.OfferSignIn(h.ctx, h.as("vera"), 2*time.Minute)
 	must(t, err)
 	server := h.serve()
 	b := h.browser(server)
@@ -277,6 +279,13 @@ func TestOneTimeLink(t *testing.T) {
 	}
 	contains(t, b.get("/decisions"), http.StatusOK, "Vera Example")
 	contains(t, h.browser(server).post("/signin", url.Values{"code": {offered.Secret}}), http.StatusUnauthorized, "used up")
+	h.clock.ahead = 30 * time.Minute
+	contains(t, b.get("/decisions"), http.StatusOK, "Vera Example")
+	contains(t, h.browser(server).post("/signin", url.Values{"code": {late.Secret}}), http.StatusUnauthorized, "expired")
+	must(t, h.RevokeToken(h.ctx, h.as("root"), offered.ID, "lost"))
+	if a := b.get("/decisions"); a.status != http.StatusSeeOther {
+		t.Errorf("after its token was revoked: %d", a.status)
+	}
 }
 
 // acts is every POST there is, as somebody who may do it would send it.
