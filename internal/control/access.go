@@ -63,8 +63,8 @@ func (c *Control) Refresh(ctx context.Context, tokenID string) (access.Actor, er
 		if err != nil {
 			return access.Actor{}, err
 		}
-		if token.Spent { // a sign-in token was spent to open the session that asks
-			token.Spent = token.Purpose != access.ForSignIn
+		if token.Spent && token.Purpose == access.ForSignIn { // spent to open the session that asks: its life was the link's
+			token.Spent, token.Expires = false, event.MicrosOf(l.Now.Add(time.Second))
 		}
 		if err := token.Usable(token.Purpose, l.Now); err != nil {
 			return access.Actor{}, err
