@@ -43,7 +43,8 @@ type Server struct {
 	options  Options
 	teardown []closer
 	running  sync.WaitGroup
-	stop     context.CancelFunc
+	closing  chan struct{} // closed when the server stops: subscriptions end
+	stopping sync.Once
 }
 
 // closer is a part that must be closed, and its name for the error.
@@ -62,7 +63,7 @@ func Shapes() []event.Shape {
 // Open opens the installation. Close it, also where Open of something later failed.
 func Open(ctx context.Context, o Options) (*Server, error) {
 	o = o.withDefaults()
-	s := &Server{options: o}
+	s := &Server{options: o, closing: make(chan struct{})}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -106,7 +107,6 @@ func (s *Server) open(ctx context.Context) error {
 		return fmt.Errorf("the active policy cannot be used by this version: %w", err)
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s.stop = stop
 	s.running.Go(func() { s.ended("checkpoints", s.Journal.RunCheckpoints(background)) })
 	s.closes("background tasks", func() error { stop(); s.running.Wait(); return nil })
 	return nil
@@ -159,7 +159,7 @@ func (s *Server) Close() error {
 
 // Handler is everything that is served: the API and the pages.
 func (s *Server) Handler() (http.Handler, error) {
-	calls, err := api.New(api.Options{Control: s.Control, Views: s.Views, Journal: s.Journal, Log: s.options.Log, Version: Version})
+	calls, err := api.New(api.Options{Control: s.Control, Views: s.Views, Journal: s.Journal, Log: s.options.Log, Version: Version, Closing: s.closing})
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +183,8 @@ type Listening struct {
 	URL  string
 	Done <-chan error // one value, when it has stopped
 
-	http *http.Server
+	http   *http.Server
+	server *Server
 }
 
 // Listen serves until Shutdown.
@@ -211,11 +212,12 @@ func (s *Server) Listen(ctx context.Context) (*Listening, error) {
 			done <- h.Serve(l)
 		}
 	}()
-	return &Listening{URL: s.options.url(l.Addr()), Done: done, http: h}, nil
+	return &Listening{URL: s.options.url(l.Addr()), Done: done, http: h, server: s}, nil
 }
 
-// Shutdown lets requests under way finish, for at most ten seconds.
+// Shutdown ends subscriptions and lets requests under way finish, for at most ten seconds.
 func (l *Listening) Shutdown(ctx context.Context) error {
+	l.server.stopping.Do(func() { close(l.server.closing) })
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
 	if err := l.http.Shutdown(ctx); err != nil {
