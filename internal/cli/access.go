@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -149,8 +150,7 @@ func (a *app) open() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		// The secret stands behind the number sign, which no browser sends on.
-		link := client.Server() + "/sign-in?to=/decisions/" + d.Decision.ID + "#" + offer.Secret
+		link := client.Server() + "/signin?" + url.Values{"code": {offer.Secret}, "next": {"/decisions/" + d.Decision.ID}}.Encode()
 		c.note("the link signs you in once, until %s; do not pass it on", c.stamp(offer.Expires))
 		return c.print(map[string]string{"link": link}, func(w io.Writer) error {
 			_, err := fmt.Fprintln(w, terminal.Clean(link))

@@ -190,12 +190,13 @@ func (c call) journalVerify(ctx context.Context) error {
 		if err != nil {
 			return terminal.Said("✗ not verified: %s", report.Problem)(w)
 		}
-		return terminal.Said("✓ verified: %d facts and %d checkpoints of %s, all as they were recorded", report.Facts, report.Checkpoints, report.Origin)(w)
+		return terminal.Said("✓ verified: %s and %s of %s, all as they were recorded",
+			terminal.Count(int(report.Facts), "fact", "facts"), terminal.Count(int(report.Checkpoints), "checkpoint", "checkpoints"), report.Origin)(w)
 	})
 	if err == nil {
 		err = printed
 	}
-	return err
+	return placed(c.args[0], err)
 }
 
 // journalExport writes the export beside its place and moves it there when it
@@ -224,11 +225,7 @@ func (c call) journalExport(ctx context.Context, client *wire.Client, out string
 }
 
 func (a *app) keys() *cobra.Command {
-	show := a.command("show", "Print the public keys, for those who verify", func(ctx context.Context, c call) error {
-		client, err := c.visitor("")
-		if err != nil {
-			return err
-		}
+	show := a.online("show", "Print the public keys, for those who verify", func(ctx context.Context, c call, client *wire.Client) error {
 		b, err := client.Keys(ctx)
 		return c.raw(b, err)
 	})
