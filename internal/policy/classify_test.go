@@ -8,7 +8,7 @@ import (
 )
 
 func TestSize(t *testing.T) {
-	p := compiled(t, bundle())
+	p := compiled(t, sample())
 	for _, tt := range []struct {
 		declared, step string
 		change         func(*Change)
@@ -52,7 +52,7 @@ func TestSize(t *testing.T) {
 }
 
 func TestChangeType(t *testing.T) {
-	p := compiled(t, bundle())
+	p := compiled(t, sample())
 	for _, tt := range []struct {
 		declared string
 		change   func(*Inputs)
@@ -100,7 +100,7 @@ func TestReleaseTypeIsOne(t *testing.T) {
 		code    string
 		verdict Verdict
 	}{
-		{"the one", bundle(), func(*Inputs) {}, "any", "passed", Go},
+		{"the one", sample(), func(*Inputs) {}, "any", "passed", Go},
 		{"by tier", critical, func(in *Inputs) { in.Service.Tier = 0 }, "critical", "passed", Go},
 		{"by other tier", critical, func(in *Inputs) { in.Service.Tier = 2 }, "usual", "passed", Go},
 		{"none", overlapping, func(in *Inputs) { in.Service.Tier = -1 }, "a", "passed", Go},
@@ -124,7 +124,7 @@ func TestReleaseTypeIsOne(t *testing.T) {
 }
 
 func TestClassificationCarriesChainAndExemption(t *testing.T) {
-	c := compiled(t, bundle(doc("FreezeRule", "name: year-end\nexempt: [any]\n"), doc("FreezeRule", "name: stern\n"))).Classify(fine())
+	c := compiled(t, sample(doc("FreezeRule", "name: year-end\nexempt: [any]\n"), doc("FreezeRule", "name: stern\n"))).Classify(fine())
 	if c.Chain == nil || c.Chain.Name != "one" || c.Chain.Tiers[0].Quorum != 2 {
 		t.Errorf("chain %+v", c.Chain)
 	}

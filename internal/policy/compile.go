@@ -1,12 +1,12 @@
 package policy
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"signalbox.dev/signalbox/internal/bundle"
 	"signalbox.dev/signalbox/internal/fault"
 )
 
@@ -48,13 +48,18 @@ type gate struct {
 // Compile checks a bundle and makes it ready to run. There is a Program where
 // no problem is an error.
 func Compile(files []File) (*Program, []Problem) {
-	out := &problems{sources: map[string]*source{}}
+	p, out := compile(files)
+	return p, out.Sorted()
+}
+
+func compile(files []File) (*Program, *bundle.Problems) {
+	out := &bundle.Problems{}
 	r := &reader{out: out, names: map[string]string{}}
-	for _, d := range read(files, out) {
+	for _, d := range bundle.Read(files, out) {
 		r.document(d)
 	}
 	p := &Program{
-		files: clone(files), digest: Digest(files), scopes: r.scopes, types: r.types, gates: r.gates,
+		files: bundle.Clone(files), digest: Digest(files), scopes: r.scopes, types: r.types, gates: r.gates,
 		chains: map[string]*ApprovalChain{}, freezes: r.freezes, params: r.params, cases: r.cases,
 	}
 	for i := range r.chains {
@@ -65,18 +70,10 @@ func Compile(files []File) (*Program, []Problem) {
 	}
 	r.compile(p)
 	r.link(p)
-	if list := out.sorted(); Failed(list) {
-		return nil, list
+	if out.Failed() {
+		return nil, out
 	}
-	return p, out.sorted()
-}
-
-func clone(files []File) []File {
-	all := byName(files)
-	for i := range all {
-		all[i].Data = bytes.Clone(all[i].Data)
-	}
-	return all
+	return p, out
 }
 
 // compile makes every rule ready to run.
@@ -87,7 +84,7 @@ func (r *reader) compile(p *Program) {
 	}
 	s, err := environment(p.params, slices.Sorted(maps.Keys(names)))
 	if err != nil {
-		r.out.add(Problem{Code: "policy.inputs", What: "the inputs of the conditions cannot be declared"})
+		r.out.Add(Problem{Code: "policy.inputs", What: "the inputs of the conditions cannot be declared"})
 		return
 	}
 	p.parameters = s.parameters
@@ -118,12 +115,12 @@ func (r *reader) early(s *scoped, x *rule) {
 	s.compile(x, wantBool, r.out)
 	for _, late := range []section{secApproval, secCalendar} {
 		if x.sections().has(late) {
-			r.out.add(Problem{Where: x.source.where(1, 0), Code: "policy.too-early", What: fmt.Sprintf("%q cannot read %s", x.source.field, late), Why: "which approvals and freezes count depends on the release type, which is chosen with this expression", Fix: "put the condition into a Gate"})
+			r.out.Add(Problem{Where: x.source.At(1, 0), Code: "policy.too-early", What: fmt.Sprintf("%q cannot read %s", x.source.Field, late), Why: "which approvals and freezes count depends on the release type, which is chosen with this expression", Fix: "put the condition into a Gate"})
 		}
 	}
 	for _, i := range x.scalars {
 		if i.name == "release.type" || strings.HasPrefix(i.name, "threshold.") {
-			r.out.add(Problem{Where: x.source.where(1, 0), Code: "policy.too-early", What: fmt.Sprintf("%q cannot read %s", x.source.field, i.name), Why: "the release type is chosen with this expression", Fix: "read release.size, release.change_type, service or environment"})
+			r.out.Add(Problem{Where: x.source.At(1, 0), Code: "policy.too-early", What: fmt.Sprintf("%q cannot read %s", x.source.Field, i.name), Why: "the release type is chosen with this expression", Fix: "read release.size, release.change_type, service or environment"})
 		}
 	}
 }
@@ -132,7 +129,7 @@ func (r *reader) early(s *scoped, x *rule) {
 func (p *Program) Digest() string { return p.digest }
 
 // Files are the sources, by name. The caller may keep and change them.
-func (p *Program) Files() []File { return clone(p.files) }
+func (p *Program) Files() []File { return bundle.Clone(p.files) }
 
 // Policy is the name and version of the bundle.
 func (p *Program) Policy() Policy { return p.policy }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"signalbox.dev/signalbox/internal/bundle"
 )
 
 // Decide is the bundle's answer to the inputs: every reason, and the worst of
@@ -177,7 +179,7 @@ func (v values) fresh(g *gate, r *Reason) (until time.Time, stale bool) {
 		}
 		if *age < 0 || *age > g.MaxAge.Hours() {
 			r.Code = "stale"
-			r.Observed, r.Required = fmt.Sprintf("%s.age_hours = %s", s, number(*age)), "at most "+Duration(g.MaxAge)+" old"
+			r.Observed, r.Required = fmt.Sprintf("%s.age_hours = %s", s, number(*age)), "at most "+bundle.Duration(g.MaxAge)+" old"
 			r.Why = fmt.Sprintf("What is known of %s is too old.", s)
 			if *age < 0 {
 				r.Why = fmt.Sprintf("What is known of %s lies in the future.", s)

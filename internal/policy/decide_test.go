@@ -11,7 +11,7 @@ import (
 )
 
 // probe is a gate by the name of probe in an otherwise passing bundle.
-func probe(rest string) []File { return bundle(doc("Gate", "name: probe\ntitle: Probe\n"+rest)) }
+func probe(rest string) []File { return sample(doc("Gate", "name: probe\ntitle: Probe\n"+rest)) }
 
 func TestEveryGatePath(t *testing.T) {
 	for _, tt := range []struct {
@@ -97,7 +97,7 @@ func TestEveryGatePath(t *testing.T) {
 }
 
 func TestFineInputsAreGo(t *testing.T) {
-	for _, files := range [][]File{bundle(), Starter()} {
+	for _, files := range [][]File{sample(), Starter()} {
 		if o := compiled(t, files).Decide(fine()); o.Verdict != Go || !o.Enforced || !o.Until.Equal(o.Until) {
 			t.Errorf("fine inputs: %s %+v", o.Verdict, o.Reasons)
 		}
@@ -116,49 +116,49 @@ func TestEngineReasons(t *testing.T) {
 		verdict Verdict
 		text    string // a part of why, observed, lift or required
 	}{
-		{"approved", bundle(), func(*Inputs) {}, gateApproval, "passed", Go, "2 of 2 approvals"},
-		{"one missing", bundle(), func(in *Inputs) { in.Approval.Satisfied, in.Approval.Approvals = false, 1 }, gateApproval, "waiting", Wait, "1 of 2 approvals."},
-		{"the chain counts where inputs do not", bundle(), func(in *Inputs) { in.Approval = Approval{Known: true, Eligible: 5} }, gateApproval, "waiting", Wait, "0 of 2 approvals."},
-		{"votes lapsed", bundle(), func(in *Inputs) { in.Approval = Approval{Known: true, Eligible: 5, Lapsed: 2} }, gateApproval, "waiting", Wait, "2 votes have lapsed."},
-		{"nobody left", bundle(), func(in *Inputs) { in.Approval = Approval{Known: true, Approvals: 1, Required: 2} }, gateApproval, "nobody-left", CannotTell, "1 approval is missing and 0 persons are left who may still approve."},
-		{"rejected", bundle(), func(in *Inputs) { in.Approval.Rejected = true }, gateApproval, "rejected", NoGo, "rejected"},
-		{"approvals unknown", bundle(), func(in *Inputs) { in.Approval.Known = false }, gateApproval, "unknown", CannotTell, "not known"},
-		{"approvals assumed", bundle(), func(in *Inputs) { in.Approval.Assumed = true }, gateApproval, "passed", Go, "(assumed)"},
+		{"approved", sample(), func(*Inputs) {}, gateApproval, "passed", Go, "2 of 2 approvals"},
+		{"one missing", sample(), func(in *Inputs) { in.Approval.Satisfied, in.Approval.Approvals = false, 1 }, gateApproval, "waiting", Wait, "1 of 2 approvals."},
+		{"the chain counts where inputs do not", sample(), func(in *Inputs) { in.Approval = Approval{Known: true, Eligible: 5} }, gateApproval, "waiting", Wait, "0 of 2 approvals."},
+		{"votes lapsed", sample(), func(in *Inputs) { in.Approval = Approval{Known: true, Eligible: 5, Lapsed: 2} }, gateApproval, "waiting", Wait, "2 votes have lapsed."},
+		{"nobody left", sample(), func(in *Inputs) { in.Approval = Approval{Known: true, Approvals: 1, Required: 2} }, gateApproval, "nobody-left", CannotTell, "1 approval is missing and 0 persons are left who may still approve."},
+		{"rejected", sample(), func(in *Inputs) { in.Approval.Rejected = true }, gateApproval, "rejected", NoGo, "rejected"},
+		{"approvals unknown", sample(), func(in *Inputs) { in.Approval.Known = false }, gateApproval, "unknown", CannotTell, "not known"},
+		{"approvals assumed", sample(), func(in *Inputs) { in.Approval.Assumed = true }, gateApproval, "passed", Go, "(assumed)"},
 		{"nobody asked", without("ReleaseType", doc("ReleaseType", "name: any\nsize: [major, minor, patch]\nchange_types: [standard, normal, emergency]\nchain: none\n")), func(in *Inputs) { in.Approval = Approval{} }, gateApproval, "not-required", Go, "requires no approval"},
-		{"unknown contributor", bundle(), func(in *Inputs) { in.Change.UnknownContributors = 2 }, gateContributors, "unknown", CannotTell, "2 commit identities are claimed by no person."},
-		{"contributors of an unknown change", bundle(), func(in *Inputs) { in.Change, in.Release.Size = Change{}, Major }, gateContributors, "unknown", CannotTell, "Who contributed to the change is not known."},
-		{"contributors of half a change", bundle(), func(in *Inputs) { in.Change.Complete, in.Release.Size = false, Major }, gateContributors, "unknown", CannotTell, "not known in full"},
-		{"calendar unknown", bundle(), func(in *Inputs) { in.Calendar.Known = false }, gateCalendar, "unknown", CannotTell, "not known"},
-		{"frozen with an end", bundle(), func(in *Inputs) { in.Calendar.Frozen, in.Calendar.ThawsAt = true, monday.Add(time.Hour) }, gateCalendar, "frozen", Wait, "holders of the freeze right"},
-		{"frozen without an end", bundle(), func(in *Inputs) { in.Calendar.Frozen, in.Calendar.OpenEnd = true, true }, gateCalendar, "frozen", NoGo, ""},
-		{"frozen with an end that is past", bundle(), func(in *Inputs) { in.Calendar.Frozen, in.Calendar.ThawsAt = true, monday.Add(-time.Hour) }, gateCalendar, "frozen", NoGo, ""},
-		{"frozen by two, one without an end", bundle(), func(in *Inputs) {
+		{"unknown contributor", sample(), func(in *Inputs) { in.Change.UnknownContributors = 2 }, gateContributors, "unknown", CannotTell, "2 commit identities are claimed by no person."},
+		{"contributors of an unknown change", sample(), func(in *Inputs) { in.Change, in.Release.Size = Change{}, Major }, gateContributors, "unknown", CannotTell, "Who contributed to the change is not known."},
+		{"contributors of half a change", sample(), func(in *Inputs) { in.Change.Complete, in.Release.Size = false, Major }, gateContributors, "unknown", CannotTell, "not known in full"},
+		{"calendar unknown", sample(), func(in *Inputs) { in.Calendar.Known = false }, gateCalendar, "unknown", CannotTell, "not known"},
+		{"frozen with an end", sample(), func(in *Inputs) { in.Calendar.Frozen, in.Calendar.ThawsAt = true, monday.Add(time.Hour) }, gateCalendar, "frozen", Wait, "holders of the freeze right"},
+		{"frozen without an end", sample(), func(in *Inputs) { in.Calendar.Frozen, in.Calendar.OpenEnd = true, true }, gateCalendar, "frozen", NoGo, ""},
+		{"frozen with an end that is past", sample(), func(in *Inputs) { in.Calendar.Frozen, in.Calendar.ThawsAt = true, monday.Add(-time.Hour) }, gateCalendar, "frozen", NoGo, ""},
+		{"frozen by two, one without an end", sample(), func(in *Inputs) {
 			in.Calendar.Frozen, in.Calendar.OpenEnd, in.Calendar.ThawsAt = true, true, monday.Add(time.Hour)
 		}, gateCalendar, "frozen", NoGo, ""},
-		{"the rule that a freeze names", bundle(freeze), func(in *Inputs) {
+		{"the rule that a freeze names", sample(freeze), func(in *Inputs) {
 			in.Calendar = Calendar{Known: true, Frozen: true, OpenEnd: true, Freezes: []string{"close"}, Rules: []string{"lenient"}}
 		}, gateCalendar, "frozen", Wait, "managers"},
-		{"the worst of two freezes", bundle(freeze), func(in *Inputs) {
+		{"the worst of two freezes", sample(freeze), func(in *Inputs) {
 			in.Calendar = Calendar{Known: true, Frozen: true, OpenEnd: true, Freezes: []string{"one", "two"}, Rules: []string{"stern", "lenient"}}
 		}, gateCalendar, "frozen", NoGo, "board or managers"},
-		{"one of two follows no rule", bundle(freeze), func(in *Inputs) {
+		{"one of two follows no rule", sample(freeze), func(in *Inputs) {
 			in.Calendar = Calendar{Known: true, Frozen: true, OpenEnd: true, Freezes: []string{"one", "two"}, Rules: []string{"lenient"}}
 		}, gateCalendar, "frozen", NoGo, "managers"},
 		{"submitted too late", slow, func(in *Inputs) { in.Release.SubmittedAt = in.Now.Add(-time.Hour) }, gateLeadTime, "too-early", Wait, "lead time ends"},
 		{"submitted in time", slow, func(in *Inputs) { in.Release.SubmittedAt = in.Now.Add(-4 * time.Hour) }, gateLeadTime, "passed", Go, ""},
 		{"not submitted", slow, func(in *Inputs) { in.Release.SubmittedAt = time.Time{} }, gateLeadTime, "unknown", CannotTell, "not submitted"},
-		{"exempt", bundle(freeze), func(in *Inputs) { in.Calendar.Exempt = []string{"lenient"} }, gateCalendar, "passed", Go, "exempt from lenient"},
-		{"strange service", bundle(), func(in *Inputs) { in.Service.Known = false }, gateService, "unknown", CannotTell, "not in the catalog"},
-		{"strange environment", bundle(), func(in *Inputs) { in.Environment.Known = false }, gateEnvironment, "unknown", CannotTell, "not in the catalog"},
-		{"unknown release", bundle(), func(in *Inputs) { in.Release.Known = false }, gateRelease, "unknown", CannotTell, "not known"},
+		{"exempt", sample(freeze), func(in *Inputs) { in.Calendar.Exempt = []string{"lenient"} }, gateCalendar, "passed", Go, "exempt from lenient"},
+		{"strange service", sample(), func(in *Inputs) { in.Service.Known = false }, gateService, "unknown", CannotTell, "not in the catalog"},
+		{"strange environment", sample(), func(in *Inputs) { in.Environment.Known = false }, gateEnvironment, "unknown", CannotTell, "not in the catalog"},
+		{"unknown release", sample(), func(in *Inputs) { in.Release.Known = false }, gateRelease, "unknown", CannotTell, "not known"},
 		{"no gate", without("Gate"), func(*Inputs) {}, gateGates, "no-gate", CannotTell, "certain to apply"},
 		{"no gate applies", without("Gate", doc("Gate", "name: g\ntitle: G\napplies: findings.critical > 0\ncondition: 'true'\n")), func(*Inputs) {}, gateGates, "no-gate", CannotTell, ""},
 		{"no gate is certain", without("Gate", doc("Gate", "name: g\ntitle: G\napplies: findings.critical > 0\ncondition: 'true'\n")), func(in *Inputs) { in.Findings.Known = false }, gateGates, "no-gate", CannotTell, ""},
 		{"no rule", without("ScopeRule", doc("ScopeRule", "name: other\nmatch: environment.kind == \"other\"\ngovernance: full\n")), func(*Inputs) {}, gateScope, "no-rule", CannotTell, "No scope rule matches"},
-		{"a long text", bundle(), func(in *Inputs) { in.Service.Name = strings.Repeat("x", MaxInputText+1) }, gateInputs, "out-of-limits", CannotTell, "longer than is accepted"},
-		{"a long list", bundle(), func(in *Inputs) { in.Service.Flags = make([]string, MaxInputList+1) }, gateInputs, "out-of-limits", CannotTell, "service.flags"},
-		{"an infinite rate", bundle(), func(in *Inputs) { in.Coverage.LineRate = math.Inf(1) }, gateInputs, "out-of-limits", CannotTell, "coverage.line_rate"},
-		{"lists as long as may be", bundle(), func(in *Inputs) { in.Service.Flags = make([]string, MaxInputList) }, gateScope, "passed", Go, ""},
+		{"a long text", sample(), func(in *Inputs) { in.Service.Name = strings.Repeat("x", MaxInputText+1) }, gateInputs, "out-of-limits", CannotTell, "longer than is accepted"},
+		{"a long list", sample(), func(in *Inputs) { in.Service.Flags = make([]string, MaxInputList+1) }, gateInputs, "out-of-limits", CannotTell, "service.flags"},
+		{"an infinite rate", sample(), func(in *Inputs) { in.Coverage.LineRate = math.Inf(1) }, gateInputs, "out-of-limits", CannotTell, "coverage.line_rate"},
+		{"lists as long as may be", sample(), func(in *Inputs) { in.Service.Flags = make([]string, MaxInputList) }, gateScope, "passed", Go, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := compiled(t, tt.files).Decide(with(tt.change))
@@ -178,7 +178,7 @@ func TestEngineReasons(t *testing.T) {
 
 func TestReasonsStandInOrder(t *testing.T) {
 	gate := func(name, rest string) string { return doc("Gate", "name: "+name+"\ntitle: T\n"+rest+"\n") }
-	p := compiled(t, bundle(
+	p := compiled(t, sample(
 		gate("z-no-go", "condition: 'false'"), gate("a-no-go", "condition: 'false'"), gate("b-wait", "condition: 'false'\non_fail: wait"),
 		gate("c-unknown", "condition: coverage.known && coverage.line_rate > 0.0"), gate("d-observed", "condition: 'false'\nseverity: observe"), gate("e-warned", "condition: 'false'\nseverity: warn"),
 	))
@@ -224,18 +224,18 @@ func TestUntil(t *testing.T) {
 		change func(*Inputs)
 		want   time.Duration // from now; 0: none
 	}{
-		{"nothing changes", bundle(), func(*Inputs) {}, 0},
+		{"nothing changes", sample(), func(*Inputs) {}, 0},
 		{"freshness", probe("condition: findings.critical == 0\nmax_age: 3h"), func(*Inputs) {}, time.Hour},
 		{"freshness of a warning does not matter", probe("condition: findings.critical == 0\nmax_age: 3h\nseverity: warn"), func(*Inputs) {}, 0},
 		{"the soonest of two needs", probe("condition: findings.critical == 0\nneeds: [tests]\nmax_age: 3h"), func(in *Inputs) { in.Tests.AgeHours = 2.5 }, 30 * time.Minute},
-		{"a thaw", bundle(), frozen, 90 * time.Minute},
+		{"a thaw", sample(), frozen, 90 * time.Minute},
 		{"freshness before a thaw", probe("condition: findings.critical == 0\nmax_age: 3h"), frozen, time.Hour},
 		{"the clock", probe("condition: now < timestamp('2027-03-01T10:30:30Z')"), func(*Inputs) {}, 90*time.Minute + 30*time.Second},
 		{"the clock opens", probe("condition: now >= timestamp('2027-03-01T09:00:20Z')"), func(*Inputs) {}, 20 * time.Second},
 		{"the clock beyond the longest permit", probe("condition: now < timestamp('2027-03-01T14:00:00Z')"), func(*Inputs) {}, 0},
 		{"an age in a condition", probe("condition: findings.age_hours < 3.0"), func(*Inputs) {}, time.Hour},
 		{"the clock in applies", probe("applies: now > timestamp('2027-03-01T09:10:00Z')\ncondition: 'false'"), func(*Inputs) {}, 10*time.Minute + time.Second},
-		{"the clock in a scope rule", bundle(doc("ScopeRule", "name: hours\nmatch: now > timestamp('2027-03-01T11:00:00Z')\ngovernance: full\n")), func(*Inputs) {}, 2*time.Hour + time.Second},
+		{"the clock in a scope rule", sample(doc("ScopeRule", "name: hours\nmatch: now > timestamp('2027-03-01T11:00:00Z')\ngovernance: full\n")), func(*Inputs) {}, 2*time.Hour + time.Second},
 		{"the end of observation", without("ScopeRule", doc("ScopeRule", "name: trial\ngovernance: full\nobserve: {by: ada-example, until: 2027-03-01T12:00:00Z}\n")), func(*Inputs) {}, 3 * time.Hour},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -276,7 +276,7 @@ func TestBudget(t *testing.T) {
 	for _, n := range []string{"a", "b", "c", "d"} {
 		gates = append(gates, doc("Gate", "name: walk-"+n+"\ntitle: Walk\n"+walk))
 	}
-	p := compiled(t, bundle(gates...))
+	p := compiled(t, sample(gates...))
 	in := with(func(in *Inputs) {
 		for range MaxInputList {
 			in.Service.Flags = append(in.Service.Flags, strings.Repeat("x", 100))

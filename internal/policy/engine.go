@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"signalbox.dev/signalbox/internal/bundle"
 )
 
 // contributors refuses to guess who a commit identity is: someone unknown might
@@ -92,7 +94,7 @@ func (c *Classification) leadTime(in *Inputs) (Reason, bool) {
 		return Reason{}, false
 	}
 	r := Reason{Gate: gateLeadTime, Title: "Submitted in good time", Severity: Block, Where: c.Type.Where, Lift: "whoever may revise the release's type"}
-	r.Required = fmt.Sprintf("%s from submission, as release type %s asks", Duration(c.Type.LeadTime), c.Type.Name)
+	r.Required = fmt.Sprintf("%s from submission, as release type %s asks", bundle.Duration(c.Type.LeadTime), c.Type.Name)
 	submitted := in.Release.SubmittedAt
 	ends := submitted.Add(c.Type.LeadTime)
 	switch {

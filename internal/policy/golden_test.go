@@ -66,7 +66,7 @@ func TestBrokenDocuments(t *testing.T) {
 }
 
 func messages(data []byte) string {
-	files := bundle(string(data))
+	files := sample(string(data))
 	if first, _, _ := strings.Cut(string(data), "\n"); strings.HasPrefix(first, "# without ") {
 		files = without(strings.TrimPrefix(first, "# without "), string(data))
 	}

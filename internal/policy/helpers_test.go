@@ -80,7 +80,7 @@ func doc(kind, rest string) string {
 	return "---\napiVersion: signalbox/v1\nkind: " + kind + "\n" + strings.TrimLeft(rest, "\n")
 }
 
-func bundle(more ...string) []File {
+func sample(more ...string) []File {
 	return []File{{Name: "base.yaml", Data: []byte(base)}, {Name: "more.yaml", Data: []byte(strings.Join(more, "\n"))}}
 }
 

@@ -3,6 +3,7 @@ package policy
 import (
 	"time"
 
+	"signalbox.dev/signalbox/internal/bundle"
 	"signalbox.dev/signalbox/internal/fault"
 )
 
@@ -121,7 +122,7 @@ type Parameter struct {
 // kinds are the documents of a bundle and their readers, in the order of the reference.
 var kinds = []struct {
 	name string
-	read func(*reader, *fields)
+	read func(*reader, *bundle.Fields)
 }{
 	{"Policy", (*reader).policy},
 	{"ScopeRule", (*reader).scopeRule},

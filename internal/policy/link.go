@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"signalbox.dev/signalbox/internal/bundle"
 )
 
 // link checks what documents say of each other.
@@ -20,7 +22,7 @@ func (r *reader) link(p *Program) {
 	}
 	for _, s := range p.scopes {
 		if s.Observe != nil && s.Governance == None {
-			r.out.add(Problem{Where: s.Where, Code: "policy.observe", What: fmt.Sprintf("ScopeRule %s observes what it does not govern", s.Name), Why: "governance none decides nothing that could be observed", Fix: "drop observe, or set governance to light or full"})
+			r.out.Add(Problem{Where: s.Where, Code: "policy.observe", What: fmt.Sprintf("ScopeRule %s observes what it does not govern", s.Name), Why: "governance none decides nothing that could be observed", Fix: "drop observe, or set governance to light or full"})
 		}
 	}
 	if len(p.scopes) == 0 {
@@ -33,15 +35,15 @@ func (r *reader) link(p *Program) {
 
 func (r *reader) warn(p Problem) {
 	p.Severity = LevelWarning
-	r.out.add(p)
+	r.out.Add(p)
 }
 
 func (r *reader) onePolicy() {
 	switch {
 	case len(r.policies) == 0:
-		r.out.add(Problem{Code: "policy.no-policy", What: "the bundle has no document of kind Policy", Why: "it names the bundle, its version and its owner", Fix: "add one"})
+		r.out.Add(Problem{Code: "policy.no-policy", What: "the bundle has no document of kind Policy", Why: "it names the bundle, its version and its owner", Fix: "add one"})
 	case len(r.policies) > 1:
-		r.out.add(Problem{Where: r.policies[1].Where, Code: "policy.duplicate-name", What: "the bundle has a second document of kind Policy", Why: "the first stands at " + r.policies[0].Where.String(), Fix: "delete one"})
+		r.out.Add(Problem{Where: r.policies[1].Where, Code: "policy.duplicate-name", What: "the bundle has a second document of kind Policy", Why: "the first stands at " + r.policies[0].Where.String(), Fix: "delete one"})
 	}
 }
 
@@ -75,10 +77,10 @@ func (r *reader) pair(p *Program, size, change string) string {
 	pair := fmt.Sprintf("a %s %s release", size, change)
 	switch {
 	case len(always)+len(sometimes) == 0:
-		r.out.add(Problem{Code: "policy.no-type", What: pair + " has no ReleaseType", Why: "its answer would always be cannot tell", Fix: fmt.Sprintf("list %s under size and %s under change_types of one ReleaseType", size, change)})
+		r.out.Add(Problem{Code: "policy.no-type", What: pair + " has no ReleaseType", Why: "its answer would always be cannot tell", Fix: fmt.Sprintf("list %s under size and %s under change_types of one ReleaseType", size, change)})
 	case len(always) > 0 && len(always)+len(sometimes) > 1:
 		both := append(always, sometimes...)
-		r.out.add(Problem{Where: both[1].Where, Code: "policy.two-types", What: pair + " has two ReleaseTypes", Why: fmt.Sprintf("%s and %s both claim it", both[0].Name, both[1].Name), Fix: "take the pair out of one, or give both a when that excludes the other"})
+		r.out.Add(Problem{Where: both[1].Where, Code: "policy.two-types", What: pair + " has two ReleaseTypes", Why: fmt.Sprintf("%s and %s both claim it", both[0].Name, both[1].Name), Fix: "take the pair out of one, or give both a when that excludes the other"})
 	case len(always) == 0 && len(sometimes) == 1:
 		return pair
 	}
@@ -96,7 +98,7 @@ func (r *reader) references(p *Program) {
 	for _, t := range p.types {
 		used[t.Chain] = true
 		if t.Chain != "" && !slices.Contains(chains, t.Chain) {
-			r.out.add(Problem{Where: t.chainAt, Code: "policy.no-chain", What: fmt.Sprintf("there is no ApprovalChain %q", t.Chain), Why: "ReleaseType " + t.Name + " names it", Fix: didYouMean(t.Chain, chains[:len(chains)-1])})
+			r.out.Add(Problem{Where: t.chainAt, Code: "policy.no-chain", What: fmt.Sprintf("there is no ApprovalChain %q", t.Chain), Why: "ReleaseType " + t.Name + " names it", Fix: bundle.DidYouMean(t.Chain, chains[:len(chains)-1])})
 		}
 	}
 	for _, name := range chains[:len(chains)-1] {
@@ -108,7 +110,7 @@ func (r *reader) references(p *Program) {
 	for _, z := range p.freezes {
 		for _, name := range z.Exempt {
 			if !slices.Contains(types, name) {
-				r.out.add(Problem{Where: z.Where, Code: "policy.no-type", What: fmt.Sprintf("there is no ReleaseType %q", name), Why: "FreezeRule " + z.Name + " exempts it", Fix: didYouMean(name, types)})
+				r.out.Add(Problem{Where: z.Where, Code: "policy.no-type", What: fmt.Sprintf("there is no ReleaseType %q", name), Why: "FreezeRule " + z.Name + " exempts it", Fix: bundle.DidYouMean(name, types)})
 			}
 		}
 	}
@@ -132,7 +134,7 @@ func (r *reader) thresholds(p *Program, g *gate) {
 			}
 			for _, t := range p.types {
 				if _, set := t.Thresholds[name]; !set {
-					r.out.add(Problem{Where: t.Where, Code: "policy.no-threshold", What: fmt.Sprintf("ReleaseType %s does not set the threshold %q", t.Name, name), Why: "Gate " + g.Name + " reads it", Fix: "add it under thresholds"})
+					r.out.Add(Problem{Where: t.Where, Code: "policy.no-threshold", What: fmt.Sprintf("ReleaseType %s does not set the threshold %q", t.Name, name), Why: "Gate " + g.Name + " reads it", Fix: "add it under thresholds"})
 				}
 			}
 		}
@@ -147,10 +149,10 @@ func (r *reader) expected(p *Program, c *testCase) {
 	}
 	for _, name := range c.reasons {
 		if !slices.Contains(gates, name) {
-			r.out.add(Problem{Where: c.where, Code: "policy.no-gate", What: fmt.Sprintf("there is no Gate %q", name), Why: "the TestCase expects it not to pass", Fix: didYouMean(name, gates)})
+			r.out.Add(Problem{Where: c.where, Code: "policy.no-gate", What: fmt.Sprintf("there is no Gate %q", name), Why: "the TestCase expects it not to pass", Fix: bundle.DidYouMean(name, gates)})
 		}
 	}
 	if types := typeNames(p); c.wantType != "" && !slices.Contains(types, c.wantType) {
-		r.out.add(Problem{Where: c.where, Code: "policy.no-type", What: fmt.Sprintf("there is no ReleaseType %q", c.wantType), Why: "the TestCase expects it", Fix: didYouMean(c.wantType, types)})
+		r.out.Add(Problem{Where: c.where, Code: "policy.no-type", What: fmt.Sprintf("there is no ReleaseType %q", c.wantType), Why: "the TestCase expects it", Fix: bundle.DidYouMean(c.wantType, types)})
 	}
 }

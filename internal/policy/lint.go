@@ -9,20 +9,17 @@ import (
 // Compile, and where it compiles, what its tests leave out. A failing test is
 // not a problem here; see Test.
 func Lint(files []File) []Problem {
-	p, list := Compile(files)
-	if p == nil {
-		return list
+	p, out := compile(files)
+	switch {
+	case p == nil:
+	case len(p.cases) == 0:
+		out.Add(Problem{Severity: LevelWarning, Code: "policy.no-tests", What: "the bundle has no TestCase", Why: "an untested policy may not be activated", Fix: "add a TestCase"})
+	default:
+		for _, g := range p.unexercised() {
+			out.Add(Problem{Severity: LevelWarning, Where: g.Where, Code: "policy.untested-gate", What: fmt.Sprintf("no TestCase sees Gate %s refuse", g.Name), Why: "a gate that was never seen to refuse may hold always", Fix: "add a case whose inputs it must not let pass, and name the gate under reasons"})
+		}
 	}
-	out := &problems{sources: map[string]*source{}, list: list}
-	read(p.files, &problems{sources: out.sources})
-	if len(p.cases) == 0 {
-		out.add(Problem{Severity: LevelWarning, Code: "policy.no-tests", What: "the bundle has no TestCase", Why: "an untested policy may not be activated", Fix: "add a TestCase"})
-		return out.sorted()
-	}
-	for _, g := range p.unexercised() {
-		out.add(Problem{Severity: LevelWarning, Where: g.Where, Code: "policy.untested-gate", What: fmt.Sprintf("no TestCase sees Gate %s refuse", g.Name), Why: "a gate that was never seen to refuse may hold always", Fix: "add a case whose inputs it must not let pass, and name the gate under reasons"})
-	}
-	return out.sorted()
+	return out.Sorted()
 }
 
 // unexercised are the gates that pass in every test case, or apply in none.

@@ -6,12 +6,13 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
+	"signalbox.dev/signalbox/internal/bundle"
+	"signalbox.dev/signalbox/internal/fault"
 )
 
 // reader turns documents into the parts of a Program, without compiling any condition.
 type reader struct {
-	out      *problems
+	out      *bundle.Problems
 	policies []Policy
 	scopes   []scope
 	types    []releaseType
@@ -32,248 +33,222 @@ var (
 // reserved are words that CEL does not take after a dot.
 var reserved = []string{"true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while"}
 
-func (r *reader) document(d document) {
-	f := fieldsOf(d.src, d.root, r.out)
-	if v := f.need("apiVersion"); v != "" && v != APIVersion {
-		r.out.add(Problem{Where: place(d.src, f.vals["apiVersion"]), Code: "policy.api-version", What: fmt.Sprintf("apiVersion %q is not known", v), Fix: "write apiVersion: " + APIVersion})
+func (r *reader) document(f *bundle.Fields) {
+	if v := f.Need("apiVersion"); v != "" && v != bundle.APIVersion {
+		r.out.Add(Problem{Where: f.ValueAt("apiVersion"), Code: "policy.api-version", What: fmt.Sprintf("apiVersion %q is not known", v), Fix: "write apiVersion: " + bundle.APIVersion})
 	}
-	kind := f.need("kind")
+	kind := f.Need("kind")
 	for _, k := range kinds {
 		if k.name == kind {
 			k.read(r, f)
-			f.done("a " + kind)
+			f.Done("a " + kind)
 			return
 		}
 	}
 	if kind != "" {
-		r.out.add(Problem{Where: place(d.src, f.vals["kind"]), Code: "policy.unknown-kind", What: fmt.Sprintf("kind %q is not known", kind), Fix: kindFix(kind)})
+		r.out.Add(Problem{Where: f.ValueAt("kind"), Code: "policy.unknown-kind", What: fmt.Sprintf("kind %q is not known", kind), Fix: bundle.DidYouMean(kind, kindNames())})
 	}
-}
-
-func kindFix(kind string) string {
-	for _, k := range kindNames() {
-		if strings.EqualFold(k, kind) || distance(strings.ToLower(kind), strings.ToLower(k), 3) <= 3 {
-			return fmt.Sprintf("did you mean %q?", k)
-		}
-	}
-	return "use one of: " + strings.Join(kindNames(), ", ")
 }
 
 // name reads the name of a document, of the given form, unique within its kind.
-func (r *reader) name(f *fields, kind string, form *regexp.Regexp) string {
-	name := f.need("name")
+func (r *reader) name(f *bundle.Fields, kind string, form *regexp.Regexp) string {
+	name := f.Need("name")
 	if name == "" {
 		return ""
 	}
-	n := f.vals["name"]
 	if len(name) > 63 || !form.MatchString(name) || form == wordForm && slices.Contains(reserved, name) {
 		want := "lower-case words joined by hyphens, such as no-critical-findings"
 		if form == wordForm {
 			want = "lower-case words joined by underscores, such as max_high; words of CEL are not names"
 		}
-		r.out.add(Problem{Where: place(f.src, n), Code: "policy.name", What: fmt.Sprintf("%q is not a name", name), Why: "a name has at most 63 characters and is made of " + want})
+		r.out.Add(Problem{Where: f.ValueAt("name"), Code: "policy.name", What: fmt.Sprintf("%q is not a name", name), Why: "a name has at most 63 characters and is made of " + want})
 	}
-	r.once(f, n, kind+" "+name)
+	r.once(f.ValueAt("name"), kind+" "+name)
 	return name
 }
 
-func (r *reader) once(f *fields, n *yaml.Node, key string) {
+func (r *reader) once(at fault.Position, key string) {
 	if first, twice := r.names[key]; twice {
-		r.out.add(Problem{Where: place(f.src, n), Code: "policy.duplicate-name", What: key + " stands twice", Why: "it stands first at " + first, Fix: "rename or delete one"})
+		r.out.Add(Problem{Where: at, Code: "policy.duplicate-name", What: key + " stands twice", Why: "it stands first at " + first, Fix: "rename or delete one"})
 		return
 	}
-	r.names[key] = place(f.src, n).String()
+	r.names[key] = at.String()
 }
 
-func (r *reader) policy(f *fields) {
+func (r *reader) policy(f *bundle.Fields) {
 	r.policies = append(r.policies, Policy{
-		Name: r.name(f, "Policy", nameForm), Version: f.need("version"), Description: f.text("description"), Owner: r.group(f, "owner"), Where: f.at(),
+		Name: r.name(f, "Policy", nameForm), Version: f.Need("version"), Description: f.Text("description"), Owner: r.group(f, "owner"), Where: f.At(),
 	})
 }
 
-func (r *reader) scopeRule(f *fields) {
-	s := scope{ScopeRule: ScopeRule{Name: r.name(f, "ScopeRule", nameForm), Governance: f.choice("governance", "", Full, Light, None), Reason: f.text("reason"), Where: f.at()}}
-	if !f.has("governance") {
-		f.missing("governance")
+func (r *reader) scopeRule(f *bundle.Fields) {
+	s := scope{ScopeRule: ScopeRule{Name: r.name(f, "ScopeRule", nameForm), Governance: f.Choice("governance", "", Full, Light, None), Reason: f.Text("reason"), Where: f.At()}}
+	if !f.Has("governance") {
+		f.Missing("governance")
 	}
-	s.match, s.Match = f.rule("match")
-	if o := f.mapping("observe"); o != nil {
-		s.Observe = &Observed{By: o.need("by"), Until: o.instant("until")}
-		if !o.has("until") {
-			o.missing("until")
+	s.match, s.Match = ruleOf(f, "match")
+	if o := f.Mapping("observe"); o != nil {
+		s.Observe = &Observed{By: o.Need("by"), Until: o.Instant("until")}
+		if !o.Has("until") {
+			o.Missing("until")
 		}
-		o.done("observe")
+		o.Done("observe")
 	}
 	r.scopes = append(r.scopes, s)
 }
 
-// rule is an expression still to be compiled, and its text.
-func (f *fields) rule(key string) (rule, string) {
-	e := f.expression(key)
+// ruleOf is an expression still to be compiled, and its text.
+func ruleOf(f *bundle.Fields, key string) (rule, string) {
+	e := f.Expression(key)
 	if e == nil {
 		return rule{}, ""
 	}
-	return rule{source: e}, strings.TrimSpace(e.text)
+	return rule{source: e}, strings.TrimSpace(e.Text)
 }
 
-func (r *reader) releaseType(f *fields) {
+func (r *reader) releaseType(f *bundle.Fields) {
 	t := releaseType{ReleaseType: ReleaseType{
 		Name:  r.name(f, "ReleaseType", nameForm),
 		Sizes: r.some(f, "size", Major, Minor, Patch), ChangeTypes: r.some(f, "change_types", Standard, Normal, Emergency),
-		Chain: f.need("chain"), LeadTime: f.duration("lead_time", 0, maxDuration), RollbackTimeObjective: f.duration("rollback_time_objective", 0, maxDuration),
-		PermitTTL: f.duration("permit_ttl", DefaultPermitTTL, MaxPermitTTL), Thresholds: map[string]float64{}, Where: f.at(),
+		Chain: f.Need("chain"), LeadTime: f.Duration("lead_time", 0, maxDuration), RollbackTimeObjective: f.Duration("rollback_time_objective", 0, maxDuration),
+		PermitTTL: f.Duration("permit_ttl", DefaultPermitTTL, MaxPermitTTL), Thresholds: map[string]float64{}, Where: f.At(),
 	}}
-	t.chainAt = f.keyAt("chain")
-	t.when, t.When = f.rule("when")
-	if m := f.mapping("thresholds"); m != nil {
-		for i := 0; i+1 < len(m.node.Content); i += 2 {
-			r.threshold(m, m.node.Content[i], t.Thresholds)
+	t.chainAt = f.KeyAt("chain")
+	t.when, t.When = ruleOf(f, "when")
+	if m := f.Mapping("thresholds"); m != nil {
+		for _, name := range m.Keys() {
+			r.threshold(m, name, t.Thresholds)
 		}
 	}
 	r.types = append(r.types, t)
 }
 
-func (r *reader) threshold(m *fields, key *yaml.Node, into map[string]float64) {
-	if !wordForm.MatchString(key.Value) || slices.Contains(reserved, key.Value) {
-		r.out.add(Problem{Where: place(m.src, key), Code: "policy.name", What: fmt.Sprintf("%q is not the name of a threshold", key.Value), Why: "it is made of lower-case words joined by underscores"})
+func (r *reader) threshold(m *bundle.Fields, name string, into map[string]float64) {
+	if !wordForm.MatchString(name) || slices.Contains(reserved, name) {
+		r.out.Add(Problem{Where: m.KeyAt(name), Code: "policy.name", What: fmt.Sprintf("%q is not the name of a threshold", name), Why: "it is made of lower-case words joined by underscores"})
 	}
-	if v, ok := m.number(key.Value); ok {
-		into[key.Value] = v
+	if v, ok := m.Number(name); ok {
+		into[name] = v
 	}
 }
 
 // some is a list that must not be empty.
-func (r *reader) some(f *fields, key string, options ...string) []string {
-	all := f.choices(key, options...)
-	if !f.has(key) {
-		f.missing(key)
-	} else if n := f.vals[key]; n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
-		r.out.add(Problem{Where: place(f.src, n), Code: "policy.empty-list", What: fmt.Sprintf("%q is empty", key), Why: "it would match nothing"})
+func (r *reader) some(f *bundle.Fields, key string, options ...string) []string {
+	all := f.Choices(key, options...)
+	if !f.Has(key) {
+		f.Missing(key)
+	} else if f.EmptyList(key) {
+		r.out.Add(Problem{Where: f.ValueAt(key), Code: "policy.empty-list", What: fmt.Sprintf("%q is empty", key), Why: "it would match nothing"})
 	}
 	return all
 }
 
-func (r *reader) gate(f *fields) {
+func (r *reader) gate(f *bundle.Fields) {
 	g := gate{Gate: Gate{
-		Name: r.name(f, "Gate", nameForm), Title: f.need("title"), Description: f.text("description"),
-		Governance: f.choices("governance", Full, Light), Required: f.text("required"), Needs: f.choices("needs", needable()...),
-		MaxAge: f.duration("max_age", 0, maxDuration), Provenance: Provenance(f.choice("provenance", "", "server", "pipeline", "person")),
-		Severity: Severity(f.choice("severity", "block", "block", "warn", "observe")), OnFail: Verdict(f.choice("on_fail", "no-go", "no-go", "wait")),
-		Owner: r.group(f, "owner"), Lift: f.text("lift"), Next: f.text("next"), Controls: f.list("controls"), Where: f.at(),
+		Name: r.name(f, "Gate", nameForm), Title: f.Need("title"), Description: f.Text("description"),
+		Governance: f.Choices("governance", Full, Light), Required: f.Text("required"), Needs: f.Choices("needs", needable()...),
+		MaxAge: f.Duration("max_age", 0, maxDuration), Provenance: Provenance(f.Choice("provenance", "", "server", "pipeline", "person")),
+		Severity: Severity(f.Choice("severity", "block", "block", "warn", "observe")), OnFail: Verdict(f.Choice("on_fail", "no-go", "no-go", "wait")),
+		Owner: r.group(f, "owner"), Lift: f.Text("lift"), Next: f.Text("next"), Controls: f.List("controls"), Where: f.At(),
 	}}
 	if len(g.Governance) == 0 {
 		g.Governance = []string{Full, Light}
 	}
-	g.applies, g.Applies = f.rule("applies")
-	g.observed, g.Observed = f.rule("observed")
-	g.condition, g.Condition = f.rule("condition")
-	if !f.has("condition") {
-		f.missing("condition")
+	g.applies, g.Applies = ruleOf(f, "applies")
+	g.observed, g.Observed = ruleOf(f, "observed")
+	g.condition, g.Condition = ruleOf(f, "condition")
+	if !f.Has("condition") {
+		f.Missing("condition")
 	}
 	for _, c := range g.Controls {
 		if framework, id, ok := strings.Cut(c, "/"); !ok || framework == "" || id == "" {
-			r.out.add(Problem{Where: place(f.src, f.item("controls", c)), Code: "policy.control", What: fmt.Sprintf("%q does not name a control", c), Fix: "write framework/id, such as soc2/CC8.1"})
+			r.out.Add(Problem{Where: f.ItemAt("controls", c), Code: "policy.control", What: fmt.Sprintf("%q does not name a control", c), Fix: "write framework/id, such as soc2/CC8.1"})
 		}
 	}
 	r.gates = append(r.gates, g)
 }
 
-func (r *reader) group(f *fields, key string) string {
-	g := f.text(key)
+func (r *reader) group(f *bundle.Fields, key string) string {
+	g := f.Text(key)
 	if g != "" && !groupForm.MatchString(g) {
-		r.out.add(Problem{Where: place(f.src, f.vals[key]), Code: "policy.group", What: fmt.Sprintf("%q is not the name of a group", g), Why: "names of groups are lower-case words joined by hyphens, dots or underscores", Fix: "name a group or team, not a person"})
+		r.out.Add(Problem{Where: f.ValueAt(key), Code: "policy.group", What: fmt.Sprintf("%q is not the name of a group", g), Why: "names of groups are lower-case words joined by hyphens, dots or underscores", Fix: "name a group or team, not a person"})
 	}
 	return g
 }
 
 // groups is a list of names of groups.
-func (r *reader) groups(f *fields, key string) []string {
-	all := f.list(key)
+func (r *reader) groups(f *bundle.Fields, key string) []string {
+	all := f.List(key)
 	for _, g := range all {
 		if !groupForm.MatchString(g) {
-			r.out.add(Problem{Where: place(f.src, f.item(key, g)), Code: "policy.group", What: fmt.Sprintf("%q is not the name of a group", g), Why: "names of groups are lower-case words joined by hyphens, dots or underscores", Fix: "name groups, not persons"})
+			r.out.Add(Problem{Where: f.ItemAt(key, g), Code: "policy.group", What: fmt.Sprintf("%q is not the name of a group", g), Why: "names of groups are lower-case words joined by hyphens, dots or underscores", Fix: "name groups, not persons"})
 		}
 	}
 	return all
 }
 
-func (r *reader) chain(f *fields) {
-	c := ApprovalChain{Name: r.name(f, "ApprovalChain", nameForm), ValidFor: f.duration("valid_for", DefaultValidFor, maxDuration), Rejections: f.count("rejections", 1, 1, 100), Where: f.at()}
+func (r *reader) chain(f *bundle.Fields) {
+	c := ApprovalChain{Name: r.name(f, "ApprovalChain", nameForm), ValidFor: f.Duration("valid_for", DefaultValidFor, maxDuration), Rejections: f.Count("rejections", 1, 1, 100), Where: f.At()}
 	if c.Name == NoChain {
-		r.out.add(Problem{Where: f.keyAt("name"), Code: "policy.name", What: `"none" is not the name of a chain`, Why: "a release type that names it asks nobody", Fix: "choose another name"})
+		r.out.Add(Problem{Where: f.KeyAt("name"), Code: "policy.name", What: `"none" is not the name of a chain`, Why: "a release type that names it asks nobody", Fix: "choose another name"})
 	}
-	tiers := f.mappings("tiers")
+	tiers := f.Mappings("tiers")
 	for _, t := range tiers {
 		c.Tiers = append(c.Tiers, r.tier(t))
 	}
 	switch {
-	case !f.has("tiers"):
-		f.missing("tiers")
+	case !f.Has("tiers"):
+		f.Missing("tiers")
 	case len(tiers) != 1:
-		r.out.add(Problem{Where: f.keyAt("tiers"), Code: "policy.tiers", What: fmt.Sprintf("the chain has %d tiers", len(tiers)), Why: "a chain has one tier in this version", Fix: "keep one tier; its groups and quorum can ask for several persons"})
+		r.out.Add(Problem{Where: f.KeyAt("tiers"), Code: "policy.tiers", What: fmt.Sprintf("the chain has %d tiers", len(tiers)), Why: "a chain has one tier in this version", Fix: "keep one tier; its groups and quorum can ask for several persons"})
 	}
 	r.chains = append(r.chains, c)
 }
 
-func (r *reader) tier(f *fields) Tier {
-	t := Tier{Name: f.need("name"), Groups: r.groups(f, "groups"), Quorum: 1}
+func (r *reader) tier(f *bundle.Fields) Tier {
+	t := Tier{Name: f.Need("name"), Groups: r.groups(f, "groups"), Quorum: 1}
 	if len(t.Groups) == 0 {
-		r.out.add(Problem{Where: f.keyAt("groups"), Code: "policy.nobody", What: "the tier names no group", Why: "nobody could approve", Fix: "add groups: [release-approvers]"})
+		r.out.Add(Problem{Where: f.KeyAt("groups"), Code: "policy.nobody", What: "the tier names no group", Why: "nobody could approve", Fix: "add groups: [release-approvers]"})
 	}
-	if !f.has("quorum") {
-		f.missing("quorum")
+	if !f.Has("quorum") {
+		f.Missing("quorum")
 	}
-	t.Quorum = f.count("quorum", 1, 1, 100)
-	f.done("a tier")
+	t.Quorum = f.Count("quorum", 1, 1, 100)
+	f.Done("a tier")
 	return t
 }
 
-func (r *reader) freezeRule(f *fields) {
+func (r *reader) freezeRule(f *bundle.Fields) {
 	z := FreezeRule{
-		Name: r.name(f, "FreezeRule", nameForm), MayDeclare: r.groups(f, "may_declare"), MayLift: r.groups(f, "may_lift"), Exempt: f.list("exempt"),
-		Verdict: Verdict(f.choice("verdict", "", "wait", "no-go")), InFlight: f.choice("in_flight", "continue", "continue", "stop"), Where: f.at(),
+		Name: r.name(f, "FreezeRule", nameForm), MayDeclare: r.groups(f, "may_declare"), MayLift: r.groups(f, "may_lift"), Exempt: f.List("exempt"),
+		Verdict: Verdict(f.Choice("verdict", "", "wait", "no-go")), InFlight: f.Choice("in_flight", "continue", "continue", "stop"), Where: f.At(),
 	}
 	r.freezes = append(r.freezes, z)
 }
 
-func (r *reader) parameter(f *fields) {
-	p := Parameter{Name: r.name(f, "Parameter", wordForm), Unit: f.text("unit"), Description: f.text("description"), MayChange: r.groups(f, "may_change"), Where: f.at()}
+func (r *reader) parameter(f *bundle.Fields) {
+	p := Parameter{Name: r.name(f, "Parameter", wordForm), Unit: f.Text("unit"), Description: f.Text("description"), MayChange: r.groups(f, "may_change"), Where: f.At()}
 	for key, bound := range map[string]**float64{"min": &p.Min, "max": &p.Max} {
-		if v, ok := f.number(key); ok {
+		if v, ok := f.Number(key); ok {
 			*bound = &v
 		}
 	}
-	n := f.take("value")
-	switch v, number := valueOf(n); {
-	case n == nil:
-		f.missing("value")
-	case v == nil:
-		f.wrong(n, "value", "a finite number, true, false or text")
-	case n.Kind == yaml.ScalarNode && len(n.Value) > MaxInputText:
-		r.out.add(Problem{Where: place(f.src, n), Code: "policy.too-long", What: "the value is too long", Why: fmt.Sprintf("it may have %d bytes", MaxInputText)})
+	value := f.Scalar("value")
+	x, number := value.(float64)
+	text, _ := value.(string)
+	switch {
+	case !f.Has("value"):
+		f.Missing("value")
+	case value == nil:
+		f.Wrong("value", "a finite number, true, false or text")
+	case len(text) > MaxInputText:
+		r.out.Add(Problem{Where: f.ValueAt("value"), Code: "policy.too-long", What: "the value is too long", Why: fmt.Sprintf("it may have %d bytes", MaxInputText)})
 	case !number && (p.Min != nil || p.Max != nil):
-		r.out.add(Problem{Where: place(f.src, n), Code: "policy.out-of-range", What: "only a number has bounds", Fix: "drop min and max"})
-	case number && (p.Min != nil && v.(float64) < *p.Min || p.Max != nil && v.(float64) > *p.Max):
-		r.out.add(Problem{Where: place(f.src, n), Code: "policy.out-of-range", What: fmt.Sprintf("the value of %q is outside its bounds", p.Name)})
+		r.out.Add(Problem{Where: f.ValueAt("value"), Code: "policy.out-of-range", What: "only a number has bounds", Fix: "drop min and max"})
+	case number && (p.Min != nil && x < *p.Min || p.Max != nil && x > *p.Max):
+		r.out.Add(Problem{Where: f.ValueAt("value"), Code: "policy.out-of-range", What: fmt.Sprintf("the value of %q is outside its bounds", p.Name)})
 	default:
-		p.Value = v
+		p.Value = value
 	}
 	r.params = append(r.params, p)
-}
-
-// valueOf is the value of a parameter: float64, bool or string, or nil.
-func valueOf(n *yaml.Node) (value any, number bool) {
-	if n == nil || n.Kind != yaml.ScalarNode {
-		return nil, false
-	}
-	if v, ok := numberOf(n); ok {
-		return v, true
-	}
-	switch n.ShortTag() {
-	case "!!bool":
-		return strings.EqualFold(n.Value, "true"), false
-	case "!!str":
-		return n.Value, false
-	}
-	return nil, false
 }

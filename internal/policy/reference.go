@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"time"
+
+	"signalbox.dev/signalbox/internal/bundle"
 )
 
 // meaning describes one input or one field of a document.
@@ -36,7 +38,7 @@ func meanings() (inputs []meaning, fields map[string][]meaning) {
 func Reference() string {
 	inputs, fields := meanings()
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Policy language\n\nDocuments of `apiVersion: %s`, version %d of the inputs.\n\n", APIVersion, Contract)
+	fmt.Fprintf(&b, "# Policy language\n\nDocuments of `apiVersion: %s`, version %d of the inputs.\n\n", bundle.APIVersion, Contract)
 	b.WriteString(semantics())
 	b.WriteString("\n## Kinds\n\nEvery document has `apiVersion`, `kind` and `name`.\n")
 	for _, k := range kindNames() {

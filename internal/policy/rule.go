@@ -13,9 +13,7 @@ import (
 	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/ext"
-	"go.yaml.in/yaml/v4"
-
-	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/bundle"
 )
 
 // Costs, in CEL's units; 200,000 is some 50 ms. A rule whose worst case is at
@@ -34,40 +32,9 @@ const (
 	maxPattern    = 1_000
 )
 
-// expression is the text of a rule where it stands.
-type expression struct {
-	field string
-	text  string
-	node  *yaml.Node
-	src   *source
-}
-
-// where is the place of a line and column (from 1 and 0) of the expression's text.
-func (e *expression) where(line, column int) fault.Position {
-	p := place(e.src, e.node)
-	switch {
-	case e.node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
-		p.Line, p.Column = p.Line+line, 1
-		if p.Line <= len(e.src.lines) {
-			text := e.src.lines[p.Line-1]
-			p.Column = 1 + len(text) - len(strings.TrimLeft(text, " "))
-		}
-		if e.node.Style&yaml.LiteralStyle == 0 {
-			return p
-		}
-		p.Column += column
-	case line == 1:
-		p.Column += column
-		if e.node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
-			p.Column++
-		}
-	}
-	return p
-}
-
 // rule is one compiled expression. The zero rule is absent.
 type rule struct {
-	source   *expression
+	source   *bundle.Expression
 	program  cel.Program
 	reads    sections // whose fields, other than known, it reads
 	presence sections // whose known it reads
@@ -154,23 +121,23 @@ var (
 )
 
 // compile checks the rule and makes it ready to run; what is wrong becomes a problem.
-func (s *scoped) compile(r *rule, want wanted, out *problems) {
+func (s *scoped) compile(r *rule, want wanted, out *bundle.Problems) {
 	if r.absent() {
 		return
 	}
 	e := r.source
-	checked, issues := s.env.Compile(e.text)
+	checked, issues := s.env.Compile(e.Text)
 	if issues.Err() != nil {
 		for _, i := range issues.Errors() {
 			p := s.explain(e, i)
-			if out.add(p); p.Code == "policy.expression-syntax" {
+			if out.Add(p); p.Code == "policy.expression-syntax" {
 				break
 			}
 		}
 		return
 	}
 	if !slices.ContainsFunc(want.types, func(t *cel.Type) bool { return checked.OutputType().IsExactType(t) }) {
-		out.add(Problem{Where: e.where(1, 0), Code: "policy.expression-type", What: fmt.Sprintf("%q must be %s", e.field, want.words), Why: "this is " + typeWords(checked.OutputType().String()), Fix: want.fix})
+		out.Add(Problem{Where: e.At(1, 0), Code: "policy.expression-type", What: fmt.Sprintf("%q must be %s", e.Field, want.words), Why: "this is " + typeWords(checked.OutputType().String()), Fix: want.fix})
 		return
 	}
 	if !s.inspect(r, checked.NativeRep(), out) {
@@ -179,11 +146,11 @@ func (s *scoped) compile(r *rule, want wanted, out *problems) {
 	s.plan(r, checked, out)
 }
 
-func (s *scoped) plan(r *rule, checked *cel.Ast, out *problems) {
+func (s *scoped) plan(r *rule, checked *cel.Ast, out *bundle.Problems) {
 	e := r.source
 	estimate, err := s.env.EstimateCost(checked, bounds{})
 	if err != nil || estimate.Max >= RuleBudget {
-		out.add(Problem{Where: e.where(1, 0), Code: "policy.cost", What: fmt.Sprintf("%q may take too long", e.field), Why: fmt.Sprintf("its worst case costs more than %d", RuleBudget), Fix: "compare counts instead of walking through lists within lists"})
+		out.Add(Problem{Where: e.At(1, 0), Code: "policy.cost", What: fmt.Sprintf("%q may take too long", e.Field), Why: fmt.Sprintf("its worst case costs more than %d", RuleBudget), Fix: "compare counts instead of walking through lists within lists"})
 		return
 	}
 	opts := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
@@ -191,17 +158,17 @@ func (s *scoped) plan(r *rule, checked *cel.Ast, out *problems) {
 		opts = append(opts, cel.EvalOptions(cel.OptTrackCost), cel.CostLimit(RuleBudget))
 	}
 	if r.program, err = s.env.Program(checked, opts...); err != nil {
-		out.add(Problem{Where: e.where(1, 0), Code: "policy.expression", What: fmt.Sprintf("%q cannot be made ready to run", e.field), Why: words(err.Error())})
+		out.Add(Problem{Where: e.At(1, 0), Code: "policy.expression", What: fmt.Sprintf("%q cannot be made ready to run", e.Field), Why: words(err.Error())})
 	}
 }
 
 // inspect finds out what the rule reads.
-func (s *scoped) inspect(r *rule, a *ast.AST, out *problems) bool {
+func (s *scoped) inspect(r *rule, a *ast.AST, out *bundle.Problems) bool {
 	ok, direct := true, map[int64]bool{}
 	ast.PreOrderVisit(a.Expr(), ast.NewExprVisitor(func(x ast.Expr) {
 		switch x.Kind() {
 		case ast.StructKind:
-			out.add(Problem{Where: r.source.where(1, 0), Code: "policy.expression", What: "an expression cannot build a value of this kind", Fix: "read the inputs instead"})
+			out.Add(Problem{Where: r.source.At(1, 0), Code: "policy.expression", What: "an expression cannot build a value of this kind", Fix: "read the inputs instead"})
 			ok = false
 		case ast.SelectKind:
 			if sel := x.AsSelect(); sel.Operand().Kind() == ast.IdentKind {

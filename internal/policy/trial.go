@@ -6,10 +6,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
-	"go.yaml.in/yaml/v4"
-
+	"signalbox.dev/signalbox/internal/bundle"
 	"signalbox.dev/signalbox/internal/fault"
 )
 
@@ -95,56 +93,56 @@ func blockers(o Outcome) string {
 }
 
 // testCase reads a TestCase: one case, or a table whose rows change its inputs.
-func (r *reader) testCase(f *fields) {
+func (r *reader) testCase(f *bundle.Fields) {
 	base := r.testFields(f, "", testCase{inputs: Inputs{Contract: Contract}, verdict: NoGo})
-	rows := f.mappings("cases")
-	if !f.has("cases") {
+	rows := f.Mappings("cases")
+	if !f.Has("cases") {
 		r.keep(f, base)
 		return
 	}
-	if n := f.vals["cases"]; n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
-		r.out.add(Problem{Where: f.keyAt("cases"), Code: "policy.empty-list", What: `"cases" is empty`, Fix: "add a case"})
+	if f.EmptyList("cases") {
+		r.out.Add(Problem{Where: f.KeyAt("cases"), Code: "policy.empty-list", What: `"cases" is empty`, Fix: "add a case"})
 	}
 	for _, row := range rows {
 		c := r.testFields(row, base.name+": ", base)
-		row.done("a case")
+		row.Done("a case")
 		r.keep(row, c)
 	}
 }
 
-func (r *reader) keep(f *fields, c testCase) {
+func (r *reader) keep(f *bundle.Fields, c testCase) {
 	if c.inputs.Now.IsZero() {
-		f.missing("at")
+		f.Missing("at")
 	}
-	c.where = f.at()
+	c.where = f.At()
 	r.cases = append(r.cases, c)
 }
 
 // testFields reads the fields that a TestCase and its rows share, over a base.
-func (r *reader) testFields(f *fields, prefix string, c testCase) testCase {
-	name := f.need("name")
+func (r *reader) testFields(f *bundle.Fields, prefix string, c testCase) testCase {
+	name := f.Need("name")
 	if name != "" {
-		r.once(f, f.vals["name"], "TestCase "+prefix+name)
+		r.once(f.ValueAt("name"), "TestCase "+prefix+name)
 	}
 	c.name = prefix + name
-	if at := f.instant("at"); !at.IsZero() {
+	if at := f.Instant("at"); !at.IsZero() {
 		c.inputs.Now = at
 	}
-	if m := f.mapping("inputs"); m != nil {
+	if m := f.Mapping("inputs"); m != nil {
 		r.inputs(m, &c.inputs)
 	}
-	e := f.mapping("expect")
+	e := f.Mapping("expect")
 	if e == nil {
 		return c
 	}
-	c.verdict = verdictNamed(e.choice("verdict", string(c.verdict), "go", "wait", "no-go", "cannot-tell", "cannot tell", "indeterminate"))
-	if name := e.text("type"); name != "" {
+	c.verdict = verdictNamed(e.Choice("verdict", string(c.verdict), "go", "wait", "no-go", "cannot-tell", "cannot tell", "indeterminate"))
+	if name := e.Text("type"); name != "" {
 		c.wantType = name
 	}
-	if reasons := e.list("reasons"); e.has("reasons") {
+	if reasons := e.List("reasons"); e.Has("reasons") {
 		c.reasons = reasons
 	}
-	e.done("expect")
+	e.Done("expect")
 	return c
 }
 
@@ -156,84 +154,21 @@ func verdictNamed(s string) Verdict {
 }
 
 // inputs reads sections: one that is mentioned is known, unless it says otherwise.
-func (r *reader) inputs(f *fields, in *Inputs) {
+func (r *reader) inputs(f *bundle.Fields, in *Inputs) {
 	for s := section(0); s < sectionCount; s++ {
-		m := f.mapping(s.String())
+		m := f.Mapping(s.String())
 		if m == nil {
 			continue
 		}
 		*in.known(s) = true
 		index, _ := inputIndex(s.String())
-		m.into(reflect.ValueOf(in).Elem().FieldByIndex(index))
-		m.done(s.String())
+		section := reflect.ValueOf(in).Elem().FieldByIndex(index)
+		for i, name := range fieldNames(section.Type()) {
+			m.Assign(name, section.Field(i))
+		}
+		m.Done(s.String())
 	}
-	f.done("inputs")
-}
-
-// into sets the fields of a section from a mapping.
-func (f *fields) into(section reflect.Value) {
-	for i, name := range fieldNames(section.Type()) {
-		n := f.take(name)
-		if n == nil {
-			continue
-		}
-		if want := assign(section.Field(i), n); want != "" {
-			f.wrong(n, name, want)
-		}
-	}
-}
-
-// assign sets one input from a YAML value, or says what it wants.
-func assign(v reflect.Value, n *yaml.Node) (want string) {
-	scalar := n.Kind == yaml.ScalarNode
-	switch v.Kind() {
-	case reflect.Bool:
-		if !scalar || n.ShortTag() != "!!bool" {
-			return "true or false"
-		}
-		v.SetBool(strings.EqualFold(n.Value, "true"))
-	case reflect.Int:
-		x, ok := numberOf(n)
-		if !ok || x != float64(int64(x)) || x < 0 || x > 1e12 {
-			return "a whole number that is not negative"
-		}
-		v.SetInt(int64(x))
-	case reflect.Float64:
-		x, ok := numberOf(n)
-		if !ok {
-			return "a number"
-		}
-		v.SetFloat(x)
-	case reflect.String:
-		if !scalar || n.ShortTag() != "!!str" {
-			return "text"
-		}
-		v.SetString(n.Value)
-	case reflect.Slice:
-		return assignList(v, n)
-	default:
-		t, err := time.Parse(time.RFC3339, n.Value)
-		if err != nil {
-			return "an instant such as 2027-01-31T09:00:00Z"
-		}
-		v.Set(reflect.ValueOf(t.UTC()))
-	}
-	return ""
-}
-
-func assignList(v reflect.Value, n *yaml.Node) string {
-	if n.Kind != yaml.SequenceNode {
-		return "a list of texts"
-	}
-	all := []string{}
-	for _, item := range n.Content {
-		if item.Kind != yaml.ScalarNode || item.ShortTag() != "!!str" {
-			return "a list of texts"
-		}
-		all = append(all, item.Value)
-	}
-	v.Set(reflect.ValueOf(all))
-	return ""
+	f.Done("inputs")
 }
 
 func sortedKeys(m map[string]bool) []string { return slices.Sorted(maps.Keys(m)) }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"signalbox.dev/signalbox/internal/bundle"
 	"signalbox.dev/signalbox/internal/fault"
 )
 
@@ -69,14 +70,14 @@ func TestUntestedPolicyIsNotReady(t *testing.T) {
 	if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "no test case") {
 		t.Errorf("%v", err)
 	}
-	err = compiled(t, bundle(good("probe", ""))).Ready()
+	err = compiled(t, sample(good("probe", ""))).Ready()
 	if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "1 of 2 test cases fail: probe: expected no-go, got go") {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestInputsOfCases(t *testing.T) {
-	p := compiled(t, bundle(good("probe", "cases:\n  - name: row\n    inputs: {findings: {critical: 2, tools: [a, b], age_hours: 1.5}, calendar: {known: false, thaws_at: 2027-03-01T10:00:00Z}}\n")))
+	p := compiled(t, sample(good("probe", "cases:\n  - name: row\n    inputs: {findings: {critical: 2, tools: [a, b], age_hours: 1.5}, calendar: {known: false, thaws_at: 2027-03-01T10:00:00Z}}\n")))
 	got := p.cases[len(p.cases)-1]
 	want := Inputs{
 		Contract:    Contract,
@@ -105,15 +106,15 @@ func TestLintSeesGatesThatNeverRefuse(t *testing.T) {
 		return all
 	}
 	gate := doc("Gate", "name: probe\ntitle: P\ncondition: service.tier > 0\n")
-	if got := codes(bundle(gate, good("probe", ""))); len(got) != 0 {
+	if got := codes(sample(gate, good("probe", ""))); len(got) != 0 {
 		t.Errorf("the gate is seen to refuse where nothing is known, yet: %v", got)
 	}
 	never := doc("Gate", "name: probe\ntitle: P\ncondition: 1 < 2\n")
-	if got := codes(bundle(never, good("probe", ""))); !slices.Equal(got, []string{"policy.untested-gate"}) {
+	if got := codes(sample(never, good("probe", ""))); !slices.Equal(got, []string{"policy.untested-gate"}) {
 		t.Errorf("a gate that always holds: %v", got)
 	}
 	absent := doc("Gate", "name: probe\ntitle: P\napplies: 1 > 2\ncondition: service.tier > 0\n")
-	if got := codes(bundle(absent)); !slices.Equal(got, []string{"policy.untested-gate"}) {
+	if got := codes(sample(absent)); !slices.Equal(got, []string{"policy.untested-gate"}) {
 		t.Errorf("a gate that never applies: %v", got)
 	}
 }
@@ -159,16 +160,22 @@ func TestReferenceIsComplete(t *testing.T) {
 func TestFieldsAreDescribed(t *testing.T) {
 	_, meant := meanings()
 	for _, k := range kinds {
-		out := &problems{sources: map[string]*source{}}
-		docs := readFile(File{Name: "x.yaml", Data: []byte("kind: " + k.name + "\n")}, out)
-		f := fieldsOf(docs[0].src, docs[0].root, out)
-		k.read(&reader{out: out, names: map[string]string{}}, f)
+		out := &bundle.Problems{}
+		for _, f := range bundle.Read([]File{{Name: "x.yaml", Data: []byte("kind: " + k.name + "\nnobody_asks_for_this: 1\n")}}, out) {
+			k.read(&reader{out: out, names: map[string]string{}}, f)
+			f.Done("it")
+		}
+		var used []string
+		for _, p := range out.Sorted() {
+			if all, ok := strings.CutPrefix(p.Fix, "use one of: "); ok && p.Code == "policy.unknown-field" {
+				used = slices.Compact(strings.Split(all, ", "))
+			}
+		}
 		var got []string
 		for _, m := range meant[k.name] {
 			got = append(got, m.name)
 		}
 		slices.Sort(got)
-		used := slices.Compact(slices.Sorted(slices.Values(f.used)))
 		if diff := cmp.Diff(used, got); diff != "" {
 			t.Errorf("%s: described (+) against read (-):\n%s", k.name, diff)
 		}

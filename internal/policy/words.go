@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/cel"
+
+	"signalbox.dev/signalbox/internal/bundle"
 )
 
 var (
@@ -24,8 +26,8 @@ var operators = map[string]string{
 }
 
 // explain is what CEL found wrong, in words and with its place.
-func (s *scoped) explain(e *expression, issue *cel.Error) Problem {
-	p := Problem{Where: e.where(max(issue.Location.Line(), 1), max(issue.Location.Column(), 0)), Code: "policy.expression"}
+func (s *scoped) explain(e *bundle.Expression, issue *cel.Error) Problem {
+	p := Problem{Where: e.At(max(issue.Location.Line(), 1), max(issue.Location.Column(), 0)), Code: "policy.expression"}
 	switch m := issue.Message; {
 	case undeclared.MatchString(m):
 		s.unknownName(&p, e, undeclared.FindStringSubmatch(m)[1])
@@ -35,16 +37,16 @@ func (s *scoped) explain(e *expression, issue *cel.Error) Problem {
 		f := noOverload.FindStringSubmatch(m)
 		mismatch(&p, f[1], f[2])
 	case strings.HasPrefix(m, "Syntax error"):
-		unreadable(&p, e.field, m)
+		unreadable(&p, e.Field, m)
 	case noRange.MatchString(m):
 		p.Code, p.What = "policy.expression-type", "only a list can be walked through"
 		p.Why = "this is " + typeWords(noRange.FindStringSubmatch(m)[1])
 	case strings.Contains(m, "recursion limit"):
-		p.What, p.Why, p.Fix = fmt.Sprintf("%q is nested too deeply", e.field), fmt.Sprintf("brackets may stand %d deep", maxNesting), "take it apart into several gates"
+		p.What, p.Why, p.Fix = fmt.Sprintf("%q is nested too deeply", e.Field), fmt.Sprintf("brackets may stand %d deep", maxNesting), "take it apart into several gates"
 	case strings.Contains(m, "size exceeds limit"), strings.Contains(m, "node"):
-		p.What, p.Fix = fmt.Sprintf("%q is too long", e.field), "take it apart into several gates"
+		p.What, p.Fix = fmt.Sprintf("%q is too long", e.Field), "take it apart into several gates"
 	default:
-		p.What, p.Why = fmt.Sprintf("%q cannot be used", e.field), words(m)
+		p.What, p.Why = fmt.Sprintf("%q cannot be used", e.Field), words(m)
 	}
 	return p
 }
@@ -72,9 +74,9 @@ func unreadable(p *Problem, field, message string) {
 // functions are those that policies use most, for suggestions.
 var functions = []string{"size", "startsWith", "endsWith", "contains", "matches", "exists", "all", "exists_one", "filter", "map", "has", "int", "double", "string", "timestamp", "duration", "getHours", "getDayOfWeek"}
 
-func (s *scoped) unknownName(p *Problem, e *expression, name string) {
-	if regexp.MustCompile(`\b` + regexp.QuoteMeta(name) + `\s*\(`).MatchString(e.text) {
-		p.Code, p.What, p.Fix = "policy.unknown-function", fmt.Sprintf("%q is not a function", name), didYouMean(name, functions)
+func (s *scoped) unknownName(p *Problem, e *bundle.Expression, name string) {
+	if regexp.MustCompile(`\b` + regexp.QuoteMeta(name) + `\s*\(`).MatchString(e.Text) {
+		p.Code, p.What, p.Fix = "policy.unknown-function", fmt.Sprintf("%q is not a function", name), bundle.DidYouMean(name, functions)
 		return
 	}
 	p.Code, p.What = "policy.unknown-input", fmt.Sprintf("%q is not an input", name)
@@ -87,20 +89,20 @@ func (s *scoped) unknownName(p *Problem, e *expression, name string) {
 		kind := map[string]string{"param": "a Parameter", "threshold": "a threshold of a ReleaseType"}[prefix]
 		p.What = fmt.Sprintf("%q is not %s", rest, kind)
 	}
-	p.Fix = didYouMean(name, s.names)
+	p.Fix = bundle.DidYouMean(name, s.names)
 }
 
 // unknownField looks for the section before the place in the text: CEL does not name it.
-func (s *scoped) unknownField(p *Problem, e *expression, field string) {
+func (s *scoped) unknownField(p *Problem, e *bundle.Expression, field string) {
 	p.Code, p.What = "policy.unknown-input", fmt.Sprintf("%q is not an input", field)
 	t := reflect.TypeFor[Inputs]()
 	for _, name := range sectionNames {
-		if !regexp.MustCompile(`\b` + name + `\s*\.\s*` + regexp.QuoteMeta(field) + `\b`).MatchString(e.text) {
+		if !regexp.MustCompile(`\b` + name + `\s*\.\s*` + regexp.QuoteMeta(field) + `\b`).MatchString(e.Text) {
 			continue
 		}
 		i, _ := fieldIndex(t, name)
 		p.What = fmt.Sprintf("%q has no field %q", name, field)
-		p.Fix = didYouMean(field, fieldNames(t.Field(i).Type))
+		p.Fix = bundle.DidYouMean(field, fieldNames(t.Field(i).Type))
 		return
 	}
 }

@@ -1,4 +1,4 @@
-package policy
+package bundle
 
 import (
 	"cmp"
@@ -63,16 +63,24 @@ func Failed(problems []Problem) bool {
 	return slices.ContainsFunc(problems, func(p Problem) bool { return p.Severity == LevelError })
 }
 
-// problems collects up to MaxProblems of a bundle.
-type problems struct {
-	sources map[string]*source
+// Problems collects up to MaxProblems of a bundle. The zero value is ready.
+type Problems struct {
+	sources map[string]*source // by name, once read
 	list    []Problem
 	more    int
 	worst   Level // of those that are more
 }
 
-// add keeps p, as an error unless it says otherwise, with the excerpt of its place.
-func (ps *problems) add(p Problem) {
+// know keeps the lines of a file for excerpts.
+func (ps *Problems) know(src *source) {
+	if ps.sources == nil {
+		ps.sources = map[string]*source{}
+	}
+	ps.sources[src.name] = src
+}
+
+// Add keeps p, as an error unless it says otherwise, with the excerpt of its place.
+func (ps *Problems) Add(p Problem) {
 	if p.Severity == "" {
 		p.Severity = LevelError
 	}
@@ -88,16 +96,19 @@ func (ps *problems) add(p Problem) {
 	ps.list = append(ps.list, p)
 }
 
-// sorted is the list by place; the last line says how many more there are.
-func (ps *problems) sorted() []Problem {
-	slices.SortStableFunc(ps.list, func(a, b Problem) int {
+// Failed reports whether one of the problems is an error.
+func (ps *Problems) Failed() bool { return Failed(ps.list) || ps.worst == LevelError }
+
+// Sorted is the list by place; the last line says how many more there are.
+func (ps *Problems) Sorted() []Problem {
+	list := slices.SortedStableFunc(slices.Values(ps.list), func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Where.File, b.Where.File), cmp.Compare(a.Where.Line, b.Where.Line),
 			cmp.Compare(a.Where.Column, b.Where.Column), cmp.Compare(a.Code, b.Code))
 	})
 	if ps.more > 0 {
-		return append(ps.list, Problem{Severity: ps.worst, Code: "policy.more", What: fmt.Sprintf("there are %d more problems", ps.more), Fix: "mend those above and lint again"})
+		return append(list, Problem{Severity: ps.worst, Code: "policy.more", What: fmt.Sprintf("there are %d more problems", ps.more), Fix: "mend those above and lint again"})
 	}
-	return ps.list
+	return list
 }
 
 // excerpt is the line at p with a caret under its column; long lines are cut around it.
@@ -129,50 +140,4 @@ func visible(r rune) rune {
 // runs: bidirectional controls and zero-width ones.
 func misleading(r rune) bool {
 	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f || r == 0x061c || r == 0x200b || r == 0xfeff
-}
-
-// nearest is the candidate that word most likely meant, or "".
-func nearest(word string, candidates []string) string {
-	best, limit := "", 1+len(word)/4
-	for _, c := range slices.Sorted(slices.Values(candidates)) {
-		if d := distance(strings.ToLower(word), c, limit); d <= limit {
-			best, limit = c, d-1
-		}
-	}
-	return best
-}
-
-// distance is the number of edits (insert, delete, replace, swap) from a to b;
-// anything above limit is told as limit+1.
-func distance(a, b string, limit int) int {
-	if len(a)-len(b) > limit || len(b)-len(a) > limit || len(a) > 64 {
-		return limit + 1
-	}
-	before, previous, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range previous {
-		previous[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := previous[j-1]
-			if a[i-1] != b[j-1] {
-				change++
-			}
-			row[j] = min(previous[j]+1, row[j-1]+1, change)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, previous, row = previous, row, before
-	}
-	return previous[len(b)]
-}
-
-// didYouMean is the fix for a word that is not among the candidates.
-func didYouMean(word string, candidates []string) string {
-	if n := nearest(word, candidates); n != "" {
-		return fmt.Sprintf("did you mean %q?", n)
-	}
-	return "use one of: " + strings.Join(slices.Sorted(slices.Values(candidates)), ", ")
 }

@@ -1,16 +1,10 @@
-package policy
+package bundle
 
 import (
 	"bytes"
-	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -19,63 +13,19 @@ import (
 	"signalbox.dev/signalbox/internal/fault"
 )
 
-// Limits of a bundle, in bytes and in documents.
-const (
-	MaxFile      = 1 << 20
-	MaxBundle    = 4 << 20
-	MaxFiles     = 500
-	MaxDocuments = 2000
-)
-
-// APIVersion is what every document of a bundle declares.
-const APIVersion = "signalbox/v1"
-
-// File is one YAML file of a bundle. Name is relative, with slashes.
-type File struct {
-	Name string
-	Data []byte
-}
-
-// Digest identifies a bundle: "sha256:" and the hexadecimal SHA-256 of a header
-// line and, for each file by name, the length of the name (eight bytes, big
-// endian), the name, the length of the content and the content.
-func Digest(files []File) string {
-	h := sha256.New()
-	h.Write([]byte("signalbox policy bundle v1\n"))
-	part := func(b []byte) {
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(b))))
-		h.Write(b)
-	}
-	for _, f := range byName(files) {
-		part([]byte(f.Name))
-		part(f.Data)
-	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil))
-}
-
-// byName is a copy of files, ordered; the contents are shared.
-func byName(files []File) []File {
-	return slices.SortedStableFunc(slices.Values(files), func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
-}
-
 // source is a file with its lines, for excerpts and places.
 type source struct {
 	name  string
 	lines []string
 }
 
-// document is one YAML document of a bundle.
-type document struct {
-	src  *source
-	root *yaml.Node
-}
-
-// read is every document of the files; what cannot be read is a problem.
-func read(files []File, out *problems) []document {
-	var docs []document
+// Read is the mapping of every document of the files, by name and in the order
+// in which they stand. What cannot be read is a problem.
+func Read(files []File, out *Problems) []*Fields {
+	var docs []*Fields
 	total := 0
 	if len(files) > MaxFiles {
-		out.add(Problem{Code: "policy.too-many-files", What: fmt.Sprintf("the bundle has more than %d files", MaxFiles), Fix: "join small files: a file may hold several documents"})
+		out.Add(Problem{Code: "policy.too-many-files", What: fmt.Sprintf("the bundle has more than %d files", MaxFiles), Fix: "join small files: a file may hold several documents"})
 		return nil
 	}
 	ordered := byName(files)
@@ -83,36 +33,46 @@ func read(files []File, out *problems) []document {
 		at := fault.Position{File: f.Name}
 		total += len(f.Data)
 		switch {
-		case !fs.ValidPath(f.Name) || f.Name == ".":
-			out.add(Problem{Where: at, Code: "policy.file-name", What: fmt.Sprintf("%q is not a file name", f.Name), Why: "names are relative, with slashes and without dots"})
+		case !acceptable(f.Name):
+			out.Add(Problem{Code: "policy.file-name", What: fmt.Sprintf("%q is not a file name", f.Name), Why: "names are relative, with slashes and without dots, and hide nothing"})
 		case i > 0 && ordered[i-1].Name == f.Name:
-			out.add(Problem{Where: at, Code: "policy.duplicate-file", What: "the file stands twice in the bundle"})
+			out.Add(Problem{Where: at, Code: "policy.duplicate-file", What: "the file stands twice in the bundle"})
 		case len(f.Data) > MaxFile || total > MaxBundle:
-			out.add(Problem{Where: at, Code: "policy.too-large", What: "the bundle is too large", Why: fmt.Sprintf("a file may have %d bytes, a bundle %d", MaxFile, MaxBundle)})
+			out.Add(Problem{Where: at, Code: "policy.too-large", What: "the bundle is too large", Why: fmt.Sprintf("a file may have %d bytes, a bundle %d", MaxFile, MaxBundle)})
 			return nil
 		default:
 			docs = append(docs, readFile(f, out)...)
 		}
 	}
 	if len(docs) > MaxDocuments {
-		out.add(Problem{Code: "policy.too-many-documents", What: fmt.Sprintf("the bundle has more than %d documents", MaxDocuments)})
+		out.Add(Problem{Code: "policy.too-many-documents", What: fmt.Sprintf("the bundle has more than %d documents", MaxDocuments)})
 		return nil
 	}
 	return docs
 }
 
-func readFile(f File, out *problems) []document {
+// acceptable reports whether a name leads downwards alone and can be seen.
+func acceptable(name string) bool {
+	for element := range strings.SplitSeq(name, "/") {
+		if element == "" || element == "." || element == ".." {
+			return false
+		}
+	}
+	return utf8.ValidString(name) && !strings.ContainsFunc(name, hidden)
+}
+
+func readFile(f File, out *Problems) []*Fields {
 	src := &source{name: f.Name, lines: strings.Split(string(f.Data), "\n")}
-	out.sources[f.Name] = src
+	out.know(src)
 	if !plain(src, f.Data, out) {
 		return nil
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(f.Data))
 	if err != nil {
-		out.add(Problem{Where: fault.Position{File: f.Name}, Code: "policy.yaml", What: "the file cannot be read as YAML"})
+		out.Add(Problem{Where: fault.Position{File: f.Name}, Code: "policy.yaml", What: "the file cannot be read as YAML"})
 		return nil
 	}
-	var docs []document
+	var docs []*Fields
 	for len(docs) <= MaxDocuments {
 		var node yaml.Node
 		err := loader.Load(&node)
@@ -120,26 +80,26 @@ func readFile(f File, out *problems) []document {
 			break
 		}
 		if err != nil {
-			out.add(syntax(f.Name, err))
+			out.Add(syntax(f.Name, err))
 			break
 		}
 		if root, ok := content(src, &node, out); ok {
-			docs = append(docs, document{src: src, root: root})
+			docs = append(docs, fieldsOf(src, root, out))
 		}
 	}
 	return docs
 }
 
 // plain refuses bytes that are not UTF-8 and characters that hide or reorder text.
-func plain(src *source, data []byte, out *problems) bool {
+func plain(src *source, data []byte, out *Problems) bool {
 	if !utf8.Valid(data) {
-		out.add(Problem{Where: fault.Position{File: src.name}, Code: "policy.not-utf8", What: "the file is not UTF-8 text", Fix: "save it as UTF-8"})
+		out.Add(Problem{Where: fault.Position{File: src.name}, Code: "policy.not-utf8", What: "the file is not UTF-8 text", Fix: "save it as UTF-8"})
 		return false
 	}
 	for i, line := range src.lines {
 		if at := strings.IndexFunc(line, hidden); at >= 0 {
 			where := fault.Position{File: src.name, Line: i + 1, Column: 1 + utf8.RuneCountInString(line[:at])}
-			out.add(Problem{Where: where, Code: "policy.hidden-character", What: "a character here cannot be seen or reorders the text", Why: "the policy would read otherwise than it runs", Fix: "delete it"})
+			out.Add(Problem{Where: where, Code: "policy.hidden-character", What: "a character here cannot be seen or reorders the text", Why: "the policy would read otherwise than it runs", Fix: "delete it"})
 			return false
 		}
 	}
@@ -151,7 +111,7 @@ func hidden(r rune) bool {
 }
 
 // content is the mapping of a document; an empty document has none.
-func content(src *source, node *yaml.Node, out *problems) (*yaml.Node, bool) {
+func content(src *source, node *yaml.Node, out *Problems) (*yaml.Node, bool) {
 	if node.Kind != yaml.DocumentNode || len(node.Content) == 0 {
 		return nil, false
 	}
@@ -163,7 +123,7 @@ func content(src *source, node *yaml.Node, out *problems) (*yaml.Node, bool) {
 		return nil, false
 	}
 	if root.Kind != yaml.MappingNode {
-		out.add(Problem{Where: place(src, root), Code: "policy.not-a-mapping", What: "a document is a mapping", Why: "this one is " + shape(root), Fix: "begin with apiVersion: " + APIVersion})
+		out.Add(Problem{Where: place(src, root), Code: "policy.not-a-mapping", What: "a document is a mapping", Why: "this one is " + shape(root), Fix: "begin with apiVersion: " + APIVersion})
 		return nil, false
 	}
 	return root, true
@@ -171,9 +131,9 @@ func content(src *source, node *yaml.Node, out *problems) (*yaml.Node, bool) {
 
 // unadorned refuses the parts of YAML that let a text mean something its reader
 // does not see: anchors, aliases, merge keys, tags, duplicate keys.
-func unadorned(src *source, n *yaml.Node, out *problems) bool {
+func unadorned(src *source, n *yaml.Node, out *Problems) bool {
 	if what := adornment(n); what != "" {
-		out.add(Problem{Where: place(src, n), Code: "policy.yaml-feature", What: what + " is not accepted in a policy", Why: "a policy must read as it runs", Fix: "write the value out"})
+		out.Add(Problem{Where: place(src, n), Code: "policy.yaml-feature", What: what + " is not accepted in a policy", Why: "a policy must read as it runs", Fix: "write the value out"})
 		return false
 	}
 	ok := true
@@ -200,18 +160,18 @@ func adornment(n *yaml.Node) string {
 	return ""
 }
 
-func uniqueKeys(src *source, n *yaml.Node, out *problems) bool {
+func uniqueKeys(src *source, n *yaml.Node, out *Problems) bool {
 	seen := map[string]int{}
 	ok := true
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
 		if key.Kind != yaml.ScalarNode {
-			out.add(Problem{Where: place(src, key), Code: "policy.key", What: "a key is a plain word", Why: "this one is " + shape(key)})
+			out.Add(Problem{Where: place(src, key), Code: "policy.key", What: "a key is a plain word", Why: "this one is " + shape(key)})
 			ok = false
 			continue
 		}
 		if line, twice := seen[key.Value]; twice {
-			out.add(Problem{Where: place(src, key), Code: "policy.duplicate-field", What: fmt.Sprintf("%q stands twice", key.Value), Why: fmt.Sprintf("it stands first in line %d", line), Fix: "keep one of them"})
+			out.Add(Problem{Where: place(src, key), Code: "policy.duplicate-field", What: fmt.Sprintf("%q stands twice", key.Value), Why: fmt.Sprintf("it stands first in line %d", line), Fix: "keep one of them"})
 			ok = false
 			continue
 		}
