@@ -17,6 +17,9 @@ import (
 // silence is how long a subscription may say nothing: three heartbeats.
 const silence = 45 * time.Second
 
+// newsBytes bounds a line of news, and nearly all of its lines together.
+const newsBytes = 1 << 20
+
 // Changes subscribes to what is new after a number of facts (0 is from now on)
 // and calls fn for each piece of news until ctx ends or fn fails, whose error
 // it returns. Where the line breaks it subscribes again from where it was, and
@@ -100,12 +103,14 @@ func (c *Client) subscribe(ctx context.Context, after uint64, fn func(News) erro
 // heartbeats, which count as empty news.
 func events(r io.Reader, fn func(data []byte) error) error {
 	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, 4096), 1<<20)
+	lines.Buffer(make([]byte, 0, 4096), newsBytes)
 	var data []byte
 	for lines.Scan() {
 		line := lines.Bytes()
 		rest, isData := bytes.CutPrefix(line, []byte("data:"))
 		switch {
+		case isData && len(data) > newsBytes:
+			return fault.New(fault.TooLarge, "client.news", "a piece of news is too long")
 		case isData:
 			data = append(data, bytes.TrimPrefix(rest, []byte(" "))...)
 		case len(line) == 0 && len(data) > 0:
