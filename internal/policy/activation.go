@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,9 +13,13 @@ import (
 // ActiveStream is the one stream of activations.
 const ActiveStream event.Stream = "policy/active"
 
-// keptActivations bounds how many past activations the state remembers; the
-// journal has them all.
-const keptActivations = 20
+// keptActivations is how many activations the state remembers where none of
+// those beyond is in force or still to come; the journal has them all.
+// maxScheduled bounds those that are still to come.
+const (
+	keptActivations = 20
+	maxScheduled    = 100
+)
 
 // Activation is a bundle taking effect: the body of PolicyActivated.
 type Activation struct {
@@ -35,7 +41,7 @@ type Activations struct {
 
 // ActivationShape is the fold of ActiveStream.
 func ActivationShape() event.Shape {
-	return event.ShapeOf("policy", 1, func(a *Activations, f event.Recorded) error {
+	return event.ShapeOf("policy", 2, func(a *Activations, f event.Recorded) error {
 		if f.Kind != event.PolicyActivated {
 			return event.Unknown(f)
 		}
@@ -45,11 +51,22 @@ func ActivationShape() event.Shape {
 		}
 		one.By, one.At = f.Actor, f.Time
 		a.List = append(a.List, one)
-		if len(a.List) > keptActivations {
-			a.List = a.List[len(a.List)-keptActivations:]
-		}
+		a.forget(f.Time)
 		return nil
 	}, nil)
+}
+
+// forget drops the oldest of those that can never be in force again.
+func (a *Activations) forget(now event.Micros) {
+	current, _ := a.Current(now.Time())
+	over := len(a.List) - keptActivations
+	a.List = slices.DeleteFunc(a.List, func(one Activation) bool {
+		if over <= 0 || one.Effective > now || one == current {
+			return false
+		}
+		over--
+		return true
+	})
 }
 
 // Current is the activation in force at an instant: of those that have taken
@@ -76,8 +93,20 @@ func (a Activations) Next(now time.Time) time.Time {
 	return next.Time()
 }
 
+// scheduled is how many are still to take effect.
+func (a Activations) scheduled(now time.Time) int {
+	n := 0
+	for _, one := range a.List {
+		if one.Effective > event.MicrosOf(now) {
+			n++
+		}
+	}
+	return n
+}
+
 // Activate is the fact that a bundle takes effect. Its tests must pass, a
-// reason be given, and the effective time not lie in the past (zero: now).
+// reason be given, and the effective time not lie in the past (zero, or less than a
+// minute ago: now).
 func (a Activations) Activate(p *Program, file string, effective time.Time, reason string, now time.Time) ([]event.Draft, error) {
 	if err := p.Ready(); err != nil {
 		return nil, err
@@ -91,8 +120,14 @@ func (a Activations) Activate(p *Program, file string, effective time.Time, reas
 	if effective.Before(now.Add(-time.Minute)) {
 		return nil, fault.Invalidf("policy.past", "a policy cannot take effect in the past").On("effective").Remedy("leave it out to activate now")
 	}
+	if effective.Before(now) { // else it could fall behind one that took effect meanwhile
+		effective = now
+	}
 	if current, active := a.Current(effective); active && current.Digest == p.Digest() {
 		return nil, fault.New(fault.Conflict, "policy.active", "this very bundle is in force then already").Because("its digest is " + p.Digest())
+	}
+	if a.scheduled(now) >= maxScheduled {
+		return nil, fault.New(fault.Conflict, "policy.scheduled", fmt.Sprintf("%d bundles are still to take effect", maxScheduled)).Remedy("wait until some of them have")
 	}
 	body := Activation{
 		Digest: p.Digest(), File: file, Name: p.Policy().Name, Version: p.Policy().Version,

@@ -1,0 +1,238 @@
+package policy
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/fault"
+)
+
+// at is an instant so long after monday.
+func at(after time.Duration) time.Time { return monday.Add(after) }
+
+// history folds activations, each recorded by ada at its own instant.
+type history struct {
+	t     testing.TB
+	state []byte
+}
+
+func (h *history) record(when time.Time, drafts ...event.Draft) Activations {
+	h.t.Helper()
+	for _, d := range drafts {
+		body, err := json.Marshal(d.Body)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		f := event.Recorded{Header: event.Header{Kind: d.Kind, Stream: d.Stream, Time: event.MicrosOf(when), Actor: "ada"}, BodyBytes: body}
+		if h.state, err = ActivationShape().Fold(h.state, f); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	return h.now()
+}
+
+func (h *history) now() Activations {
+	h.t.Helper()
+	a, err := event.Decode[Activations](h.state)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return a
+}
+
+// effect is the fact of a bundle that takes effect; its digest is its name.
+func effect(name string, from time.Time) event.Draft {
+	return event.Draft{Stream: ActiveStream, Kind: event.PolicyActivated, Body: Activation{Digest: name, Effective: event.MicrosOf(from)}}
+}
+
+// numbered is the base bundle in a version of its own.
+func numbered(t testing.TB, version string) *Program {
+	t.Helper()
+	return compiled(t, []File{{Name: "base.yaml", Data: []byte(strings.Replace(base, `version: "1"`, `version: "`+version+`"`, 1))}})
+}
+
+func TestActivationIsRecorded(t *testing.T) {
+	p := numbered(t, "7")
+	var h history
+	h.t = t
+	drafts, err := h.now().Activate(p, "sha256:sources", at(time.Hour), "the auditors' findings", monday)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []event.Draft{{
+		Stream: ActiveStream, Kind: event.PolicyActivated, Private: map[string]string{"reason": "the auditors' findings"},
+		Body: Activation{Digest: p.Digest(), File: "sha256:sources", Name: "base", Version: "7", Effective: event.MicrosOf(at(time.Hour)), Tests: 1, Contract: Contract},
+	}}
+	if diff := cmp.Diff(want, drafts); diff != "" {
+		t.Fatal(diff)
+	}
+	folded := want[0].Body.(Activation)
+	folded.By, folded.At = "ada", event.MicrosOf(at(time.Second))
+	if diff := cmp.Diff(Activations{List: []Activation{folded}}, h.record(at(time.Second), drafts...)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestActivationsKnowNoOtherFact(t *testing.T) {
+	for _, f := range []event.Recorded{
+		{Header: event.Header{Kind: event.FreezeDeclared}, BodyBytes: []byte("{}")},
+		{Header: event.Header{Kind: event.PolicyActivated}, BodyBytes: []byte("[]")},
+	} {
+		if state, err := ActivationShape().Fold(nil, f); err == nil {
+			t.Errorf("%s %s was folded to %s", f.Kind, f.BodyBytes, state)
+		}
+	}
+}
+
+func TestWhichBundleIsInForce(t *testing.T) {
+	tick := time.Microsecond
+	for _, tt := range []struct {
+		name    string
+		history []event.Draft
+		now     time.Time
+		want    string // "" where none is
+		next    time.Time
+	}{
+		{"nothing was ever activated", nil, monday, "", time.Time{}},
+		{"before the first", []event.Draft{effect("a", at(time.Hour))}, at(time.Hour - tick), "", at(time.Hour)},
+		{"at the first", []event.Draft{effect("a", at(time.Hour))}, at(time.Hour), "a", time.Time{}},
+		{"after the first", []event.Draft{effect("a", at(time.Hour))}, at(1000 * time.Hour), "a", time.Time{}},
+		{"before the second", []event.Draft{effect("a", monday), effect("b", at(time.Hour))}, at(time.Hour - tick), "a", at(time.Hour)},
+		{"at the second", []event.Draft{effect("a", monday), effect("b", at(time.Hour))}, at(time.Hour), "b", time.Time{}},
+		{"recorded in another order", []event.Draft{effect("b", at(time.Hour)), effect("a", monday)}, at(2 * time.Hour), "b", time.Time{}},
+		{"the next of two", []event.Draft{effect("c", at(2*time.Hour)), effect("b", at(time.Hour)), effect("a", monday)}, monday, "a", at(time.Hour)},
+		{"two at one instant: the one recorded later", []event.Draft{effect("a", at(time.Hour)), effect("b", at(time.Hour))}, at(time.Hour), "b", time.Time{}},
+		{"two at one instant, told before it", []event.Draft{effect("a", at(time.Hour)), effect("b", at(time.Hour))}, monday, "", at(time.Hour)},
+		{"back to the first", []event.Draft{effect("a", monday), effect("b", at(time.Hour)), effect("a", at(2*time.Hour))}, at(3 * time.Hour), "a", time.Time{}},
+		{"within a microsecond", []event.Draft{effect("a", at(time.Hour))}, at(time.Hour + 999), "a", time.Time{}},
+		{"in another zone", []event.Draft{effect("a", at(time.Hour).In(time.FixedZone("", 7200)))}, at(time.Hour), "a", time.Time{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := history{t: t}
+			h.record(monday, tt.history...)
+			a := h.now()
+			current, found := a.Current(tt.now)
+			if current.Digest != tt.want || found != (tt.want != "") {
+				t.Errorf("in force is %q (%v), want %q", current.Digest, found, tt.want)
+			}
+			if next := a.Next(tt.now); !next.Equal(tt.next) || next.IsZero() != tt.next.IsZero() {
+				t.Errorf("the next takes effect at %s, want %s", next, tt.next)
+			}
+		})
+	}
+}
+
+// TestWhatIsForgottenIsNeverNeeded compares the folded state with one that
+// forgets nothing, at every instant from the last fact on.
+func TestWhatIsForgottenIsNeverNeeded(t *testing.T) {
+	h := history{t: t}
+	var all Activations
+	now := monday
+	record := func(name string, from time.Time) {
+		now = now.Add(time.Minute)
+		a := h.record(now, effect(name, from))
+		all.List = append(all.List, Activation{Digest: name, Effective: event.MicrosOf(from), By: "ada", At: event.MicrosOf(now)})
+		for when := now; when.Before(at(200 * time.Hour)); when = when.Add(17 * time.Minute) {
+			got, _ := a.Current(when)
+			want, _ := all.Current(when)
+			if got != want || !a.Next(when).Equal(all.Next(when)) {
+				t.Fatalf("after %d, at %s: %q is in force, want %q", len(all.List), when, got.Digest, want.Digest)
+			}
+		}
+	}
+	record("next month", at(150*time.Hour))
+	for i := range 3 * keptActivations {
+		record(fmt.Sprintf("now %d", i), now)
+	}
+	if n := len(h.now().List); n != keptActivations {
+		t.Errorf("%d are remembered, want %d", n, keptActivations)
+	}
+	for i := range 2 * keptActivations {
+		record(fmt.Sprintf("soon %d", i), at(100*time.Hour+time.Duration(i)*time.Minute))
+	}
+	if n := len(h.now().List); n != 2*keptActivations+2 {
+		t.Errorf("%d are remembered, want those to come and the one in force", n)
+	}
+}
+
+func TestActivationIsRefused(t *testing.T) {
+	v1, v2 := numbered(t, "1"), numbered(t, "2")
+	untested, failing := compiled(t, without("TestCase")), compiled(t, sample(good("probe", "")))
+	var inForce, full []event.Draft
+	inForce = append(inForce, effect(v1.Digest(), at(-time.Hour)))
+	full = append(full, inForce...)
+	for i := range maxScheduled {
+		full = append(full, effect(fmt.Sprintf("soon %d", i), at(time.Duration(i+1)*time.Hour)))
+	}
+	later := append(inForce[:1:1], effect(v2.Digest(), at(time.Hour)))
+	for _, tt := range []struct {
+		name      string
+		history   []event.Draft
+		program   *Program
+		effective time.Time
+		reason    string
+		code      string    // "" where it is accepted
+		from      time.Time // when it takes effect
+	}{
+		{"now", inForce, v2, time.Time{}, "why", "", monday},
+		{"at this instant", inForce, v2, monday, "why", "", monday},
+		{"to come", inForce, v2, at(time.Hour), "why", "", at(time.Hour)},
+		{"the first ever", nil, v1, time.Time{}, "why", "", monday},
+		{"no test case", inForce, untested, time.Time{}, "why", "policy.no-tests", time.Time{}},
+		{"a failing test case", inForce, failing, time.Time{}, "why", "policy.tests-failed", time.Time{}},
+		{"no reason", inForce, v2, time.Time{}, "", "policy.reason", time.Time{}},
+		{"a blank reason", inForce, v2, time.Time{}, " \n\t", "policy.reason", time.Time{}},
+		{"a minute ago", inForce, v2, at(-time.Minute), "why", "", monday},
+		{"longer ago", inForce, v2, at(-time.Minute - time.Microsecond), "why", "policy.past", time.Time{}},
+		{"in force already", inForce, v1, time.Time{}, "why", "policy.active", time.Time{}},
+		{"in force already then", inForce, v1, at(time.Hour), "why", "policy.active", time.Time{}},
+		{"in force by then", later, v2, at(time.Hour), "why", "policy.active", time.Time{}},
+		{"in force later, wanted now", later, v2, time.Time{}, "why", "", monday},
+		{"in force now, wanted after the next", later, v1, at(time.Hour), "why", "", at(time.Hour)},
+		{"in force now, wanted before the next", later, v1, at(time.Hour - time.Microsecond), "why", "policy.active", time.Time{}},
+		{"too many to come", full, v2, time.Time{}, "why", "policy.scheduled", time.Time{}},
+		{"one fewer to come", full[:maxScheduled], v2, time.Time{}, "why", "", monday},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := history{t: t}
+			h.record(at(-time.Hour), tt.history...)
+			drafts, err := h.now().Activate(tt.program, "f", tt.effective, tt.reason, monday)
+			if tt.code != "" {
+				if f, ok := err.(*fault.Error); !ok || f.Code != tt.code || drafts != nil {
+					t.Fatalf("%v (%v), want %s", err, drafts, tt.code)
+				}
+				return
+			}
+			if err != nil || len(drafts) != 1 {
+				t.Fatalf("%v, %v", drafts, err)
+			}
+			if got := drafts[0].Body.(Activation).Effective.Time(); !got.Equal(tt.from) {
+				t.Errorf("it takes effect at %s, want %s", got, tt.from)
+			}
+			if current, _ := h.record(monday, drafts...).Current(tt.from); current.Digest != tt.program.Digest() {
+				t.Errorf("what was activated is not in force at %s", tt.from)
+			}
+		})
+	}
+}
+
+// TestLateActivationIsNotOvertaken: an instant just gone by does not put a
+// bundle behind one that took effect after it.
+func TestLateActivationIsNotOvertaken(t *testing.T) {
+	h := history{t: t}
+	h.record(at(-30*time.Second), effect("before", at(-30*time.Second)))
+	p := numbered(t, "2")
+	drafts, err := h.now().Activate(p, "f", at(-45*time.Second), "why", monday)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if current, _ := h.record(monday, drafts...).Current(monday); current.Digest != p.Digest() {
+		t.Errorf("%q is in force", current.Digest)
+	}
+}
