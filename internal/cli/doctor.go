@@ -84,7 +84,7 @@ func bad(check string, err error) Finding {
 	f := Finding{Check: check, What: err.Error()}
 	var e *fault.Error
 	if errors.As(err, &e) {
-		f.What, f.Why, f.Fix = e.What, e.Why, e.Fix
+		f.What, f.Why, f.Fix = e.What, e.Why, orElse(e.Fix, "mend that, and run signalbox doctor again")
 	}
 	return f
 }

@@ -283,7 +283,7 @@ func (p *printer) fact(name, value string, notes ...string) {
 
 // record is when the answer was taken, how long it holds and where it stands.
 func (p *printer) record(d wire.Decision) {
-	taken := "taken " + p.instant(d.At)
+	taken := "taken " + Stamp(d.At, p.Zone)
 	if p.Standing {
 		taken += ", and still stands"
 	}
