@@ -35,8 +35,16 @@ func TestExitCodesOfVerdicts(t *testing.T) {
 		observed bool
 		want     int
 	}{
-		{policy.Go, false, 0}, {policy.NoGo, false, 3}, {policy.Wait, false, 5}, {policy.CannotTell, false, 9}, {"", false, 9}, {"allowed", false, 9},
-		{policy.Go, true, 0}, {policy.NoGo, true, 0}, {policy.Wait, true, 0}, {policy.CannotTell, true, 0},
+		{policy.Go, false, 0},
+		{policy.NoGo, false, 3},
+		{policy.Wait, false, 5},
+		{policy.CannotTell, false, 9},
+		{"", false, 9},
+		{"allowed", false, 9},
+		{policy.Go, true, 0},
+		{policy.NoGo, true, 0},
+		{policy.Wait, true, 0},
+		{policy.CannotTell, true, 0},
 	} {
 		a := app{}
 		if got := a.end(exitOf(c.verdict, c.observed)); got != c.want {
@@ -168,8 +176,11 @@ func TestVersionAndFormats(t *testing.T) {
 func TestWithoutServerInTheBuild(t *testing.T) {
 	w := home(t)
 	for _, args := range [][]string{
-		{"serve"}, {"demo"}, {"admin", "create", "--handle", "ada", "--name", "Ada Example", "--email", "ada@example.com", "--token-out", "-"},
-		{"journal", "export", "--local", "--out", "-"}, {"doctor", "--local", "--server", "http://127.0.0.1:1"},
+		{"serve"},
+		{"demo"},
+		{"admin", "create", "--handle", "ada", "--name", "Ada Example", "--email", "ada@example.com", "--token-out", "-"},
+		{"journal", "export", "--local", "--out", "-"},
+		{"doctor", "--local", "--server", "http://127.0.0.1:1"},
 	} {
 		w.run(t, args...).expect(t, 2, "this build has no server")
 	}

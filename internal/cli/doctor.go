@@ -104,8 +104,10 @@ func (c call) examine(ctx context.Context) []Finding {
 	}
 	findings = append(findings, good("server", "%s answers, version %s", anyone.Server(), v.Version))
 	if v.Version != c.local.Version {
-		findings = append(findings, Finding{Check: "version", What: fmt.Sprintf("this program is %s, the server %s", orElse(c.local.Version, "unknown"), v.Version),
-			Why: "commands may ask for what the other side does not know", Fix: "install the same version on both sides"})
+		findings = append(findings, Finding{
+			Check: "version", What: fmt.Sprintf("this program is %s, the server %s", orElse(c.local.Version, "unknown"), v.Version),
+			Why: "commands may ask for what the other side does not know", Fix: "install the same version on both sides",
+		})
 	} else {
 		findings = append(findings, good("version", "the same on both sides"))
 	}

@@ -30,7 +30,8 @@ func TestVerbsAskTheServer(t *testing.T) {
 		"GET /decisions/d1":             wire.RecordedDecision{Decision: decided(wire.NoGo).Decision, Receipt: wire.Receipt{Origin: "o", Position: 5}},
 		"GET /releases/r1/preview":      wire.Preview{Subject: "sha256:55", Decision: decided(wire.Wait).Decision},
 		"GET /evidence": wire.Artifact{Claims: []wire.Claim{
-			{Kind: "tests", Tests: &wire.Tests{Total: 3, Passed: 3}, Provenance: "pipeline"}, {Kind: "findings", Findings: &wire.Findings{Total: 2, High: 2}},
+			{Kind: "tests", Tests: &wire.Tests{Total: 3, Passed: 3}, Provenance: "pipeline"},
+			{Kind: "findings", Findings: &wire.Findings{Total: 2, High: 2}},
 			{Kind: "coverage", Coverage: &wire.Coverage{LineRate: 0.5, LinesCovered: 1, LinesValid: 2}},
 		}},
 		"POST /freezes": wire.Freeze{Name: "year-end", From: nine}, "POST /freezes/year-end/lift": wire.Freeze{Name: "year-end"},

@@ -79,8 +79,16 @@ func Summary(d wire.Decision, o Options) string {
 	}
 	b.WriteString("\n<details><summary>Rested on</summary>\n\n")
 	for _, f := range [][2]string{
-		{"artifact", d.Digest}, {"policy", d.Policy}, {"change", d.Change}, {"evidence", d.Evidence}, {"basis", d.Basis},
-		{"decision", d.ID}, {"taken", p.instant(d.At)}, {"permit", d.Permit}, {"receipt", receipt(o.Receipt)}, {"page", o.URL},
+		{"artifact", d.Digest},
+		{"policy", d.Policy},
+		{"change", d.Change},
+		{"evidence", d.Evidence},
+		{"basis", d.Basis},
+		{"decision", d.ID},
+		{"taken", p.instant(d.At)},
+		{"permit", d.Permit},
+		{"receipt", receipt(o.Receipt)},
+		{"page", o.URL},
 	} {
 		if f[1] != "" {
 			fmt.Fprintf(&b, "- %s: %s\n", f[0], markdown(f[1]))
