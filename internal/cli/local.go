@@ -37,6 +37,7 @@ type ServeOptions struct {
 	BehindProxy  bool     // a proxy in front provides TLS
 	URL          string   // how people reach the server; "" is derived from Listen
 	Repositories []string // directories under which the server may read Git repositories
+	Catalog      string   // file that is imported at the start
 	AdminHandle  string   // first administrator without a browser; "" offers a setup link
 	AdminName    string
 	AdminEmail   string
@@ -115,13 +116,14 @@ func (a *app) serve() *cobra.Command {
 		return a.local.Serve(ctx, ServeOptions{
 			StoreOptions: store, Listen: c.setting("listen"), TLSCert: c.setting("tls-cert"), TLSKey: c.setting("tls-key"),
 			BehindProxy: proxied, URL: c.setting("url"), Repositories: list(c.setting("repositories")),
-			AdminHandle: c.text("admin"), AdminName: c.text("admin-name"), AdminEmail: c.text("admin-email"), AdminToken: c.text("admin-token-file"),
+			Catalog: c.text("catalog"), AdminHandle: c.text("admin"), AdminName: c.text("admin-name"), AdminEmail: c.text("admin-email"), AdminToken: c.text("admin-token-file"),
 		}, a.Streams)
 	})
 	cmd.Long = "Run the server. Without --database it keeps everything in --data, in an embedded database.\n" +
 		"It listens on this machine alone unless it has TLS or --behind-proxy."
 	bind(cmd.Flags(), append(storeNames, "listen", "tls-cert", "tls-key", "behind-proxy", "url", "repositories")...)
 	f := cmd.Flags()
+	f.String("catalog", "", "catalog file that is imported at the start; what it does not name stays")
 	f.String("admin", "", "handle of the first administrator, made at the start where there is none")
 	f.String("admin-name", "", "his or her printed name")
 	f.String("admin-email", "", "his or her e-mail address")

@@ -28,6 +28,7 @@ type Options struct {
 	BehindProxy  bool     // a proxy in front provides TLS
 	URL          string   // how people reach it; "" is derived from Listen
 	Repositories []string // directories under which the server may read Git repositories
+	Catalog      string   // file that is imported at the start
 	AdminHandle  string   // headless first administrator; "" offers a setup link
 	AdminName    string
 	AdminEmail   string

@@ -9,9 +9,11 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
+	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/control"
 	"signalbox.dev/signalbox/internal/fault"
 )
@@ -44,7 +46,28 @@ func (s *Server) serve(ctx context.Context, out io.Writer) error {
 	if err := s.firstAdministrator(ctx, l.URL, out); err != nil {
 		return errors.Join(err, l.Shutdown(ctx))
 	}
+	if err := s.importCatalog(ctx, out); err != nil {
+		return errors.Join(err, l.Shutdown(ctx))
+	}
 	return l.Wait(ctx)
+}
+
+// importCatalog appends what a catalog file adds to what stands; nothing where
+// no file is named.
+func (s *Server) importCatalog(ctx context.Context, out io.Writer) error {
+	if s.options.Catalog == "" {
+		return nil
+	}
+	b, err := os.ReadFile(s.options.Catalog)
+	if err != nil {
+		return fault.Invalidf("server.catalog", "the catalog %s cannot be read", s.options.Catalog).Because(err.Error()).On("--catalog")
+	}
+	done, err := s.Control.ImportCatalog(ctx, control.Request{Actor: access.System("serve")}, filepath.Base(s.options.Catalog), b)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "  catalog %s: %d entries added, %d changed, %d as they were\n", s.options.Catalog, done.Added, done.Changed, done.Same)
+	return nil
 }
 
 // Wait serves until the context ends, a signal asks to stop, or serving fails.

@@ -175,6 +175,9 @@ func (s *Server) Handler() (http.Handler, error) {
 		mux.Handle(path, calls)
 	}
 	mux.Handle("/", pages)
+	if s.options.BehindProxy {
+		return behindProxy(mux), nil
+	}
 	return mux, nil
 }
 

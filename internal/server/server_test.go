@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -296,6 +297,47 @@ func TestDoctor(t *testing.T) {
 	}
 	if !bad["administrator"] || !bad["policy"] || bad["permissions"] || bad["open"] {
 		t.Errorf("a fresh installation: %v", bad)
+	}
+}
+
+// Only what the proxy itself wrote counts as the address of the caller.
+func TestBehindProxy(t *testing.T) {
+	for header, want := range map[string]string{
+		"": "192.0.2.9:5", "203.0.113.7": "203.0.113.7:0", "10.0.0.1, 203.0.113.7": "203.0.113.7:0",
+		"203.0.113.7, nonsense": "192.0.2.9:5", "2001:db8::1": "[2001:db8::1]:0",
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = "192.0.2.9:5"
+		if header != "" {
+			r.Header.Set("X-Forwarded-For", header)
+		}
+		got := ""
+		behindProxy(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.RemoteAddr })).ServeHTTP(nil, r)
+		if got != want {
+			t.Errorf("%q: %s, want %s", header, got, want)
+		}
+	}
+}
+
+func TestCatalogAtTheStart(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "catalog.yaml")
+	if err := os.WriteFile(file, []byte("apiVersion: signalbox/v1\nkind: Team\nname: shop\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), quiet(Options{Data: t.TempDir(), Catalog: file}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	for _, want := range []string{"1 entries added", "1 as they were"} {
+		var out strings.Builder
+		if err := s.importCatalog(t.Context(), &out); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("%q does not say %q: %v", out.String(), want, err)
+		}
+	}
+	s.options.Catalog = file + ".absent"
+	if err := s.importCatalog(t.Context(), io.Discard); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("%v", err)
 	}
 }
 
