@@ -103,6 +103,7 @@ type Actor struct {
 	Roles      []string // held
 	Groups     []string // names of groups, for a person
 	Services   []string // names of the services a machine may speak for; empty is all
+	Confined   bool     // the token leaves out some of what the roles give
 	Provenance string   // who is believed when this actor says something: pipeline, person, server
 }
 

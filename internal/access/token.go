@@ -119,6 +119,8 @@ func (t Token) Actor(roles []string) Actor {
 	for _, r := range RightsOf(roles) {
 		if slices.Contains(t.Scopes, r) {
 			a.Rights = append(a.Rights, r)
+		} else {
+			a.Confined = true
 		}
 	}
 	return a

@@ -111,9 +111,9 @@ type TokenRequest struct {
 	Life            time.Duration
 }
 
-// IssueToken issues a token. For oneself it takes no right: it never exceeds
-// one's own. For others it takes the right to grant, and never for a person's
-// approvals: nobody can vote with a token that somebody else was handed.
+// IssueToken issues a token. For oneself it takes no right, and gives none that
+// the token it is asked with lacks. For others it takes the right to grant;
+// whoever issues it sees the secret, and the fact names issuer and holder.
 func (c *Control) IssueToken(ctx context.Context, r Request, q TokenRequest) (Issued, error) {
 	secret, hash := seal.NewToken("api")
 	var minted string // a repeated request answers another token, whose secret nobody has kept
@@ -149,10 +149,10 @@ func (c *Control) holder(l *Load, a access.Actor, q TokenRequest) (string, []acc
 		if err != nil {
 			return "", nil, err
 		}
-		if p.ID != a.Person() {
-			err = a.May(access.Grant)
+		if p.ID == a.Person() {
+			break
 		}
-		return string(event.StreamOf(access.PersonNoun, p.ID)), access.RightsOf(p.Roles), err
+		return string(event.StreamOf(access.PersonNoun, p.ID)), access.RightsOf(p.Roles), a.May(access.Grant)
 	}
 	return a.Subject, a.Rights, nil
 }
@@ -211,6 +211,11 @@ func (c *Control) Regrant(ctx context.Context, r Request, q Regrant) error {
 		if q.Revoke {
 			turn = revoke
 		}
+		if q.Revoke && q.Role == administrator {
+			if err := keepsOne(l, subject); err != nil {
+				return nil, none, err
+			}
+		}
 		drafts, err := turn(q.Role, q.Reason)
 		return drafts, none, err
 	})
@@ -231,6 +236,19 @@ func (c *Control) regrantee(l *Load, q Regrant) (grant, revoke turnRole, subject
 	return p.Grant, p.Revoke, string(event.StreamOf(access.PersonNoun, p.ID)), err
 }
 
+// keepsOne refuses to take away the last administrator: nobody could grant
+// anything any more, and the next start would offer a setup link.
+func keepsOne(l *Load, subject string) error {
+	if err := l.Set(event.SetGrants); err != nil {
+		return err
+	}
+	holders, err := l.find(access.RoleHolder, administrator)
+	if err == nil && len(holders) == 1 && string(holders[0]) == subject {
+		err = fault.New(fault.Conflict, "access.last-administrator", "this is the last administrator").Remedy("make somebody else administrator first")
+	}
+	return err
+}
+
 // Depart ends all of a person's rights at once; tokens and sessions die with them.
 func (c *Control) Depart(ctx context.Context, r Request, handle, reason string) error {
 	_, err := do(ctx, c, r, [2]string{handle, reason}, func(l *Load) ([]event.Draft, struct{}, error) {
@@ -239,6 +257,9 @@ func (c *Control) Depart(ctx context.Context, r Request, handle, reason string) 
 		}
 		p, err := c.person(l, handle)
 		if err != nil {
+			return nil, struct{}{}, err
+		}
+		if err := keepsOne(l, string(event.StreamOf(access.PersonNoun, p.ID))); err != nil {
 			return nil, struct{}{}, err
 		}
 		drafts, err := p.Depart(reason)

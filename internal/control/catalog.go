@@ -8,6 +8,7 @@ import (
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/fault"
 )
 
 // Imported says what an import changed. Things that the file does not name stay.
@@ -48,7 +49,7 @@ func (c *Control) ImportCatalog(ctx context.Context, r Request, file string, dat
 			return total, err
 		}
 	}
-	for n, batch := range c.describing(entries) {
+	for n, batch := range c.describing(entries, r.Actor) {
 		one := r
 		if r.Key != "" {
 			one.Key = fmt.Sprintf("%s#%d", r.Key, n)
@@ -89,7 +90,7 @@ func grants(e catalog.Entries) bool {
 }
 
 // describing is one describer for each entry, in batches.
-func (c *Control) describing(e catalog.Entries) [][]describer {
+func (c *Control) describing(e catalog.Entries, by access.Actor) [][]describer {
 	var all []describer
 	for _, t := range e.Teams {
 		all = append(all, describe(catalog.TeamName, t.Name, t, func(t *catalog.Team) *string { return &t.ID }))
@@ -104,7 +105,7 @@ func (c *Control) describing(e catalog.Entries) [][]describer {
 		all = append(all, describe(catalog.ServiceName, s.Name, s, func(s *catalog.Service) *string { return &s.ID }))
 	}
 	for _, p := range e.People {
-		all = append(all, c.describePerson(p))
+		all = append(all, c.describePerson(p, by))
 	}
 	for _, m := range e.Machines {
 		all = append(all, describeMachine(m))
@@ -126,7 +127,8 @@ func describe[T catalog.Service | catalog.Environment | catalog.Team | catalog.G
 	}
 }
 
-func (c *Control) describePerson(p catalog.Person) describer {
+// describePerson describes a person. Nobody gains a role or a group by describing themselves.
+func (c *Control) describePerson(p catalog.Person, by access.Actor) describer {
 	return func(l *Load, done *Imported) ([]event.Draft, error) {
 		d := c.described(p)
 		stands, existed, err := readOne[access.Person](l, access.PersonIdentity, c.Keys.Pseudonym(handleKind, p.Handle))
@@ -136,11 +138,20 @@ func (c *Control) describePerson(p catalog.Person) describer {
 		if d.ID = stands.ID; !existed {
 			d.ID = NewID()
 		}
+		if d.ID == by.Person() && (gains(stands.Roles, p.Roles) || gains(stands.Groups, p.Groups)) {
+			return nil, fault.New(fault.Forbidden, "access.own-grant", "nobody gives themselves a role or a group").
+				Because(p.Handle + " is whoever imports this file").Remedy("leave them out, or have another administrator import it")
+		}
 		drafts := stands.Describe(d)
 		stands.ID = d.ID
 		more, err := grantAll(p.Roles, stands.Grant)
 		return done.count(existed, append(drafts, more...)), err
 	}
+}
+
+// gains reports whether something is wanted that is not held.
+func gains(held, wanted []string) bool {
+	return slices.ContainsFunc(wanted, func(w string) bool { return !slices.Contains(held, w) })
 }
 
 func describeMachine(m catalog.Machine) describer {

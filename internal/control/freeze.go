@@ -74,7 +74,8 @@ func (c *Control) LiftFreeze(ctx context.Context, r Request, name, reason string
 }
 
 // mayFreeze is nil where the actor belongs to a group that the freeze rule
-// names, or, without a rule, holds the right to freeze.
+// names, or, without a rule, holds the right to freeze. A token that leaves out
+// some of its holder's rights must hold this one, whatever the groups.
 func (c *Control) mayFreeze(l *Load, a access.Actor, rule string, groups func(policy.FreezeRule) []string) error {
 	if rule == "" {
 		return a.May(access.Freeze)
@@ -92,8 +93,13 @@ func (c *Control) mayFreeze(l *Load, a access.Actor, rule string, groups func(po
 		return fault.Invalidf("freeze.rule", "the active policy has no freeze rule %q", rule).Remedy("name one it has, or leave it out").On("rule")
 	}
 	allowed := groups(found)
+	if len(allowed) == 0 || a.Confined {
+		if err := a.May(access.Freeze); err != nil {
+			return err
+		}
+	}
 	if len(allowed) == 0 {
-		return a.May(access.Freeze)
+		return nil
 	}
 	if slices.ContainsFunc(a.Groups, func(g string) bool { return slices.Contains(allowed, g) }) {
 		return nil

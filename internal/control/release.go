@@ -43,17 +43,13 @@ func (c *Control) open(l *Load, a access.Actor, q ReleaseRequest) ([]event.Draft
 		ID: NewID(), Service: q.Service, Version: q.Version, Digest: q.Digest, Size: q.Size, ChangeType: q.ChangeType,
 		Phase: release.Submitted, Provenance: policy.Provenance(a.Provenance),
 	}
-	if q.Draft {
-		o.Phase = release.Draft
+	if o.Submitted = event.MicrosOf(l.Now); q.Draft {
+		o.Phase, o.Submitted = release.Draft, 0
 	}
 	drafts, err := release.Open(o)
-	var submitted event.Micros
-	if o.Phase == release.Submitted {
-		submitted = event.MicrosOf(l.Now)
-	}
 	return drafts, release.State{
 		ID: o.ID, Service: o.Service, Version: o.Version, Digest: o.Digest, Size: o.Size, ChangeType: o.ChangeType,
-		Revision: 1, Phase: o.Phase, OpenedBy: a.Subject, Provenance: o.Provenance, OpenedAt: event.MicrosOf(l.Now), Submitted: submitted,
+		Revision: 1, Phase: o.Phase, OpenedBy: a.Subject, Provenance: o.Provenance, OpenedAt: event.MicrosOf(l.Now), Submitted: o.Submitted,
 	}, err
 }
 
@@ -137,6 +133,9 @@ func (c *Control) ReadChange(ctx context.Context, r Request, id, from, to string
 	repository, err := view(ctx, c, func(l *Load) (string, error) {
 		s, err := known(l, id)
 		if err != nil {
+			return "", err
+		}
+		if err := r.Actor.MaySpeakFor(s.Service); err != nil {
 			return "", err
 		}
 		service, _, err := readOne[catalog.Service](l, catalog.ServiceName, s.Service)

@@ -28,6 +28,7 @@ type Opened struct {
 	ChangeType string            `json:"change_type,omitempty"`
 	Phase      Phase             `json:"phase"` // draft or submitted
 	Provenance policy.Provenance `json:"provenance"`
+	Submitted  event.Micros      `json:"submitted,omitempty"` // the instant that the same command's decision rests on; else the fact's own
 }
 
 // Revised is the body of ReleaseRevised.

@@ -8,6 +8,7 @@
 package release
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -94,7 +95,7 @@ func fold(s *State, f event.Recorded) error {
 			Revision: 1, Phase: o.Phase, OpenedBy: f.Actor, Provenance: o.Provenance, OpenedAt: f.Time,
 		}
 		if o.Phase == Submitted {
-			s.Submitted = f.Time
+			s.Submitted = cmp.Or(o.Submitted, f.Time)
 		}
 		return nil
 	case event.ReleaseRevised:
