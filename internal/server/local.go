@@ -133,8 +133,10 @@ func (s *Server) clock(ctx context.Context) cli.Finding {
 		return cli.Finding{Check: "clock", What: "the database's clock cannot be read", Why: err.Error(), Fix: "check the database"}
 	}
 	if skew := time.Since(theirs).Abs(); skew > 2*time.Second {
-		return cli.Finding{Check: "clock", What: fmt.Sprintf("this machine's clock and the database's differ by %s", skew.Round(time.Millisecond)),
-			Why: "windows and expiries go by the database's clock", Fix: "synchronise both with NTP"}
+		return cli.Finding{
+			Check: "clock", What: fmt.Sprintf("this machine's clock and the database's differ by %s", skew.Round(time.Millisecond)),
+			Why: "windows and expiries go by the database's clock", Fix: "synchronise both with NTP",
+		}
 	}
 	return cli.Finding{Check: "clock", OK: true, What: "the clocks agree"}
 }
