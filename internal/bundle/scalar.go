@@ -165,3 +165,16 @@ func assignList(v reflect.Value, n *yaml.Node) string {
 	v.Set(reflect.ValueOf(all))
 	return ""
 }
+
+// Bool is an optional truth value, false unless said.
+func (f *Fields) Bool(key string) bool {
+	n := f.take(key)
+	if n == nil {
+		return false
+	}
+	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!bool" {
+		f.wrong(n, key, "true or false")
+		return false
+	}
+	return strings.EqualFold(n.Value, "true")
+}

@@ -23,6 +23,8 @@ type Program struct {
 	freezes    []FreezeRule
 	params     []Parameter
 	cases      []testCase
+	frameworks []Framework
+	controls   []Control
 	parameters map[string]any
 }
 
@@ -43,6 +45,7 @@ type gate struct {
 	applies, condition, observed rule
 	needs                        sections // named and read
 	text                         texts
+	controlsAt                   map[string]fault.Position
 }
 
 // Compile checks a bundle and makes it ready to run. There is a Program where
@@ -61,6 +64,7 @@ func compile(files []File) (*Program, *bundle.Problems) {
 	p := &Program{
 		files: bundle.Clone(files), digest: Digest(files), scopes: r.scopes, types: r.types, gates: r.gates,
 		chains: map[string]*ApprovalChain{}, freezes: r.freezes, params: r.params, cases: r.cases,
+		frameworks: r.frameworks, controls: r.controls,
 	}
 	for i := range r.chains {
 		p.chains[r.chains[i].Name] = &r.chains[i]

@@ -128,6 +128,8 @@ var kinds = []struct {
 	{"ScopeRule", (*reader).scopeRule},
 	{"ReleaseType", (*reader).releaseType},
 	{"Gate", (*reader).gate},
+	{"Framework", (*reader).framework},
+	{"Control", (*reader).control},
 	{"ApprovalChain", (*reader).chain},
 	{"FreezeRule", (*reader).freezeRule},
 	{"Parameter", (*reader).parameter},

@@ -14,6 +14,7 @@ func (r *reader) link(p *Program) {
 	r.onePolicy()
 	r.pairs(p)
 	r.references(p)
+	r.controlled(p)
 	for _, g := range p.gates {
 		r.thresholds(p, &g)
 	}

@@ -12,16 +12,18 @@ import (
 
 // reader turns documents into the parts of a Program, without compiling any condition.
 type reader struct {
-	out      *bundle.Problems
-	policies []Policy
-	scopes   []scope
-	types    []releaseType
-	gates    []gate
-	chains   []ApprovalChain
-	freezes  []FreezeRule
-	params   []Parameter
-	cases    []testCase
-	names    map[string]string // kind and name to the place of the first
+	out        *bundle.Problems
+	policies   []Policy
+	scopes     []scope
+	types      []releaseType
+	gates      []gate
+	chains     []ApprovalChain
+	freezes    []FreezeRule
+	params     []Parameter
+	cases      []testCase
+	frameworks []Framework
+	controls   []Control
+	names      map[string]string // kind and name to the place of the first
 }
 
 var (
@@ -160,7 +162,9 @@ func (r *reader) gate(f *bundle.Fields) {
 	if !f.Has("condition") {
 		f.Missing("condition")
 	}
+	g.controlsAt = map[string]fault.Position{}
 	for _, c := range g.Controls {
+		g.controlsAt[c] = f.ItemAt("controls", c)
 		if framework, id, ok := strings.Cut(c, "/"); !ok || framework == "" || id == "" {
 			r.out.Add(Problem{Where: f.ItemAt("controls", c), Code: "policy.control", What: fmt.Sprintf("%q does not name a control", c), Fix: "write framework/id, such as soc2/CC8.1"})
 		}
