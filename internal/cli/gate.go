@@ -17,7 +17,7 @@ import (
 
 func (a *app) gate() *cobra.Command {
 	cmd := a.command("gate", "Ask whether a version may go to an environment now", func(ctx context.Context, c call) error {
-		if c.setting("policy") != "" {
+		if c.text("policy") != "" {
 			return c.gateOffline(ctx)
 		}
 		return c.gateOnline(ctx)
@@ -31,7 +31,7 @@ func (a *app) gate() *cobra.Command {
 		"  signalbox gate --policy policy/ --catalog catalog.yaml --service payments --version 1.4.2 --digest sha256:… \\\n" +
 		"    --environment production --repo . --from v1.4.1 --to v1.4.2 --evidence report.sarif"
 	f := cmd.Flags()
-	bind(f, "service", "version", "digest", "environment", "policy", "catalog")
+	bind(f, "service", "version", "digest", "environment")
 	require(cmd, "service", "version", "digest", "environment")
 	f.String("size", "", "major, minor or patch; declares nothing unless given")
 	f.String("change-type", "", "standard, normal or emergency; declares nothing unless given")
@@ -44,6 +44,9 @@ func (a *app) gate() *cobra.Command {
 	f.Bool("wait", false, "where the answer is wait or cannot tell, wait for another one")
 	f.Duration("timeout", 30*time.Minute, "how long --wait waits")
 	f.String("permit-out", "", "file that receives the deployment permit of a go")
+	// Flags alone: no file and no variable turns a question to the server into one to files.
+	f.String("policy", "", "directory of a policy: the gate is asked offline")
+	f.String("catalog", "", "offline: catalog file")
 	f.String("approvals", "", "offline: YAML file of approvals, a list of person, answer, at, comment")
 	f.String("freezes", "", "offline: YAML file of freezes, a list of name, rule, scope, from, until")
 	f.String("at", "", "offline: the instant of the decision, RFC 3339; now unless given")

@@ -32,9 +32,7 @@ var options = []option{
 	{name: "service", env: "SIGNALBOX_SERVICE", key: "service", meaning: "name of the service", project: true},
 	{name: "version", env: "SIGNALBOX_VERSION", key: "version", meaning: "version of the service"},
 	{name: "digest", env: "SIGNALBOX_DIGEST", key: "digest", meaning: "digest of the artifact, sha256: and 64 hexadecimal digits"},
-	{name: "environment", env: "SIGNALBOX_ENVIRONMENT", key: "environment", meaning: "name of the environment", project: true},
-	{name: "policy", env: "SIGNALBOX_POLICY", key: "policy", meaning: "directory of a policy; the gate is then asked offline", project: true},
-	{name: "catalog", env: "SIGNALBOX_CATALOG", key: "catalog", meaning: "catalog file, for the gate offline", project: true},
+	{name: "environment", env: "SIGNALBOX_ENVIRONMENT", key: "environment", meaning: "name of the environment"},
 
 	{name: "data", env: "SIGNALBOX_DATA", key: "data", fallback: "signalbox-data", meaning: "the server's data directory"},
 	{name: "database", env: "SIGNALBOX_DATABASE", key: "database", meaning: "postgres://… where the embedded database is not wanted", secret: true},

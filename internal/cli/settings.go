@@ -137,7 +137,7 @@ func parseSettings(path string, b []byte, project bool) (settingsFile, error) {
 			return f, unknownKey(key).At(at)
 		case project && !o.project:
 			return f, fault.Invalidf("config.project", "a project's file may not set %s", key).At(at).
-				Because("it comes with the repository, and whoever can change that must not choose it").
+				Because("it comes with the repository, and whoever can change that must not choose this").
 				Remedy("set it in your own configuration, or by " + o.env)
 		case plain || nodes[i+1].Value == "" && len(nodes[i+1].Content) > 0:
 			return f, fault.Invalidf("config.value", "%s takes one value", key).At(at)
