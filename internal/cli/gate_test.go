@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -272,5 +273,47 @@ func TestDecisionKeepsItsShape(t *testing.T) {
 	two, err2 := json.Marshal(w)
 	if err1 != nil || err2 != nil || string(one) != string(two) {
 		t.Errorf("%v %v\n%s\n%s", err1, err2, one, two)
+	}
+}
+
+func TestWaitInterruptedSaysHowToGoOn(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	f := serve(t, map[string]any{
+		"GET /facts": wire.Facts{Size: 7}, "POST /gate": decided(wire.Wait),
+		"GET /changes": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = http.NewResponseController(w).Flush()
+			cancel()
+			<-r.Context().Done()
+		}),
+	})
+	o := f.at(t).runIn(ctx, question("--wait", "--timeout", "20s")...)
+	o.expect(t, 130, "resume with: signalbox gate --wait --service payments", "interrupted")
+	if o.out != "" {
+		t.Errorf("standard output has %q", o.out)
+	}
+}
+
+// What the pipeline waits for is said once, and again only where it changes.
+func TestWaitTellsOfChanges(t *testing.T) {
+	var asks atomic.Int32
+	f := serve(t, map[string]any{
+		"GET /facts": wire.Facts{Size: 7}, "GET /changes": events("release/r1", "set/freezes", "set/grants"),
+		"POST /gate": func(request) any {
+			a := decided(wire.Wait)
+			switch asks.Add(1) {
+			case 1, 2: // the same decision stands
+			case 3:
+				a.Decision.ID, a.Decision.Reasons[0].Why = "another", "Something else."
+			default:
+				return decided(wire.Go)
+			}
+			return a
+		},
+	})
+	o := f.at(t).run(t, question("--wait", "--timeout", "20s")...)
+	o.expect(t, 0, "✓ go: ")
+	if strings.Count(o.err, "g: Because.") != 1 || strings.Count(o.err, "g: Something else.") != 1 {
+		t.Errorf("told %s", o.err)
 	}
 }
