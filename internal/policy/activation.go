@@ -21,7 +21,8 @@ const (
 	maxScheduled    = 100
 )
 
-// Activation is a bundle taking effect: the body of PolicyActivated.
+// Activation is a bundle taking effect: the body of PolicyActivated. One that is
+// Off is a bundle put out of force, so that none is.
 type Activation struct {
 	Digest    string       `json:"digest"` // of the bundle, which never changes
 	File      string       `json:"file"`   // digest of its sources in the vault
@@ -30,8 +31,30 @@ type Activation struct {
 	Effective event.Micros `json:"effective"`
 	Tests     int          `json:"tests"` // how many passed
 	Contract  int          `json:"contract"`
-	By        string       `json:"by,omitempty"` // set by the fold
-	At        event.Micros `json:"at,omitempty"` // set by the fold
+	Off       bool         `json:"off,omitempty"` // set by the fold
+	By        string       `json:"by,omitempty"`  // set by the fold
+	At        event.Micros `json:"at,omitempty"`  // set by the fold
+}
+
+// deactivation is the body of PolicyDeactivated: the bundle that was in force.
+type deactivation struct {
+	Digest    string       `json:"digest"`
+	Name      string       `json:"name"`
+	Version   string       `json:"version,omitempty"`
+	Effective event.Micros `json:"effective"`
+}
+
+// ActivationOf is what a fact of ActiveStream says.
+func ActivationOf(f event.Recorded) (Activation, error) {
+	if f.Kind != event.PolicyActivated && f.Kind != event.PolicyDeactivated {
+		return Activation{}, event.Unknown(f)
+	}
+	var one Activation
+	if err := f.Body(&one); err != nil {
+		return Activation{}, err
+	}
+	one.Off, one.By, one.At = f.Kind == event.PolicyDeactivated, f.Actor, f.Time
+	return one, nil
 }
 
 // Activations is the state of ActiveStream, in the order of recording.
@@ -41,15 +64,11 @@ type Activations struct {
 
 // ActivationShape is the fold of ActiveStream.
 func ActivationShape() event.Shape {
-	return event.ShapeOf("policy", 2, func(a *Activations, f event.Recorded) error {
-		if f.Kind != event.PolicyActivated {
-			return event.Unknown(f)
-		}
-		var one Activation
-		if err := f.Body(&one); err != nil {
+	return event.ShapeOf("policy", 3, func(a *Activations, f event.Recorded) error {
+		one, err := ActivationOf(f)
+		if err != nil {
 			return err
 		}
-		one.By, one.At = f.Actor, f.Time
 		a.List = append(a.List, one)
 		a.forget(f.Time)
 		return nil
@@ -58,7 +77,7 @@ func ActivationShape() event.Shape {
 
 // forget drops the oldest of those that can never be in force again.
 func (a *Activations) forget(now event.Micros) {
-	current, _ := a.Current(now.Time())
+	current, _ := a.latest(now.Time())
 	over := len(a.List) - keptActivations
 	a.List = slices.DeleteFunc(a.List, func(one Activation) bool {
 		if over <= 0 || one.Effective > now || one == current {
@@ -69,9 +88,18 @@ func (a *Activations) forget(now event.Micros) {
 	})
 }
 
-// Current is the activation in force at an instant: of those that have taken
-// effect the latest, and of two at one instant the one recorded later.
+// Current is the activation in force at an instant; none is once the latest was
+// put out of force.
 func (a Activations) Current(now time.Time) (Activation, bool) {
+	if latest, found := a.latest(now); found && !latest.Off {
+		return latest, true
+	}
+	return Activation{}, false
+}
+
+// latest is, of those that have taken effect, the latest, and of two at one
+// instant the one recorded later.
+func (a Activations) latest(now time.Time) (Activation, bool) {
 	var current Activation
 	found := false
 	for _, one := range a.List {
@@ -134,4 +162,19 @@ func (a Activations) Activate(p *Program, file string, effective time.Time, reas
 		Effective: event.MicrosOf(effective), Tests: len(p.cases), Contract: Contract,
 	}
 	return []event.Draft{{Stream: ActiveStream, Kind: event.PolicyActivated, Body: body, Private: map[string]string{"reason": reason}}}, nil
+}
+
+// Deactivate is the fact that the bundle in force no longer is. From then on
+// nothing is, and every answer is cannot tell, until another takes effect: those
+// that are still to come do.
+func (a Activations) Deactivate(reason string, now time.Time) ([]event.Draft, error) {
+	current, active := a.Current(now)
+	if !active {
+		return nil, fault.New(fault.Conflict, "policy.inactive", "no policy is in force").Remedy("signalbox policy history shows those that were")
+	}
+	if strings.TrimSpace(reason) == "" {
+		return nil, fault.Invalidf("policy.reason", "deactivating a policy needs a reason").On("reason").Because("auditors ask for it")
+	}
+	body := deactivation{Digest: current.Digest, Name: current.Name, Version: current.Version, Effective: event.MicrosOf(now)}
+	return []event.Draft{{Stream: ActiveStream, Kind: event.PolicyDeactivated, Body: body, Private: map[string]string{"reason": reason}}}, nil
 }

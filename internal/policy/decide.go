@@ -129,6 +129,8 @@ func (v values) weigh(g *gate) (Reason, time.Time) {
 		r.Why = g.text.failed
 	case g.condition.severity && v.in.Findings.Unrated > 0:
 		r.Why = fmt.Sprintf("%s without a severity, so the counts by severity cannot be relied on.", ordinal(v.in.Findings.Unrated, "finding is", "findings are"))
+	case g.condition.since && v.in.Release.SubmittedAt.IsZero():
+		r.Why = "The release is not submitted, so no time since then can be relied on."
 	case !v.withstands(&g.condition):
 		r.Why = "The condition holds only for want of something that is not known."
 	default:

@@ -74,6 +74,11 @@ func TestEveryGatePath(t *testing.T) {
 		{"threshold missed", "condition: coverage.line_rate >= threshold.rate", func(in *Inputs) { in.Coverage.LineRate = 0.4 }, NoGo, "failed", ""},
 		{"parameter", "condition: findings.high <= param.limit", func(in *Inputs) { in.Findings.High = 3 }, NoGo, "failed", "param.limit = 2"},
 		{"not a number", "condition: '!(coverage.line_rate < 0.5)'", func(in *Inputs) { in.Coverage.LineRate = math.NaN() }, CannotTell, "", ""},
+		{"time since submission", "condition: release.submitted_at + duration('4h') <= now", func(*Inputs) {}, Go, "passed", ""},
+		{"no time since submission", "condition: release.submitted_at + duration('4h') <= now", func(in *Inputs) { in.Release.SubmittedAt = time.Time{} }, CannotTell, "unknown", "not submitted"},
+		{"no time since submission, read whole", "condition: '[release].all(r, r.submitted_at < now)'", func(in *Inputs) { in.Release.SubmittedAt = time.Time{} }, CannotTell, "unknown", "not submitted"},
+		{"too little time, not submitted", "condition: release.submitted_at > now", func(in *Inputs) { in.Release.SubmittedAt = time.Time{} }, NoGo, "failed", ""},
+		{"applies by a submission that never was", "condition: 'false'\napplies: release.submitted_at > now", func(in *Inputs) { in.Release.SubmittedAt = time.Time{} }, NoGo, "failed", ""},
 		{"classified size", `condition: release.size == "major" && release.type == "any"`, func(in *Inputs) { in.Change.Breaking = true }, Go, "passed", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -140,13 +145,31 @@ func TestEngineReasons(t *testing.T) {
 		}, gateCalendar, "frozen", Wait, "managers"},
 		{"the worst of two freezes", sample(freeze), func(in *Inputs) {
 			in.Calendar = Calendar{Known: true, Frozen: true, OpenEnd: true, Freezes: []string{"one", "two"}, Rules: []string{"stern", "lenient"}}
-		}, gateCalendar, "frozen", NoGo, "board or managers"},
+		}, gateCalendar, "frozen", NoGo, "|board, and managers|"},
+		{"two freezes by one rule", sample(freeze), func(in *Inputs) {
+			in.Calendar = Calendar{Known: true, Frozen: true, OpenEnd: true, Freezes: []string{"one", "two"}, Rules: []string{"lenient", "lenient"}}
+		}, gateCalendar, "frozen", Wait, "|managers|"},
+		{"a rule that is not in the bundle", sample(freeze), func(in *Inputs) {
+			in.Calendar = Calendar{Known: true, Frozen: true, OpenEnd: true, Freezes: []string{"one"}, Rules: []string{"gone"}}
+		}, gateCalendar, "frozen", NoGo, "|holders of the freeze right|"},
+		{"a rule that is not in the bundle, with an end", sample(freeze), func(in *Inputs) {
+			in.Calendar = Calendar{Known: true, Frozen: true, ThawsAt: in.Now.Add(time.Hour), Freezes: []string{"one"}, Rules: []string{"gone"}}
+		}, gateCalendar, "frozen", Wait, "until 2027-03-01T10:00:00Z"},
+		{"a stern rule with an end", sample(freeze), func(in *Inputs) {
+			in.Calendar = Calendar{Known: true, Frozen: true, ThawsAt: in.Now.Add(time.Hour), Freezes: []string{"one"}, Rules: []string{"stern"}}
+		}, gateCalendar, "frozen", NoGo, "|board|"},
+		{"a rule without verdict or lifters", sample(doc("FreezeRule", "name: plain\n")), func(in *Inputs) {
+			in.Calendar = Calendar{Known: true, Frozen: true, OpenEnd: true, Freezes: []string{"one"}, Rules: []string{"plain"}}
+		}, gateCalendar, "frozen", NoGo, "|holders of the freeze right|"},
 		{"one of two follows no rule", sample(freeze), func(in *Inputs) {
 			in.Calendar = Calendar{Known: true, Frozen: true, OpenEnd: true, Freezes: []string{"one", "two"}, Rules: []string{"lenient"}}
-		}, gateCalendar, "frozen", NoGo, "managers"},
-		{"submitted too late", slow, func(in *Inputs) { in.Release.SubmittedAt = in.Now.Add(-time.Hour) }, gateLeadTime, "too-early", Wait, "lead time ends"},
-		{"submitted in time", slow, func(in *Inputs) { in.Release.SubmittedAt = in.Now.Add(-4 * time.Hour) }, gateLeadTime, "passed", Go, ""},
+		}, gateCalendar, "frozen", NoGo, "|holders of the freeze right, and managers|"},
+		{"submitted too late", slow, func(in *Inputs) { in.Release.SubmittedAt = in.Now.Add(-time.Hour) }, gateLeadTime, "too-early", Wait, "The lead time ends at 2027-03-01T12:00:00Z."},
+		{"submitted a moment too late", slow, func(in *Inputs) { in.Release.SubmittedAt = in.Now.Add(time.Microsecond - 4*time.Hour) }, gateLeadTime, "too-early", Wait, ""},
+		{"submitted just in time", slow, func(in *Inputs) { in.Release.SubmittedAt = in.Now.Add(-4 * time.Hour) }, gateLeadTime, "passed", Go, "4h from submission"},
+		{"submitted in the future", slow, func(in *Inputs) { in.Release.SubmittedAt = in.Now.Add(time.Hour) }, gateLeadTime, "too-early", Wait, "2027-03-01T14:00:00Z"},
 		{"not submitted", slow, func(in *Inputs) { in.Release.SubmittedAt = time.Time{} }, gateLeadTime, "unknown", CannotTell, "not submitted"},
+		{"submitted, but the release is not known", slow, func(in *Inputs) { in.Release.Known = false }, gateLeadTime, "unknown", CannotTell, "not known"},
 		{"exempt", sample(freeze), func(in *Inputs) { in.Calendar.Exempt = []string{"lenient"} }, gateCalendar, "passed", Go, "exempt from lenient"},
 		{"strange service", sample(), func(in *Inputs) { in.Service.Known = false }, gateService, "unknown", CannotTell, "not in the catalog"},
 		{"strange environment", sample(), func(in *Inputs) { in.Environment.Known = false }, gateEnvironment, "unknown", CannotTell, "not in the catalog"},
@@ -168,6 +191,9 @@ func TestEngineReasons(t *testing.T) {
 			}
 			if all := r.Why + "|" + r.Observed + "|" + r.Lift + "|" + r.Required; !strings.Contains(all, tt.text) {
 				t.Errorf("%q does not say %q", all, tt.text)
+			}
+			if tt.code == "too-early" && (!r.Until.After(monday) || !o.Until.Equal(r.Until)) {
+				t.Errorf("it may lift at %s, and the answer stands until %s", r.Until, o.Until)
 			}
 			if o.Verdict.Worse(tt.verdict) != o.Verdict {
 				t.Errorf("the whole says %s, better than %s", o.Verdict, tt.verdict)
@@ -300,5 +326,23 @@ func TestBudget(t *testing.T) {
 	r, _ := v.weigh(&p.gates[1])
 	if r.Verdict != CannotTell || r.Why != "The expression ran out of its budget." {
 		t.Errorf("without budget: %s %s", r.Verdict, r.Why)
+	}
+}
+
+func TestLeadTimeIsAskedOnlyWhereTheTypeDoes(t *testing.T) {
+	early := with(func(in *Inputs) { in.Release.SubmittedAt = in.Now })
+	o := compiled(t, sample()).Decide(early)
+	if o.Verdict != Go || slices.ContainsFunc(o.Reasons, func(r Reason) bool { return r.Gate == gateLeadTime }) {
+		t.Errorf("%s %+v", o.Verdict, o.Reasons)
+	}
+	slow := compiled(t, without("ReleaseType",
+		doc("ReleaseType", "name: usual\nsize: [major, minor, patch]\nchange_types: [standard, normal]\nchain: one\nlead_time: 4h\n"),
+		doc("ReleaseType", "name: urgent\nsize: [major, minor, patch]\nchange_types: [emergency]\nchain: one\nlead_time: 1h\n")))
+	if r := reason(t, slow.Decide(early), gateLeadTime); r.Next != "Wait for the lead time to end, or declare an emergency if it is one." || !r.Until.Equal(monday.Add(4*time.Hour)) {
+		t.Errorf("%+v", r)
+	}
+	early.Release.ChangeType = Emergency
+	if r := reason(t, slow.Decide(early), gateLeadTime); r.Next != "Wait for the lead time to end." || !r.Until.Equal(monday.Add(time.Hour)) {
+		t.Errorf("%+v", r)
 	}
 }

@@ -32,6 +32,9 @@ func (v values) doubt(r *rule) string {
 	if r.severity && v.in.Findings.Unrated > 0 {
 		return "some findings have no severity"
 	}
+	if r.since && v.in.Release.SubmittedAt.IsZero() {
+		return "the release is not submitted"
+	}
 	return ""
 }
 

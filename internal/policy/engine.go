@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,27 +89,32 @@ func (c *ApprovalChain) asked() (quorum int, groups string) {
 	return quorum, strings.Join(names, " or ")
 }
 
-// leadTime is whether the release was submitted long enough ago for its type.
-func (c *Classification) leadTime(in *Inputs) (Reason, bool) {
+// leadTime is whether the release was submitted long enough ago for its type;
+// asked is false where the type asks for no lead time.
+func (c *Classification) leadTime(in *Inputs) (r Reason, asked bool) {
 	if c.Type == nil || c.Type.LeadTime == 0 {
 		return Reason{}, false
 	}
-	r := Reason{Gate: gateLeadTime, Title: "Submitted in good time", Severity: Block, Where: c.Type.Where, Lift: "whoever may revise the release's type"}
+	r = Reason{Gate: gateLeadTime, Title: "Submitted in good time", Severity: Block, Where: c.Type.Where}
 	r.Required = fmt.Sprintf("%s from submission, as release type %s asks", bundle.Duration(c.Type.LeadTime), c.Type.Name)
 	submitted := in.Release.SubmittedAt
 	ends := submitted.Add(c.Type.LeadTime)
+	r.Observed = "submitted at " + submitted.UTC().Format(time.RFC3339)
 	switch {
+	case !in.Release.Known:
+		r.Code, r.Verdict, r.Why, r.Observed = "unknown", CannotTell, "When the release was submitted is not known.", "release is not known"
 	case submitted.IsZero():
 		r.Code, r.Verdict, r.Why, r.Observed = "unknown", CannotTell, "The release is not submitted.", "not submitted"
 		r.Next = "Submit the release."
 	case in.Now.Before(ends):
 		r.Code, r.Verdict, r.Until = "too-early", Wait, ends
 		r.Why = "The lead time ends at " + ends.UTC().Format(time.RFC3339) + "."
-		r.Observed = "submitted at " + submitted.UTC().Format(time.RFC3339)
-		r.Next = "Wait, or declare an emergency if it is one."
+		r.Lift, r.Next = "whoever may revise the release's type", "Wait for the lead time to end."
+		if c.ChangeType != Emergency {
+			r.Next = "Wait for the lead time to end, or declare an emergency if it is one."
+		}
 	default:
 		r.Code, r.Verdict, r.Why = "passed", Go, "The lead time has passed."
-		r.Observed = "submitted at " + submitted.UTC().Format(time.RFC3339)
 	}
 	return r, true
 }
@@ -144,19 +150,18 @@ func (p *Program) frozen(in *Inputs, r *Reason) {
 			rule.Verdict = byTime
 		}
 		verdict = verdict.Worse(rule.Verdict)
-		for _, g := range rule.MayLift {
-			lift[g] = true
-		}
+		lift[lifters(rule.MayLift)] = true
 	}
 	if len(k.Rules) < max(len(k.Freezes), 1) { // some follow no rule
 		verdict = verdict.Worse(byTime)
+		lift[lifters(nil)] = true
 	}
 	r.Code, r.Verdict = "frozen", verdict
 	r.Why, r.Observed = "A freeze is in force.", "frozen"
 	if len(k.Freezes) > 0 {
 		r.Observed = "frozen by " + shorten(strings.Join(k.Freezes, ", "))
 	}
-	r.Lift, r.Next = lifters(lift), "Ask for the freeze to be lifted."
+	r.Lift, r.Next = strings.Join(sortedKeys(lift), ", and "), "Ask for the freeze to be lifted."
 	if ends {
 		r.Until = k.ThawsAt
 		r.Why = "A freeze is in force until " + k.ThawsAt.UTC().Format(time.RFC3339) + "."
@@ -164,9 +169,10 @@ func (p *Program) frozen(in *Inputs, r *Reason) {
 	}
 }
 
-func lifters(groups map[string]bool) string {
+// lifters are those who may lift one freeze; each freeze in force must be lifted.
+func lifters(groups []string) string {
 	if len(groups) == 0 {
 		return "holders of the freeze right"
 	}
-	return strings.Join(sortedKeys(groups), " or ")
+	return strings.Join(slices.Sorted(slices.Values(groups)), " or ")
 }

@@ -56,7 +56,7 @@ func fine() Inputs {
 	return Inputs{
 		Contract:    Contract,
 		Now:         monday,
-		Release:     Release{Known: true, Version: "1.4.1", Digest: "sha256:" + strings.Repeat("0f", 32), Size: Patch},
+		Release:     Release{Known: true, Version: "1.4.1", Digest: "sha256:" + strings.Repeat("0f", 32), Size: Patch, SubmittedAt: monday.Add(-24 * time.Hour)},
 		Service:     Service{Known: true, Name: "example", Tier: 1, Team: "example-team", Owned: true},
 		Environment: Environment{Known: true, Name: "prod-eu", Kind: "production", Region: "eu"},
 		Change:      Change{Known: true, Provenance: ByServer, Complete: true, Commits: 3, Contributors: 1, SemverStep: Patch, Signed: 3},

@@ -16,10 +16,14 @@ var conditions = []string{
 	"change.breaking", "change.commits > 1", "change.migrations == 0", "findings.critical == 0", "findings.high <= 2", "findings.total < 4", "tests.failed == 0", "coverage.line_rate >= 0.5",
 	"findings.known", "!findings.known", "!tests.known", "!change.known || change.commits > 1", "tests.known != coverage.known", "findings.known ? findings.critical == 0 : true",
 	"!(findings.critical > 0)", "[tests].all(t, t.failed == 0)", "1 / findings.critical > 0", "findings.age_hours < 24.0", "now < timestamp('2027-03-01T12:00:00Z')",
+	"release.submitted_at + duration('4h') <= now", "now - release.submitted_at > duration('1h')", "release.submitted_at < now", "!(release.submitted_at > now)", "[release].all(r, r.submitted_at <= now)",
 }
 
 // late are pieces for gates alone.
-var late = []string{"approval.approvals >= 1", "!approval.rejected", "!calendar.frozen", "!calendar.known", "approval.known || calendar.known", `release.size != "major"`, `release.type == "t0"`}
+var late = []string{
+	"approval.approvals >= 1", "!approval.rejected", "!calendar.frozen", "!calendar.known", "approval.known || calendar.known", `release.size != "major"`, `release.type == "t0"`,
+	"size(calendar.rules) == 0", `!("z0" in calendar.rules)`, "calendar.thaws_at < now",
+}
 
 func piece(t *rapid.T, label string, from []string) string {
 	a := rapid.SampledFrom(from).Draw(t, label)
@@ -46,6 +50,7 @@ func anyBundle(t *rapid.T) []File {
 	change := [][]string{{Standard}, {Normal}, {Emergency}}
 	for i, types := range change {
 		b.WriteString(doc("ReleaseType", fmt.Sprintf("name: t%d\nsize: [major, minor, patch]\nchange_types: [%s]\nchain: %s\n", i, strings.Join(types, ", "), rapid.SampledFrom([]string{"one", "none"}).Draw(t, "chain"))))
+		b.WriteString(rapid.SampledFrom([]string{"", "", "lead_time: 1h\n", "lead_time: 1d\n"}).Draw(t, "lead time"))
 		if rapid.IntRange(0, 2).Draw(t, "whens") == 0 {
 			b.WriteString("when: >-\n  " + piece(t, "when", conditions) + "\n")
 		}
@@ -58,6 +63,9 @@ func anyBundle(t *rapid.T) []File {
 		if rapid.IntRange(0, 2).Draw(t, "aged") == 0 {
 			b.WriteString("max_age: 1d\nneeds: [findings]\nprovenance: pipeline\n")
 		}
+	}
+	for i := range rapid.IntRange(0, 2).Draw(t, "freeze rules") {
+		b.WriteString(doc("FreezeRule", fmt.Sprintf("name: z%d\n", i)+rapid.SampledFrom([]string{"", "verdict: wait\n", "verdict: no-go\nmay_lift: [board]\n"}).Draw(t, "freeze verdict")))
 	}
 	return []File{{Name: "any.yaml", Data: []byte(b.String())}}
 }
@@ -81,15 +89,46 @@ func anyInputs(t *rapid.T) Inputs {
 	in.Tests.Total, in.Tests.Failed = few("total tests")*5+5, few("failed")
 	in.Coverage.LineRate = rapid.SampledFrom([]float64{0.2, 0.5, 0.9}).Draw(t, "rate")
 	in.Approval.Satisfied, in.Approval.Rejected = often("satisfied"), !often("unrejected")
-	in.Calendar.Frozen = !often("thawed")
+	in.Release.SubmittedAt = rapid.SampledFrom([]time.Time{
+		{}, monday.Add(-48 * time.Hour), monday.Add(-24 * time.Hour), monday.Add(time.Second - 24*time.Hour), monday.Add(-time.Hour), monday.Add(time.Second - time.Hour), monday, monday.Add(time.Hour),
+	}).Draw(t, "submitted")
+	if in.Calendar.Frozen = !often("thawed"); in.Calendar.Frozen {
+		in.Calendar.Freezes = rapid.SliceOfN(rapid.SampledFrom([]string{"close", "sale"}), 0, 3).Draw(t, "freezes")
+		in.Calendar.Rules = rapid.SliceOfN(rapid.SampledFrom([]string{"z0", "z1", "gone"}), 0, 3).Draw(t, "rules")
+		in.Calendar.OpenEnd = rapid.Bool().Draw(t, "open end")
+		in.Calendar.ThawsAt = rapid.SampledFrom([]time.Time{{}, monday.Add(-time.Hour), monday, monday.Add(time.Hour)}).Draw(t, "thaw")
+	}
 	for s := range sectionCount {
 		*in.known(s) = often("known " + s.String())
 	}
 	return in
 }
 
-// TestWhatIsNotKnownNeverHelps: to make a section unknown never turns another
-// answer into go, whatever the bundle says.
+// lesser are the inputs, each without one thing that they know.
+func lesser(in Inputs) map[string]Inputs {
+	all := map[string]Inputs{}
+	for s := range sectionCount {
+		if *in.known(s) {
+			less := in
+			*less.known(s) = false
+			all[s.String()] = less
+		}
+	}
+	if !in.Release.SubmittedAt.IsZero() {
+		less := in
+		less.Release.SubmittedAt = time.Time{}
+		all["submission"] = less
+	}
+	if len(in.Calendar.Rules) > 0 {
+		less := in
+		less.Calendar.Rules = nil
+		all["rules"] = less
+	}
+	return all
+}
+
+// TestWhatIsNotKnownNeverHelps: to make a section, the submission or the rules
+// of freezes unknown never turns another answer into go, whatever the bundle says.
 func TestWhatIsNotKnownNeverHelps(t *testing.T) {
 	gone, changed := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -100,12 +139,7 @@ func TestWhatIsNotKnownNeverHelps(t *testing.T) {
 		}
 		in := anyInputs(t)
 		before := p.Decide(in)
-		for s := range sectionCount {
-			if !*in.known(s) {
-				continue
-			}
-			less := in
-			*less.known(s) = false
+		for s, less := range lesser(in) {
 			after := p.Decide(less)
 			if before.Verdict == Go {
 				gone++
@@ -225,4 +259,49 @@ func TestAnswerStandsUntil(t *testing.T) {
 			t.Fatalf("go until %s is %s after %s: %+v", o.Until, after.Verdict, by, after.Reasons[0])
 		}
 	})
+}
+
+// TestTimeIsKept: a freeze in force is never go, nor is a release within the
+// lead time of its type; where that alone stands in the way, its end lifts it.
+func TestTimeIsKept(t *testing.T) {
+	slow := without("ReleaseType", doc("ReleaseType", "name: any\nsize: [major, minor, patch]\nchange_types: [standard, normal, emergency]\nchain: one\nlead_time: 1d\n"))
+	early, frozen, lifted := 0, 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		files, in := anyBundle(t), anyInputs(t)
+		if rapid.Bool().Draw(t, "otherwise fine") {
+			files, in = slow, with(func(fine *Inputs) { fine.Release.SubmittedAt, fine.Calendar = in.Release.SubmittedAt, in.Calendar })
+		}
+		p, _ := Compile(files)
+		o, c := p.Decide(in), p.Classify(in)
+		if o.Governance == None {
+			return
+		}
+		if in.Calendar.Frozen {
+			if frozen++; o.Verdict == Go {
+				t.Fatalf("go in a freeze\n%s", files[0].Data)
+			}
+		}
+		if c.Type == nil || c.Type.LeadTime == 0 || !in.Release.SubmittedAt.Add(c.Type.LeadTime).After(in.Now) && !in.Release.SubmittedAt.IsZero() {
+			return
+		}
+		if early++; o.Verdict == Go {
+			t.Fatalf("go within the lead time\n%s", files[0].Data)
+		}
+		blocking := func(r Reason) bool { return r.Severity == Block && r.Verdict != Go && r.Gate != gateLeadTime }
+		if in.Release.SubmittedAt.IsZero() || slices.ContainsFunc(o.Reasons, blocking) {
+			return
+		}
+		if o.Until.IsZero() || o.Until.After(in.Release.SubmittedAt.Add(c.Type.LeadTime)) {
+			t.Fatalf("the answer stands until %s, beyond the lead time", o.Until)
+		}
+		in.Release.SubmittedAt = in.Now.Add(-c.Type.LeadTime)
+		if after := p.Decide(in); !slices.ContainsFunc(after.Reasons, blocking) {
+			if lifted++; after.Verdict != Go {
+				t.Fatalf("after the lead time the answer is %s", after.Verdict)
+			}
+		}
+	})
+	if early == 0 || frozen == 0 || lifted == 0 {
+		t.Errorf("nothing was tried: %d times early, %d frozen, %d lifted", early, frozen, lifted)
+	}
 }

@@ -62,9 +62,10 @@ Conditions are CEL. The answer is the worst of the gates that block, in the orde
 
 - A gate whose condition reads a section that is not known cannot tell, whatever the condition computes. Only the field known may be read of a section that is not known, and a condition that holds only because something is not known cannot tell either.
 - A rule that selects (match, when, applies) depends on every section it reads, known included: where one is not known, a gate applies, and a ScopeRule or ReleaseType cannot be told.
-- A change that is not complete, zero tests, and findings without a severity (where counts by severity are read and the condition holds) cannot tell. What is older than max_age cannot tell; what comes from someone weaker than provenance is no-go.
-- The size is the strictest of the declaration, the step of the version and whether the change is breaking. A change counts as standard only where it is known in full, is not breaking and touches no migration.
+- A change that is not complete, zero tests, findings without a severity (where counts by severity are read and the condition holds) and a release that is not submitted (where submitted_at is read and the condition holds) cannot tell. What is older than max_age cannot tell; what comes from someone weaker than provenance is no-go.
+- The size is the strictest of the declaration, the step of the version and whether the change is breaking; two versions that cannot be compared by their numbers count as major. A change counts as standard only where it is known in full, is not breaking and touches no migration.
 - A service or environment outside the catalog is governed in full and never observed. No ScopeRule that matches, and no gate that is certain to apply, cannot tell.
+- Where the release type asks for a lead time, the answer waits until it has passed since submission; a release that is not submitted cannot tell. A freeze in force waits, or is no-go, as the FreezeRule that it names says; without one it waits where the freeze has an end, else it is no-go.
 - A rule whose worst case costs up to %d runs unmetered; one of %d or more is refused; a decision has a budget of %d. Texts have at most %d bytes, lists at most %d items.
 - Durations are written 15m, 4h, 7d or 1d12h.
 `, CheapRule, RuleBudget, DecisionBudget, MaxInputText, MaxInputList)

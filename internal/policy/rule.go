@@ -40,6 +40,7 @@ type rule struct {
 	presence sections // whose known it reads
 	severity bool     // it reads counts of findings by severity
 	clock    bool     // it reads now or an age
+	since    bool     // it reads when the release was submitted
 	scalars  []input  // what it reads, in order
 	metered  bool
 }
@@ -192,6 +193,7 @@ func (s *scoped) ident(r *rule, name string) {
 	if sec, is := sectionNamed(name); is {
 		r.reads = r.reads.with(sec)
 		r.severity = r.severity || sec == secFindings
+		r.since = r.since || sec == secRelease
 		r.clock = r.clock || (&Inputs{}).age(sec) != nil
 		return
 	}
@@ -216,6 +218,8 @@ func (r *rule) see(s section, field string) {
 		r.severity = r.severity || s == secFindings
 	case "age_hours":
 		r.clock = true
+	case "submitted_at":
+		r.since = true
 	}
 	name := s.String() + "." + field
 	if index, ok := inputIndex(name); ok {
