@@ -19,7 +19,7 @@ type Expression struct {
 // Expression is the text of a condition; true, false and numbers are expressions too.
 // Nil: there is none.
 func (f *Fields) Expression(key string) *Expression {
-	n := f.take(key)
+	n := f.take(key, Shape{Form: FormExpression})
 	if n == nil {
 		return nil
 	}
@@ -51,4 +51,9 @@ func (e *Expression) At(line, column int) fault.Position {
 		}
 	}
 	return p
+}
+
+// Unplaced is a condition that stands in no file.
+func Unplaced(text string) *Expression {
+	return &Expression{Text: text, node: &yaml.Node{Kind: yaml.ScalarNode, Value: text}, src: &source{}}
 }

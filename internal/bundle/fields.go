@@ -19,6 +19,7 @@ type Fields struct {
 	vals map[string]*yaml.Node
 	used []string
 	out  *Problems
+	asks *asking // where the questions are recorded; nil where they are answered
 }
 
 func fieldsOf(src *source, node *yaml.Node, out *Problems) *Fields {
@@ -63,6 +64,9 @@ func (f *Fields) ItemAt(key, text string) fault.Position {
 
 // Keys are the keys of the mapping, in its order.
 func (f *Fields) Keys() []string {
+	if f.asks != nil {
+		return []string{AnyName}
+	}
 	var all []string
 	for i := 0; i+1 < len(f.node.Content); i += 2 {
 		all = append(all, f.node.Content[i].Value)
@@ -71,9 +75,16 @@ func (f *Fields) Keys() []string {
 }
 
 // Has reports whether the key is there, with whatever value.
-func (f *Fields) Has(key string) bool { return f.vals[key] != nil }
+func (f *Fields) Has(key string) bool {
+	if f.asks != nil {
+		return f.asks.has(key)
+	}
+	return f.vals[key] != nil
+}
 
-func (f *Fields) take(key string) *yaml.Node {
+// take is the value of a key, which is of the shape given.
+func (f *Fields) take(key string, shape Shape) *yaml.Node {
+	f.asks.note(key, shape)
 	f.used = append(f.used, key)
 	return f.vals[key]
 }
@@ -113,6 +124,7 @@ func fixShape(n *yaml.Node, want string) string {
 
 // Missing reports a key that must be there.
 func (f *Fields) Missing(key string) {
+	f.asks.missing(key)
 	f.out.Add(Problem{Where: f.At(), Code: "policy.missing-field", What: fmt.Sprintf("%q is missing", key), Why: "it is required here", Fix: "add " + key + ":"})
 }
 
@@ -124,7 +136,7 @@ const (
 
 // Text is an optional text.
 func (f *Fields) Text(key string) string {
-	n := f.take(key)
+	n := f.take(key, Shape{Form: FormText})
 	if n == nil {
 		return ""
 	}
@@ -142,6 +154,7 @@ func (f *Fields) Text(key string) string {
 // Need is a required text.
 func (f *Fields) Need(key string) string {
 	v := f.Text(key)
+	f.asks.require(key)
 	if v == "" && f.vals[key] == nil {
 		f.Missing(key)
 	} else if v == "" && f.vals[key].Kind == yaml.ScalarNode && f.vals[key].Value == "" {
@@ -153,6 +166,7 @@ func (f *Fields) Need(key string) string {
 // Choice is one of the options, or otherwise.
 func (f *Fields) Choice(key, otherwise string, options ...string) string {
 	v := f.Text(key)
+	f.asks.among(key, options)
 	if v == "" {
 		return otherwise
 	}
@@ -169,7 +183,7 @@ func (f *Fields) notAmong(n *yaml.Node, v string, options []string) {
 
 // List is an optional list of texts, without duplicates.
 func (f *Fields) List(key string) []string {
-	n := f.take(key)
+	n := f.take(key, Shape{Form: FormList})
 	if n == nil {
 		return nil
 	}
@@ -200,6 +214,7 @@ func (f *Fields) EmptyList(key string) bool {
 // Choices is a list whose texts are among the options.
 func (f *Fields) Choices(key string, options ...string) []string {
 	all := f.List(key)
+	f.asks.among(key, options)
 	for _, v := range all {
 		if !slices.Contains(options, v) {
 			f.notAmong(f.item(key, v), v, options)
@@ -220,7 +235,10 @@ func (f *Fields) item(key, value string) *yaml.Node {
 
 // Mappings is a list of mappings.
 func (f *Fields) Mappings(key string) []*Fields {
-	n := f.take(key)
+	if f.asks != nil {
+		return []*Fields{f.below(key, FormMappings)}
+	}
+	n := f.take(key, Shape{})
 	if n == nil {
 		return nil
 	}
@@ -241,7 +259,10 @@ func (f *Fields) Mappings(key string) []*Fields {
 
 // Mapping is an optional mapping.
 func (f *Fields) Mapping(key string) *Fields {
-	n := f.take(key)
+	if f.asks != nil {
+		return f.below(key, FormMapping)
+	}
+	n := f.take(key, Shape{})
 	if n == nil {
 		return nil
 	}

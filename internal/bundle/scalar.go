@@ -13,7 +13,7 @@ import (
 
 // Number is an optional finite number.
 func (f *Fields) Number(key string) (float64, bool) {
-	n := f.take(key)
+	n := f.take(key, Shape{Form: FormNumber})
 	if n == nil {
 		return 0, false
 	}
@@ -39,6 +39,7 @@ func numberOf(n *yaml.Node) (float64, bool) {
 func (f *Fields) Count(key string, otherwise, least, most int) int {
 	n := f.vals[key]
 	v, ok := f.Number(key)
+	f.asks.between(key, least, most)
 	if !ok {
 		return otherwise
 	}
@@ -51,7 +52,7 @@ func (f *Fields) Count(key string, otherwise, least, most int) int {
 
 // Duration is an optional duration above zero.
 func (f *Fields) Duration(key string, otherwise, most time.Duration) time.Duration {
-	n := f.take(key)
+	n := f.take(key, Shape{Form: FormDuration})
 	if n == nil {
 		return otherwise
 	}
@@ -69,7 +70,7 @@ func (f *Fields) Duration(key string, otherwise, most time.Duration) time.Durati
 
 // Instant is an optional date or RFC 3339 instant, UTC; a date is its first instant.
 func (f *Fields) Instant(key string) time.Time {
-	n := f.take(key)
+	n := f.take(key, Shape{Form: FormInstant})
 	if n == nil {
 		return time.Time{}
 	}
@@ -85,7 +86,7 @@ func (f *Fields) Instant(key string) time.Time {
 // Scalar is an optional finite number (float64), truth value or text; nil where
 // it is none of them.
 func (f *Fields) Scalar(key string) any {
-	n := f.take(key)
+	n := f.take(key, Shape{Form: FormScalar})
 	if n == nil || n.Kind != yaml.ScalarNode {
 		return nil
 	}
@@ -104,7 +105,7 @@ func (f *Fields) Scalar(key string) any {
 // Assign sets into, where the key is there, to its value. It takes a bool, an
 // int that is not negative, a float64, a string, a list of strings or an instant.
 func (f *Fields) Assign(key string, into reflect.Value) {
-	n := f.take(key)
+	n := f.take(key, shapeOf(into))
 	if n == nil {
 		return
 	}
@@ -168,7 +169,7 @@ func assignList(v reflect.Value, n *yaml.Node) string {
 
 // Bool is an optional truth value, false unless said.
 func (f *Fields) Bool(key string) bool {
-	n := f.take(key)
+	n := f.take(key, Shape{Form: FormBool})
 	if n == nil {
 		return false
 	}
