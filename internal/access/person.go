@@ -42,8 +42,10 @@ func (p Person) Depart(reason string) ([]event.Draft, error) {
 	if p.Departed {
 		return nil, fault.New(fault.Conflict, "access.departed", "this person has departed already")
 	}
-	return []event.Draft{{Stream: event.StreamOf(PersonNoun, p.ID), Kind: event.PersonDeparted, Body: struct{}{},
-		Private: map[string]string{"reason": reason}, Touches: []event.Stream{event.SetGrants}}}, nil
+	return []event.Draft{{
+		Stream: event.StreamOf(PersonNoun, p.ID), Kind: event.PersonDeparted, Body: struct{}{},
+		Private: map[string]string{"reason": reason}, Touches: []event.Stream{event.SetGrants},
+	}}, nil
 }
 
 // Grant gives a person a role; nothing where it is held already.
