@@ -17,9 +17,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits N PROGRAM ARG...")
 	}
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	err = ts.Exec(args[1], args[2:]...)
+	want := number(ts, args[0])
+	err := ts.Exec(args[1], args[2:]...)
 	got := 0
 	var exit *exec.ExitError
 	switch {
@@ -33,6 +32,12 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+func number(ts *testscript.TestScript, text string) int {
+	n, err := strconv.Atoi(text)
+	ts.Check(err)
+	return n
+}
+
 func capture(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: capture VAR REGEXP")
@@ -41,7 +46,10 @@ func capture(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	found := pattern.FindStringSubmatch(ts.ReadFile("stdout"))
 	if len(found) < 2 {
-		ts.Fatalf("capture: stdout has no %#q with a group", args[1])
+		found = pattern.FindStringSubmatch(ts.ReadFile("stderr"))
+	}
+	if len(found) < 2 {
+		ts.Fatalf("capture: neither stdout nor stderr has %#q with a group", args[1])
 	}
 	ts.Setenv(args[0], found[1])
 }

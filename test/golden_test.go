@@ -220,14 +220,28 @@ func writeGolden(t *testing.T) {
 	own, err := c.IssueToken(ctx, as(ben), control.TokenRequest{Life: time.Hour})
 	must(t, err)
 	must(t, c.RevokeToken(ctx, as(ben), own.ID, "golden"))
+	_, err = c.DeactivatePolicy(ctx, as(dana), "golden")
+	must(t, err)
 	disposeAll(ctx, t, s)
 	var export bytes.Buffer
 	must(t, s.Journal.Export(ctx, &export))
-	name := filepath.Join(golden, time.Now().UTC().Format("2006-01-02"))
 	must(t, os.MkdirAll(golden, 0o755))
+	name := unusedGolden(time.Now().UTC().Format("2006-01-02"))
 	must(t, os.WriteFile(name+".jsonl", export.Bytes(), 0o644))
 	must(t, os.WriteFile(name+".keys", c.Keys.PublicText(), 0o644))
 	must(t, s.Close())
+}
+
+// unusedGolden is the path of a golden journal that is not there yet: the day,
+// and a letter where the day has one already.
+func unusedGolden(day string) string {
+	name := filepath.Join(golden, day)
+	for letter := 'b'; ; letter++ {
+		if _, err := os.Stat(name + ".jsonl"); err != nil {
+			return name
+		}
+		name = filepath.Join(golden, day+string(letter))
+	}
 }
 
 func goldenRelease(ctx context.Context, t *testing.T, c *control.Control, as map[string]control.Request) {

@@ -9,13 +9,21 @@
 //	crash                  kill the server, with SIGKILL
 //	gitrepo DIR            make a repository with the tags v1.0.0 and v1.1.0
 //	exits N PROGRAM ARG... run a program that must exit with code N
-//	capture VAR REGEXP     set VAR to the first group found in stdout
+//	organise [ARG...]      serve the example organisation: $EXAMPLE/catalog.yaml, a
+//	                       token for each in NAME.token, the starter policy, or
+//	                       with -policy DIR another one
+//	http METHOD PATH ...   send a raw request: -token FILE, -header K:V, -body FILE,
+//	                       -data TEXT, -size BYTES; status and headers to stderr
+//	capture VAR REGEXP     set VAR to the first group found in stdout, else in stderr
 //	json PATH [VALUE]      stdout is JSON that has PATH (with that VALUE); ! for absence
 //	capturejson VAR PATH   set VAR to what stands at PATH of stdout
+//	grows FILE LINES       wait until FILE has so many lines
+//	includes WHOLE PART    each word of PART stands in WHOLE, and PART has one
+//	flip FROM TO REGEXP    change one byte: the last one of what REGEXP finds
 //
 // A PATH is names and indexes joined by dots, such as reasons.0.gate. A script
-// finds $DATA, a data directory; $DATABASE, what --database takes; and $STORE,
-// sqlite or postgres. What "serve" is given stands before the flags for those.
+// finds $DATA, a data directory; $DATABASE, what --database takes; $STORE,
+// sqlite or postgres; and $EXAMPLE, the files that scripts share. What "serve" is given stands before the flags for those.
 package test
 
 import (
@@ -68,8 +76,10 @@ func runScript(t *testing.T, script string, s setup) {
 			env.Setenv("STORE", s.store)
 			env.Setenv("DATABASE", s.database)
 			env.Setenv("DATA", filepath.Join(env.WorkDir, "data"))
+			shared, err := example()
+			env.Setenv("EXAMPLE", shared)
 			env.Values[serverKey{}] = &running{}
-			return nil
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve":       serve,
@@ -80,6 +90,11 @@ func runScript(t *testing.T, script string, s setup) {
 			"capture":     capture,
 			"json":        checkJSON,
 			"capturejson": captureJSON,
+			"organise":    organise,
+			"http":        request,
+			"grows":       grows,
+			"includes":    includes,
+			"flip":        flip,
 		},
 	})
 }
