@@ -277,7 +277,7 @@ func (f Facts) explain(d *Decision, class policy.Classification, votes approval.
 
 func (f Facts) explainApproval(r *policy.Reason, class policy.Classification, votes approval.Standing) {
 	if words := votes.Words(); words != "" {
-		r.Why += "; " + words
+		r.Why = strings.TrimSuffix(r.Why, ".") + "; " + words + "."
 	}
 	if class.Chain == nil || len(class.Chain.Tiers) == 0 {
 		return

@@ -76,7 +76,7 @@ func export(ctx context.Context, o cli.ExportOptions, s cli.Streams) error {
 	if o.File != "-" {
 		file, err := os.OpenFile(o.File, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if err != nil {
-			err = fault.Invalidf("export.file", "the export cannot be written to %s", o.File).Because(err.Error()).Remedy("name a file that does not exist yet").On("--output-file")
+			err = fault.Invalidf("export.file", "the export cannot be written to %s", o.File).Because(err.Error()).Remedy("name a file that does not exist yet").On("--out")
 			return errors.Join(err, opened.Close())
 		}
 		defer func() { _ = file.Close() }()
