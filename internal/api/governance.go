@@ -119,9 +119,10 @@ func listFreezes(c *call) (wire.Page[wire.Freeze], error) {
 func (a *api) policies() []operation {
 	return []operation{
 		act(operation{id: "activate-policy", path: "/policy/activations", need: access.Policy, limit: bundleBytes, about: "Activate a bundle; its tests must pass"}, activatePolicy),
+		act(operation{id: "deactivate-policy", path: "/policy/deactivations", need: access.Policy, about: "Put the bundle in force out of force: every answer is cannot tell until another takes effect"}, deactivatePolicy),
 		ask(operation{id: "show-policy", path: "/policy", need: access.Read, about: "The bundle in force"}, showPolicy),
 		ask(operation{id: "show-policy-files", path: "/policy/files", need: access.Read, about: "The sources of the bundle in force"}, showPolicyFiles),
-		ask(operation{id: "list-policy-history", path: "/policy/history", need: access.Read, params: paging(), about: "List activations, newest first"}, listActivations),
+		ask(operation{id: "list-policy-history", path: "/policy/history", need: access.Read, params: paging(), about: "List activations and deactivations, newest first"}, listActivations),
 	}
 }
 
@@ -136,9 +137,17 @@ func activatePolicy(c *call, q wire.PolicyRequest) (wire.Activation, error) {
 	return w, err
 }
 
+func deactivatePolicy(c *call, q wire.Reasoned) (wire.Activation, error) {
+	done, err := c.Control.DeactivatePolicy(c.ctx, c.request(), q.Reason)
+	w := wireActivation(done)
+	w.Reason = q.Reason
+	return w, err
+}
+
 func wireActivation(a policy.Activation) wire.Activation {
 	return wire.Activation{
 		Digest: a.Digest, Name: a.Name, Version: a.Version, Effective: a.Effective.Time(), Tests: a.Tests, Contract: a.Contract, By: a.By, At: a.At.Time(),
+		Deactivated: a.Off,
 	}
 }
 
@@ -186,6 +195,9 @@ func listActivations(c *call) (wire.Page[wire.Activation], error) {
 	page, err := pageOf(found, err, func(e view.Entry[policy.Activation]) wire.Activation {
 		w := wireActivation(e.State)
 		w.Reason = e.Noted(event.PolicyActivated, "reason")
+		if w.Deactivated {
+			w.Reason = e.Noted(event.PolicyDeactivated, "reason")
+		}
 		return w
 	})
 	if err != nil {

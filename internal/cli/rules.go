@@ -34,14 +34,18 @@ func (a *app) policy() *cobra.Command {
 			return err
 		}
 		return showList(c, items, []string{"EFFECTIVE", "POLICY", "VERSION", "BY", "REASON", "DIGEST"}, func(v wire.Activation) []string {
-			return []string{c.stamp(v.Effective), v.Name, v.Version, orElse(v.ByName, v.By), v.Reason, v.Digest}
+			name := v.Name
+			if v.Deactivated {
+				name += " (deactivated)"
+			}
+			return []string{c.stamp(v.Effective), name, v.Version, orElse(v.ByName, v.By), v.Reason, v.Digest}
 		})
 	}))
 	reference := a.command("reference", "Print the policy language, in Markdown", func(_ context.Context, c call) error {
 		_, err := io.WriteString(c.Out, policy.Reference())
 		return err
 	})
-	return a.group("policy", "Write, check and activate the rules", write, lint, test, activate, show, history, reference)
+	return a.group("policy", "Write, check and activate the rules", write, lint, test, activate, a.policyDeactivate(), show, history, reference)
 }
 
 func orElse(a, b string) string {

@@ -117,6 +117,29 @@ func (c *Control) ActivatePolicy(ctx context.Context, r Request, q PolicyRequest
 	})
 }
 
+// DeactivatePolicy puts the bundle in force out of force: every answer is cannot
+// tell from then on, until another takes effect.
+func (c *Control) DeactivatePolicy(ctx context.Context, r Request, reason string) (policy.Activation, error) {
+	var none policy.Activation
+	if err := r.Actor.May(access.Policy); err != nil {
+		return none, err
+	}
+	return do(ctx, c, r, reason, func(l *Load) ([]event.Draft, policy.Activation, error) {
+		stands, err := read[policy.Activations](l, policy.ActiveStream)
+		if err != nil {
+			return nil, none, err
+		}
+		drafts, err := stands.Deactivate(reason, l.Now)
+		if err != nil {
+			return nil, none, err
+		}
+		ended, _ := stands.Current(l.Now)
+		return drafts, policy.Activation{
+			Digest: ended.Digest, Name: ended.Name, Version: ended.Version, Effective: event.MicrosOf(l.Now), Off: true, By: r.Actor.Subject, At: event.MicrosOf(l.Now),
+		}, nil
+	})
+}
+
 // ActivePolicy is the bundle in force and its activation; nil where none is.
 func (c *Control) ActivePolicy(ctx context.Context) (*policy.Program, policy.Activation, error) {
 	type active struct {

@@ -29,7 +29,8 @@ const (
 	TokenSpent       Kind = "token.spent" // a one-time token was used
 
 	// Policy: stream "policy/active".
-	PolicyActivated Kind = "policy.activated"
+	PolicyActivated   Kind = "policy.activated"
+	PolicyDeactivated Kind = "policy.deactivated" // from then on none is in force
 
 	// Freezes: stream freeze.
 	FreezeDeclared Kind = "freeze.declared"

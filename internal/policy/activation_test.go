@@ -236,3 +236,55 @@ func TestLateActivationIsNotOvertaken(t *testing.T) {
 		t.Errorf("%q is in force", current.Digest)
 	}
 }
+
+// A bundle put out of force is followed by none, until another takes effect,
+// and nothing that was forgotten comes back.
+func TestDeactivation(t *testing.T) {
+	var h history
+	h.t = t
+	if _, err := h.now().Deactivate("none is there", monday); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("with none in force: %v", err)
+	}
+	h.record(at(0), effect("first", at(0)))
+	h.record(at(time.Hour), effect("second", at(time.Hour)))
+	h.record(at(time.Hour), effect("third", at(9*time.Hour)))
+	if _, err := h.now().Deactivate("  ", at(2*time.Hour)); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("without a reason: %v", err)
+	}
+	drafts, err := h.now().Deactivate("it lets everything through", at(2*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if drafts[0].Kind != event.PolicyDeactivated || drafts[0].Private["reason"] != "it lets everything through" {
+		t.Errorf("%+v", drafts)
+	}
+	stands := h.record(at(2*time.Hour), drafts...)
+	for _, c := range []struct {
+		after time.Duration
+		want  string
+	}{{time.Minute, "first"}, {90 * time.Minute, "second"}, {2 * time.Hour, ""}, {8 * time.Hour, ""}, {9 * time.Hour, "third"}} {
+		if got, active := stands.Current(at(c.after)); got.Digest != c.want || active != (c.want != "") {
+			t.Errorf("after %s: %q %v, want %q", c.after, got.Digest, active, c.want)
+		}
+	}
+	if next := stands.Next(at(3 * time.Hour)); !next.Equal(at(9 * time.Hour)) {
+		t.Errorf("next at %s", next)
+	}
+	if _, err := stands.Deactivate("twice", at(3*time.Hour)); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("twice: %v", err)
+	}
+	for i := range 3 * keptActivations {
+		stands = h.record(at(2*time.Hour), effect(fmt.Sprint("later ", i), at(time.Duration(10+i)*time.Hour)))
+	}
+	if got, active := stands.Current(at(4 * time.Hour)); active {
+		t.Errorf("%q came back", got.Digest)
+	}
+	p := numbered(t, "7")
+	drafts, err = stands.Activate(p, "sha256:sources", time.Time{}, "better", at(3*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := h.record(at(3*time.Hour), drafts...).Current(at(3 * time.Hour)); got.Digest != p.Digest() {
+		t.Errorf("the next activation is not in force: %+v", got)
+	}
+}

@@ -117,15 +117,11 @@ func environments() shelf[catalog.Environment] {
 // activations has a row for each, by position: the stream's state keeps the newest only.
 func activations() shelf[policy.Activation] {
 	return shelf[policy.Activation]{
-		name: "activations", number: 1,
+		name: "activations", number: 2,
 		take: func(f event.Recorded) (string, bool) {
-			return strconv.FormatUint(f.Position, 10), f.Kind == event.PolicyActivated
+			return strconv.FormatUint(f.Position, 10), f.Kind == event.PolicyActivated || f.Kind == event.PolicyDeactivated
 		},
-		fold: func(_ policy.Activation, f event.Recorded) (a policy.Activation, err error) {
-			err = f.Body(&a)
-			a.By, a.At = f.Actor, f.Time
-			return a, err
-		},
-		notes: []event.Kind{event.PolicyActivated},
+		fold:  func(_ policy.Activation, f event.Recorded) (policy.Activation, error) { return policy.ActivationOf(f) },
+		notes: []event.Kind{event.PolicyActivated, event.PolicyDeactivated},
 	}
 }

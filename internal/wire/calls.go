@@ -137,6 +137,11 @@ func (c *Client) ActivatePolicy(ctx context.Context, q PolicyRequest) (Activatio
 	return send[Activation](ctx, c, "/policy/activations", q)
 }
 
+// DeactivatePolicy puts the bundle in force out of force.
+func (c *Client) DeactivatePolicy(ctx context.Context, q Reasoned) (Activation, error) {
+	return send[Activation](ctx, c, "/policy/deactivations", q)
+}
+
 // Policy is the bundle in force.
 func (c *Client) Policy(ctx context.Context) (Policy, error) {
 	return ask[Policy](ctx, c, get("/policy", nil))
@@ -147,7 +152,7 @@ func (c *Client) PolicyFiles(ctx context.Context) (PolicyFiles, error) {
 	return ask[PolicyFiles](ctx, c, get("/policy/files", nil))
 }
 
-// PolicyHistory lists activations, newest first.
+// PolicyHistory lists activations and deactivations, newest first.
 func (c *Client) PolicyHistory(ctx context.Context, p Paging) (Page[Activation], error) {
 	return ask[Page[Activation]](ctx, c, get("/policy/history", p.on(url.Values{})))
 }

@@ -50,7 +50,7 @@ type PolicyRequest struct {
 	Effective time.Time    `json:"effective,omitzero" doc:"Now, where absent"`
 }
 
-// Activation is a bundle taking effect.
+// Activation is a bundle taking effect, or put out of force.
 type Activation struct {
 	Digest    string    `json:"digest"`
 	Name      string    `json:"name"`
@@ -62,6 +62,8 @@ type Activation struct {
 	ByName    string    `json:"by_name,omitempty"`
 	At        time.Time `json:"at"`
 	Reason    string    `json:"reason,omitempty"`
+	// Deactivated says that the bundle was put out of force, and none took its place.
+	Deactivated bool `json:"deactivated,omitempty" doc:"The bundle was put out of force, and none took its place"`
 }
 
 // Policy is the bundle in force; Active is false where none is.
