@@ -74,6 +74,7 @@ var rooms = []room{
 
 	{path: "internal/archtest"},
 	{path: "scripts/ci"},
+	{path: "scripts/packs"},
 	{path: "scripts/reference", imports: "*"},
 	{path: "test"},
 }
