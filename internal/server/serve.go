@@ -33,23 +33,26 @@ func Serve(ctx context.Context, o Options, out io.Writer) error {
 }
 
 func (s *Server) serve(ctx context.Context, out io.Writer) error {
-	l, err := s.Listen(ctx)
+	l, err := s.listen(ctx, func(url string) error { return s.prepare(ctx, url, out) })
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "Signalbox serves %s\n", l.URL)
+	return l.Wait(ctx)
+}
+
+// prepare says how to reach the server, and makes what it is to start with: who
+// asks as soon as it is ready finds administrator, token file and catalog.
+func (s *Server) prepare(ctx context.Context, url string, out io.Writer) error {
+	fmt.Fprintf(out, "Signalbox serves %s\n", url)
 	if s.options.Database == "" {
 		fmt.Fprintf(out, "  data: %s (embedded store)\n", s.options.Data)
 	} else {
 		fmt.Fprintf(out, "  database: PostgreSQL; keys: %s\n", s.options.Keys)
 	}
-	if err := s.firstAdministrator(ctx, l.URL, out); err != nil {
-		return errors.Join(err, l.Shutdown(ctx))
+	if err := s.firstAdministrator(ctx, url, out); err != nil {
+		return err
 	}
-	if err := s.importCatalog(ctx, out); err != nil {
-		return errors.Join(err, l.Shutdown(ctx))
-	}
-	return l.Wait(ctx)
+	return s.importCatalog(ctx, out)
 }
 
 // importCatalog appends what a catalog file adds to what stands; nothing where

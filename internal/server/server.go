@@ -192,6 +192,12 @@ type Listening struct {
 
 // Listen serves until Shutdown.
 func (s *Server) Listen(ctx context.Context) (*Listening, error) {
+	return s.listen(ctx, func(string) error { return nil })
+}
+
+// listen serves until Shutdown, once what has to stand before the first answer
+// is prepared; whoever calls meanwhile waits.
+func (s *Server) listen(ctx context.Context, prepare func(url string) error) (*Listening, error) {
 	if err := s.options.check(); err != nil {
 		return nil, err
 	}
@@ -202,6 +208,9 @@ func (s *Server) Listen(ctx context.Context) (*Listening, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.options.Listen)
 	if err != nil {
 		return nil, fault.New(fault.Conflict, "server.listen", "cannot listen on "+s.options.Listen).Because(err.Error()).Remedy("choose another address with --listen").Cause(err)
+	}
+	if err := prepare(s.options.url(l.Addr())); err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
 	h := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
