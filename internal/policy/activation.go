@@ -151,6 +151,9 @@ func (a Activations) Activate(p *Program, file string, effective time.Time, reas
 	if effective.Before(now) { // else it could fall behind one that took effect meanwhile
 		effective = now
 	}
+	if err := p.activatable(effective); err != nil {
+		return nil, err
+	}
 	if current, active := a.Current(effective); active && current.Digest == p.Digest() {
 		return nil, fault.New(fault.Conflict, "policy.active", "this very bundle is in force then already").Because("its digest is " + p.Digest())
 	}

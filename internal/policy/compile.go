@@ -25,6 +25,12 @@ type Program struct {
 	cases      []testCase
 	frameworks []Framework
 	controls   []Control
+	includes   []Include
+	overlays   []Overlay
+	relaxed    []relaxation
+	risks      []RiskModel
+	windows    []Window
+	owners     []Owner
 	parameters map[string]any
 }
 
@@ -46,6 +52,7 @@ type gate struct {
 	needs                        sections // named and read
 	text                         texts
 	controlsAt                   map[string]fault.Position
+	relaxed                      []*relaxation
 }
 
 // Compile checks a bundle and makes it ready to run. There is a Program where
@@ -57,15 +64,18 @@ func Compile(files []File) (*Program, []Problem) {
 
 func compile(files []File) (*Program, *bundle.Problems) {
 	out := &bundle.Problems{}
-	r := &reader{out: out, names: map[string]string{}}
+	r := &reader{out: out, files: files, names: map[string]string{}}
 	for _, d := range bundle.Read(files, out) {
 		r.document(d)
 	}
 	p := &Program{
 		files: bundle.Clone(files), digest: Digest(files), scopes: r.scopes, types: r.types, gates: r.gates,
 		chains: map[string]*ApprovalChain{}, freezes: r.freezes, params: r.params, cases: r.cases,
-		frameworks: r.frameworks, controls: r.controls,
+		frameworks: r.frameworks, controls: r.controls, relaxed: r.relaxed, risks: r.risks, windows: r.windows, owners: r.owners,
 	}
+	r.included(p)
+	r.lay(p)
+	r.relax(p)
 	for i := range r.chains {
 		p.chains[r.chains[i].Name] = &r.chains[i]
 	}
@@ -97,6 +107,9 @@ func (r *reader) compile(p *Program) {
 	}
 	for i := range p.types {
 		r.early(s, &p.types[i].when)
+	}
+	for i := range p.relaxed {
+		r.early(s, &p.relaxed[i].match)
 	}
 	for i := range p.gates {
 		g := &p.gates[i]

@@ -136,3 +136,14 @@ func (p *Program) Control(label string) (Control, bool) {
 	}
 	return p.controls[i], true
 }
+
+// labels are the controls that a gate names.
+func (r *reader) labels(f *bundle.Fields) []string {
+	all := f.List("controls")
+	for _, c := range all {
+		if framework, id, ok := strings.Cut(c, "/"); !ok || framework == "" || id == "" {
+			r.out.Add(Problem{Where: f.ItemAt("controls", c), Code: "policy.control", What: fmt.Sprintf("%q does not name a control", c), Fix: "write framework/id, such as soc2/CC8.1"})
+		}
+	}
+	return all
+}

@@ -40,6 +40,7 @@ func (p *Program) trace(in Inputs, seen func(Reason)) Outcome {
 		}
 	}
 	o.Verdict = worst(o.Reasons)
+	p.soften(&in, &o)
 	slices.SortStableFunc(o.Reasons, byWeight)
 	return o
 }
@@ -55,7 +56,7 @@ func (p *Program) weighAll(v values, c *Classification) time.Time {
 		}
 		applies, why := v.sure(&g.applies)
 		if why == "" {
-			certain = certain || applies
+			certain = certain || applies && !v.isOff(g)
 			if g.Severity == Block {
 				until = sooner(until, v.turn(&g.applies, applies))
 			}
@@ -63,7 +64,7 @@ func (p *Program) weighAll(v values, c *Classification) time.Time {
 				continue
 			}
 		}
-		r, end := v.weigh(g)
+		r, end := v.ask(g)
 		c.Reasons = append(c.Reasons, r)
 		if g.Severity == Block {
 			until = sooner(until, end)

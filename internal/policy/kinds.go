@@ -39,7 +39,10 @@ const (
 // Policy names the bundle. There is exactly one.
 type Policy struct {
 	Name, Version, Description string
-	Owner                      string // a group
+	Owner                      string    // a group
+	Mode                       string    // draft, observe, warn, enforce
+	By                         string    // on whose word it is not enforced; observe and warn
+	Until                      time.Time // and how long
 	Where                      fault.Position
 }
 
@@ -115,6 +118,7 @@ type Parameter struct {
 	Name, Unit, Description string
 	Value                   any // float64, bool or string
 	Min, Max                *float64
+	Strict                  string   // min: less is stricter; max: more is; "": nothing says
 	MayChange               []string // groups
 	Where                   fault.Position
 }
@@ -133,6 +137,12 @@ var kinds = []struct {
 	{"ApprovalChain", (*reader).chain},
 	{"FreezeRule", (*reader).freezeRule},
 	{"Parameter", (*reader).parameter},
+	{"RiskModel", (*reader).riskModel},
+	{"Window", (*reader).window},
+	{"Relaxation", (*reader).relaxation},
+	{"Include", (*reader).include},
+	{"Overlay", (*reader).overlay},
+	{"Owner", (*reader).owner},
 	{"TestCase", (*reader).testCase},
 }
 

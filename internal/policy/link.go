@@ -15,6 +15,7 @@ func (r *reader) link(p *Program) {
 	r.pairs(p)
 	r.references(p)
 	r.controlled(p)
+	r.owned(p)
 	for _, g := range p.gates {
 		r.thresholds(p, &g)
 	}

@@ -59,7 +59,7 @@ const (
 type Reason struct {
 	Gate     string         `json:"gate"` // the gate's name; those of the engine itself start with "signalbox/"
 	Title    string         `json:"title"`
-	Code     string         `json:"code"` // stable: passed, failed, unknown, stale, provenance, not-applicable, and the engine's own
+	Code     string         `json:"code"` // stable: passed, failed, unknown, stale, provenance, relaxed, and the engine's own
 	Severity Severity       `json:"severity"`
 	Verdict  Verdict        `json:"verdict"` // of this gate alone
 	Why      string         `json:"why"`     // one sentence in plain words
@@ -69,7 +69,7 @@ type Reason struct {
 	Owner    string         `json:"owner,omitempty"`    // group or team answerable for the gate
 	Lift     string         `json:"lift,omitempty"`     // who can lift it: a group, team or role
 	Next     string         `json:"next,omitempty"`     // the next step
-	Until    time.Time      `json:"until,omitzero"`     // when it may lift by itself
+	Until    time.Time      `json:"until,omitzero"`     // when it may lift by itself, or the relaxation ends
 	Where    fault.Position `json:"where,omitzero"`     // the rule's place in the bundle
 }
 
@@ -77,6 +77,7 @@ type Reason struct {
 type Outcome struct {
 	Verdict    Verdict   `json:"verdict"`
 	Enforced   bool      `json:"enforced"`   // false under observe: the verdict is what would have been
+	Mode       string    `json:"mode"`       // observe, warn or enforce: how far the bundle is enforced
 	Governance string    `json:"governance"` // full, light, none
 	ScopeRule  string    `json:"scope_rule"` // the rule that decided governance
 	Observe    *Observed `json:"observe,omitempty"`

@@ -23,6 +23,14 @@ type reader struct {
 	cases      []testCase
 	frameworks []Framework
 	controls   []Control
+	guests     []Policy // of included bundles
+	includes   []Include
+	overlays   []overlay
+	relaxed    []relaxation
+	risks      []RiskModel
+	windows    []Window
+	owners     []Owner
+	files      []File
 	names      map[string]string // kind and name to the place of the first
 }
 
@@ -46,6 +54,10 @@ func (r *reader) document(f *bundle.Fields) {
 			f.Done("a " + kind)
 			return
 		}
+	}
+	if slices.Contains(laterKinds, kind) {
+		r.out.Add(Problem{Where: f.ValueAt("kind"), Code: "policy.unknown-kind", What: fmt.Sprintf("this version does not know the kind %s", kind), Why: "it belongs to a module that comes later", Fix: "take the document out"})
+		return
 	}
 	if kind != "" {
 		r.out.Add(Problem{Where: f.ValueAt("kind"), Code: "policy.unknown-kind", What: fmt.Sprintf("kind %q is not known", kind), Fix: bundle.DidYouMean(kind, kindNames())})
@@ -78,9 +90,17 @@ func (r *reader) once(at fault.Position, key string) {
 }
 
 func (r *reader) policy(f *bundle.Fields) {
-	r.policies = append(r.policies, Policy{
-		Name: r.name(f, "Policy", nameForm), Version: f.Need("version"), Description: f.Text("description"), Owner: r.group(f, "owner"), Where: f.At(),
-	})
+	guest := r.includedBy(f.At().File)
+	kind := "Policy"
+	if guest {
+		kind = "Policy of " + f.At().File + ":"
+	}
+	p := Policy{Name: r.name(f, kind, nameForm), Version: f.Need("version"), Description: f.Text("description"), Owner: r.group(f, "owner"), Where: f.At()}
+	if r.mode(f, &p); guest {
+		r.guests = append(r.guests, p)
+		return
+	}
+	r.policies = append(r.policies, p)
 }
 
 func (r *reader) scopeRule(f *bundle.Fields) {
@@ -151,7 +171,7 @@ func (r *reader) gate(f *bundle.Fields) {
 		Governance: f.Choices("governance", Full, Light), Required: f.Text("required"), Needs: f.Choices("needs", needable()...),
 		MaxAge: f.Duration("max_age", 0, maxDuration), Provenance: Provenance(f.Choice("provenance", "", "server", "pipeline", "person")),
 		Severity: Severity(f.Choice("severity", "block", "block", "warn", "observe")), OnFail: Verdict(f.Choice("on_fail", "no-go", "no-go", "wait")),
-		Owner: r.group(f, "owner"), Lift: f.Text("lift"), Next: f.Text("next"), Controls: f.List("controls"), Where: f.At(),
+		Owner: r.group(f, "owner"), Lift: f.Text("lift"), Next: f.Text("next"), Where: f.At(),
 	}}
 	if len(g.Governance) == 0 {
 		g.Governance = []string{Full, Light}
@@ -162,12 +182,9 @@ func (r *reader) gate(f *bundle.Fields) {
 	if !f.Has("condition") {
 		f.Missing("condition")
 	}
-	g.controlsAt = map[string]fault.Position{}
+	g.Controls, g.controlsAt = r.labels(f), map[string]fault.Position{}
 	for _, c := range g.Controls {
 		g.controlsAt[c] = f.ItemAt("controls", c)
-		if framework, id, ok := strings.Cut(c, "/"); !ok || framework == "" || id == "" {
-			r.out.Add(Problem{Where: f.ItemAt("controls", c), Code: "policy.control", What: fmt.Sprintf("%q does not name a control", c), Fix: "write framework/id, such as soc2/CC8.1"})
-		}
 	}
 	r.gates = append(r.gates, g)
 }
@@ -231,7 +248,7 @@ func (r *reader) freezeRule(f *bundle.Fields) {
 }
 
 func (r *reader) parameter(f *bundle.Fields) {
-	p := Parameter{Name: r.name(f, "Parameter", wordForm), Unit: f.Text("unit"), Description: f.Text("description"), MayChange: r.groups(f, "may_change"), Where: f.At()}
+	p := Parameter{Name: r.name(f, "Parameter", wordForm), Unit: f.Text("unit"), Description: f.Text("description"), MayChange: r.groups(f, "may_change"), Strict: f.Choice("strict", "", "min", "max"), Where: f.At()}
 	for key, bound := range map[string]**float64{"min": &p.Min, "max": &p.Max} {
 		if v, ok := f.Number(key); ok {
 			*bound = &v
@@ -247,8 +264,8 @@ func (r *reader) parameter(f *bundle.Fields) {
 		f.Wrong("value", "a finite number, true, false or text")
 	case len(text) > MaxInputText:
 		r.out.Add(Problem{Where: f.ValueAt("value"), Code: "policy.too-long", What: "the value is too long", Why: fmt.Sprintf("it may have %d bytes", MaxInputText)})
-	case !number && (p.Min != nil || p.Max != nil):
-		r.out.Add(Problem{Where: f.ValueAt("value"), Code: "policy.out-of-range", What: "only a number has bounds", Fix: "drop min and max"})
+	case !number && (p.Min != nil || p.Max != nil || p.Strict != ""):
+		r.out.Add(Problem{Where: f.ValueAt("value"), Code: "policy.out-of-range", What: "only a number has bounds", Fix: "drop min, max and strict"})
 	case number && (p.Min != nil && x < *p.Min || p.Max != nil && x > *p.Max):
 		r.out.Add(Problem{Where: f.ValueAt("value"), Code: "policy.out-of-range", What: fmt.Sprintf("the value of %q is outside its bounds", p.Name)})
 	default:

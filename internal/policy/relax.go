@@ -1,0 +1,199 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox.dev/signalbox/internal/bundle"
+	"signalbox.dev/signalbox/internal/fault"
+)
+
+// relaxedOff is a gate that is not asked; beside it a gate can be relaxed to Warn or Observe.
+const relaxedOff = "off"
+
+// Relaxation takes the force of one gate in a scope, until a date, on somebody's
+// word. Where it cannot be told whether a release is of the scope, it is not relaxed.
+type Relaxation struct {
+	Name, Gate string
+	Match      string // CEL, as a ScopeRule's; empty matches all
+	To         string // off, observe, warn
+	By, Reason string
+	Until      time.Time
+	Where      fault.Position
+}
+
+type relaxation struct {
+	Relaxation
+	match rule
+	at    fault.Position // of the gate's name
+}
+
+// Relaxed is a control, or several, that does not operate.
+type Relaxed struct {
+	Gate     string         `json:"gate,omitempty"` // "": every gate that blocks
+	Title    string         `json:"title"`
+	Controls []string       `json:"controls,omitempty"`
+	Scope    string         `json:"scope"` // in words, or the condition
+	To       string         `json:"to"`    // off, observe, warn
+	By       string         `json:"by"`
+	Until    time.Time      `json:"until"`
+	Reason   string         `json:"reason"`
+	Where    fault.Position `json:"where"`
+}
+
+func (r *reader) relaxation(f *bundle.Fields) {
+	x := relaxation{Relaxation: Relaxation{
+		Name: r.name(f, "Relaxation", nameForm), Gate: f.Need("gate"), To: f.Choice("to", "", relaxedOff, string(Observe), string(Warn)),
+		By: f.Need("by"), Reason: f.Need("reason"), Until: f.Instant("until"), Where: f.At(),
+	}, at: f.ValueAt("gate")}
+	for _, key := range []string{"to", "until"} {
+		if !f.Has(key) {
+			f.Missing(key)
+		}
+	}
+	x.match, x.Match = ruleOf(f, "match")
+	r.relaxed = append(r.relaxed, x)
+}
+
+// relax gives every gate its relaxations.
+func (r *reader) relax(p *Program) {
+	for i := range p.relaxed {
+		x := &p.relaxed[i]
+		g := slices.IndexFunc(p.gates, func(g gate) bool { return g.Name == x.Gate })
+		switch {
+		case x.Gate == "":
+		case g < 0:
+			var names []string
+			for _, g := range p.gates {
+				names = append(names, g.Name)
+			}
+			r.out.Add(Problem{Where: x.at, Code: "policy.no-gate", What: fmt.Sprintf("there is no Gate %q", x.Gate), Why: "Relaxation " + x.Name + " names it", Fix: bundle.DidYouMean(x.Gate, names)})
+		case x.To != "" && leniency[x.To] <= leniency[string(p.gates[g].Severity)]:
+			r.warn(Problem{Where: x.Where, Code: "policy.unused", What: fmt.Sprintf("Gate %s is of severity %s already", x.Gate, p.gates[g].Severity), Why: "Relaxation " + x.Name + " changes nothing", Fix: "delete it"})
+		default:
+			p.gates[g].relaxed = append(p.gates[g].relaxed, x)
+		}
+	}
+}
+
+// leniency orders what becomes of a gate, strictest first.
+var leniency = map[string]int{string(Block): 0, string(Warn): 1, string(Observe): 2, relaxedOff: 3}
+
+// relaxed is the most lenient relaxation of a gate in effect, nil where none is,
+// and when time alone could change that.
+func (v values) relaxed(g *gate) (*relaxation, time.Time) {
+	var most *relaxation
+	var until time.Time
+	for _, x := range g.relaxed {
+		if !v.in.Now.Before(x.Until) {
+			continue
+		}
+		held, why := v.sure(&x.match)
+		if why != "" {
+			continue
+		}
+		until = sooner(until, v.turn(&x.match, held))
+		if !held {
+			continue
+		}
+		until = sooner(until, x.Until)
+		if most == nil || leniency[x.To] > leniency[most.To] {
+			most = x
+		}
+	}
+	return most, until
+}
+
+// ask weighs a gate as far as it is not relaxed.
+func (v values) ask(g *gate) (Reason, time.Time) {
+	x, end := v.relaxed(g)
+	if x != nil && x.To == relaxedOff {
+		return x.off(g), end
+	}
+	r, until := v.weigh(g)
+	if x != nil {
+		r = x.take(r)
+	}
+	return r, sooner(until, end)
+}
+
+// isOff reports whether a gate is not asked.
+func (v values) isOff(g *gate) bool {
+	x, _ := v.relaxed(g)
+	return x != nil && x.To == relaxedOff
+}
+
+// words say that a gate is relaxed.
+func (x *Relaxation) words() string {
+	to := "switched off"
+	if x.To != relaxedOff {
+		to = "relaxed to " + x.To
+	}
+	return fmt.Sprintf("The gate is %s until %s by %s: %s.", to, x.Until.UTC().Format(time.RFC3339), x.By, strings.TrimSuffix(x.Reason, "."))
+}
+
+// off is the reason of a gate that is not asked.
+func (x *relaxation) off(g *gate) Reason {
+	return Reason{
+		Gate: g.Name, Title: g.Title, Code: "relaxed", Severity: Observe, Verdict: CannotTell, Why: x.words(), Observed: "not asked", Required: g.text.required,
+		Controls: g.Controls, Owner: g.Owner, Until: x.Until, Where: x.Where,
+	}
+}
+
+// take lowers what a gate found.
+func (x *relaxation) take(r Reason) Reason {
+	r.Severity = Severity(x.To)
+	if r.Verdict != Go {
+		r.Code, r.Until = "relaxed", x.Until
+	}
+	r.Why += " " + x.words()
+	return r
+}
+
+// NotOperating are the controls that do not operate at an instant, by whose word
+// and until when: gates relaxed, scopes observed, and the bundle's own mode.
+func (p *Program) NotOperating(now time.Time) []Relaxed {
+	var all []Relaxed
+	var controls []string
+	for _, g := range p.gates {
+		if g.Severity == Block {
+			controls = append(controls, g.Controls...)
+		}
+	}
+	slices.Sort(controls)
+	controls = slices.Compact(controls)
+	if p.policy.lenient(now) {
+		all = append(all, Relaxed{Title: "Every gate", Controls: controls, Scope: "every release", To: p.policy.Mode, By: p.policy.By, Until: p.policy.Until, Reason: "mode " + p.policy.Mode, Where: p.policy.Where})
+	}
+	for _, s := range p.scopes {
+		if s.observed(now) {
+			all = append(all, Relaxed{Title: "Every gate", Controls: controls, Scope: scopeWords(s.Match), To: string(Observe), By: s.Observe.By, Until: s.Observe.Until, Reason: s.Reason, Where: s.Where})
+		}
+	}
+	for _, g := range p.gates {
+		for _, x := range g.relaxed {
+			if now.Before(x.Until) {
+				all = append(all, Relaxed{Gate: g.Name, Title: g.Title, Controls: g.Controls, Scope: scopeWords(x.Match), To: x.To, By: x.By, Until: x.Until, Reason: x.Reason, Where: x.Where})
+			}
+		}
+	}
+	return all
+}
+
+func scopeWords(match string) string {
+	if match == "" {
+		return "every release"
+	}
+	return strings.Join(strings.Fields(match), " ")
+}
+
+// Relaxations are the bundle's relaxations, in its order.
+func (p *Program) Relaxations() []Relaxation {
+	all := make([]Relaxation, len(p.relaxed))
+	for i, x := range p.relaxed {
+		all[i] = x.Relaxation
+	}
+	return all
+}
