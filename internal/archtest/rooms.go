@@ -43,6 +43,9 @@ var rooms = []room{
 	{path: "internal/approval", kind: pure, imports: "event access calendar"},
 	{path: "internal/bundle", kind: pure},
 	{path: "internal/policy", kind: pure, imports: "event bundle"},
+	{path: "internal/lint", kind: pure, imports: "bundle policy"},
+	{path: "internal/prose", kind: pure, imports: "bundle policy"},
+	{path: "internal/prose/pdf", imports: "prose"},
 	{path: "internal/schema", kind: pure, imports: "event"},
 	{path: "internal/rollback", kind: pure, imports: "event"},
 	{path: "internal/incident", kind: pure, imports: "event"},
@@ -60,7 +63,7 @@ var rooms = []room{
 	{path: "internal/vault", imports: "store"},
 	{path: "internal/view", imports: "event store release " + nouns, nouns: true},
 
-	{path: "internal/control", imports: "event state journal vault seal verify release " + nouns, nouns: true},
+	{path: "internal/control", imports: "event state journal vault seal verify lint release " + nouns, nouns: true},
 	{path: "internal/watch", imports: "control event journal view connect"},
 	{path: "internal/connect", imports: "release " + nouns, nouns: true},
 
@@ -68,7 +71,7 @@ var rooms = []room{
 	{path: "internal/hook", imports: "access control connect"},
 	{path: "internal/web", imports: "control view store release " + nouns, nouns: true},
 	{path: "internal/terminal", imports: "wire policy"},
-	{path: "internal/cli", imports: "event wire terminal verify seal connect/git release " + nouns},
+	{path: "internal/cli", imports: "event wire terminal verify seal connect/git lint prose prose/pdf release " + nouns},
 	{path: "internal/server", imports: "*"},
 	{path: "internal/demo", imports: "*"},
 

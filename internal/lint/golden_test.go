@@ -1,0 +1,129 @@
+package lint
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"signalbox.dev/signalbox/internal/bundle"
+	"signalbox.dev/signalbox/internal/policy"
+)
+
+var update = flag.Bool("update", false, "write the findings as they are now")
+
+// TestFindings holds what is said of bundles that compile. Each stands in the
+// archive as NAME.yaml, beside base.yaml, with what Check finds as NAME.want.
+// Lines "# group: NAME PERSON…" and "# service: NAME FLAG…" are the catalog.
+func TestFindings(t *testing.T) {
+	const file = "testdata/findings.txtar"
+	archive, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{}
+	for _, f := range archive.Files {
+		want[f.Name] = string(f.Data)
+	}
+	codes := map[string]bool{}
+	fresh := []txtar.File{{Name: "base.yaml", Data: []byte(want["base.yaml"])}}
+	for _, f := range archive.Files {
+		name, is := strings.CutSuffix(f.Name, ".yaml")
+		if !is || name == "base" {
+			continue
+		}
+		files := []bundle.File{{Name: "base.yaml", Data: []byte(want["base.yaml"])}, {Name: "more.yaml", Data: f.Data}}
+		if p, list := policy.Compile(files); p == nil {
+			t.Fatalf("%s does not compile: %v", name, list)
+		}
+		var b strings.Builder
+		for _, p := range Check(files, catalog(string(f.Data))) {
+			if p.Where.File != "base.yaml" {
+				b.WriteString(p.String() + "\n")
+				codes[p.Code] = true
+				if p.Where.Line == 0 || p.Excerpt == "" || p.Why == "" || p.Fix == "" {
+					if p.Code != "policy.untested-gate" {
+						t.Errorf("%s: a finding lacks place, why or remedy: %+v", name, p)
+					}
+				}
+			}
+		}
+		fresh = append(fresh, f, txtar.File{Name: name + ".want", Data: []byte(b.String())})
+		if diff := cmp.Diff(want[name+".want"], b.String()); diff != "" && !*update {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if harmless := strings.HasPrefix(name, "fine-"); harmless && b.Len() > 0 {
+			t.Errorf("%s: something is said of it: %s", name, b.String())
+		} else if !harmless && b.Len() == 0 {
+			t.Errorf("%s: nothing is said of it", name)
+		}
+	}
+	for _, code := range []string{
+		"always-true", "unsatisfiable-gate", "never-applies", "unreachable-type", "unreachable-scope", "observe-without-end", "unsatisfiable-chain", "narrow-chain", "empty-group",
+		"unused", "unbounded", "control-without-gate", "control-not-enforced", "gate-without-control", "mandatory-dropped", "test-without-reason", "test-covers-nothing",
+	} {
+		if !codes["policy."+code] {
+			t.Errorf("no bundle of the archive shows policy.%s", code)
+		}
+	}
+	if *update {
+		archive.Files = fresh
+		if err := os.WriteFile(file, txtar.Format(archive), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func catalog(text string) Options {
+	var o Options
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		switch {
+		case strings.HasPrefix(line, "# group: "):
+			if o.Members == nil {
+				o.Members = map[string][]string{"approvers": {"ada", "bob", "carol"}}
+			}
+			o.Members[words[2]] = words[3:]
+		case strings.HasPrefix(line, "# service: "):
+			o.Services = append(o.Services, Service{Name: words[2], Flags: words[3:]})
+		}
+	}
+	return o
+}
+
+// What is shipped is held to what is asked of others.
+func TestStarterHasNoFindings(t *testing.T) {
+	for _, p := range Check(policy.Starter(), Options{}) {
+		t.Error(p)
+	}
+}
+
+func TestBrokenBundlesAreLeftToPolicy(t *testing.T) {
+	files := []bundle.File{{Name: "a.yaml", Data: []byte("kind: Gate\n")}}
+	if diff := cmp.Diff(policy.Lint(files), Check(files, Options{})); diff != "" || len(Check(files, Options{})) == 0 {
+		t.Error(diff)
+	}
+}
+
+// A control of a pack that the bundle does not even describe any more.
+func TestRequiredControlsMayNotGo(t *testing.T) {
+	gone := policy.Control{Framework: "house", ID: "gone", Mandatory: policy.Mandatory{Flags: []string{"icfr"}}}
+	kept := policy.Control{Framework: "soc2", ID: "CC8.1", Mandatory: policy.Mandatory{Flags: []string{"icfr"}}}
+	for _, tt := range []struct {
+		flags  []string
+		errors int
+	}{{[]string{"icfr"}, 1}, {[]string{"ephi"}, 0}} {
+		n := 0
+		for _, p := range Check(policy.Starter(), Options{Required: []policy.Control{gone, kept}, Services: []Service{{Name: "ledger", Flags: tt.flags}}}) {
+			if p.Code == "policy.mandatory-dropped" && p.Severity == bundle.LevelError && strings.Contains(p.What, "house/gone") {
+				n++
+			}
+		}
+		if n != tt.errors {
+			t.Errorf("%v: %d errors, want %d", tt.flags, n, tt.errors)
+		}
+	}
+}
