@@ -50,6 +50,7 @@ func (a *app) gate() *cobra.Command {
 	f.String("approvals", "", "offline: YAML file of approvals, a list of person, answer, at, comment")
 	f.String("freezes", "", "offline: YAML file of freezes, a list of name, rule, scope, from, until")
 	f.String("at", "", "offline: the instant of the decision, RFC 3339; now unless given")
+	f.String("as", "pipeline", "offline: whose word the change and the reports are taken for: pipeline, person or nobody")
 	return cmd
 }
 
@@ -62,7 +63,7 @@ func (c call) gateRequest() wire.GateRequest {
 }
 
 func (c call) gateOnline(ctx context.Context) error {
-	for _, name := range []string{"approvals", "freezes", "at"} {
+	for _, name := range []string{"approvals", "freezes", "at", "as"} {
 		if c.flags.Changed(name) {
 			return fault.Invalidf("gate.offline-only", "--%s is for the gate offline", name).Because("the server has its own").
 				Remedy("leave it out, or give --policy DIR").On("--" + name)

@@ -40,6 +40,7 @@ type offline struct {
 	evidence                            []string // paths
 	repo, from, to                      string   // no repo: the change is not known
 	now                                 time.Time
+	word                                policy.Provenance // whose word the change and the reports are taken for
 }
 
 // gateOffline asks the same release.Gate as the server, on files.
@@ -57,7 +58,12 @@ func (c call) gateOffline(ctx context.Context) error {
 	if at.IsZero() {
 		at = time.Now().UTC()
 	}
+	word, known := map[string]policy.Provenance{"pipeline": policy.ByPipeline, "person": policy.ByPerson, "nobody": policy.Assumed}[c.text("as")]
+	if !known {
+		return fault.Invalidf("gate.as", "%q gives no word", c.text("as")).Remedy("write pipeline, person or nobody").On("--as")
+	}
 	o := offline{
+		word: word,
 		q: c.gateRequest(), policy: c.text("policy"), catalog: c.text("catalog"), approvals: c.text("approvals"), freezes: c.text("freezes"),
 		evidence: c.texts("evidence"), repo: c.text("repo"), from: c.text("from"), to: c.text("to"), now: at,
 	}
@@ -123,6 +129,9 @@ func wireChange(ch change.Change) (wire.Change, error) {
 
 func (o offline) facts(ctx context.Context) (release.Facts, map[string]string, error) {
 	f := release.Facts{Environment: o.q.Environment, Assumed: []string{"release", "clock"}}
+	if o.word != policy.Assumed {
+		f.Assumed = append(f.Assumed, "the word of a "+string(o.word))
+	}
 	for _, n := range []struct{ field, value string }{
 		{"service", o.q.Service}, {"version", o.q.Version}, {"digest", o.q.Digest}, {"environment", o.q.Environment},
 	} {
@@ -136,7 +145,7 @@ func (o offline) facts(ctx context.Context) (release.Facts, map[string]string, e
 	}
 	f.Release = release.State{
 		Service: o.q.Service, Version: o.q.Version, Digest: o.q.Digest, Size: o.q.Size, ChangeType: o.q.ChangeType,
-		Revision: 1, Phase: release.Submitted, Provenance: policy.Assumed, OpenedAt: event.MicrosOf(o.now),
+		Revision: 1, Phase: release.Submitted, Provenance: policy.Assumed, OpenedAt: event.MicrosOf(o.now), Submitted: event.MicrosOf(o.now),
 	}
 	names := map[string]string{}
 	steps := []func() error{
@@ -265,7 +274,7 @@ func (o offline) attach(ctx context.Context, f *release.Facts) error {
 		return err
 	}
 	record, _ := ch.Record(pseudonym)
-	f.Release.Change = &release.Attached{Record: record, Digest: ch.Digest(), Provenance: policy.Assumed, At: event.MicrosOf(o.now)}
+	f.Release.Change = &release.Attached{Record: record, Digest: ch.Digest(), Provenance: o.word, At: event.MicrosOf(o.now)}
 	f.Assumed = append(f.Assumed, "change")
 	return nil
 }
@@ -285,7 +294,7 @@ func (o offline) claims(f *release.Facts) error {
 		}
 		added := evidence.Added{
 			ID: fmt.Sprintf("file-%d", i+1), Service: o.q.Service, Version: o.q.Version, Digest: o.q.Digest, Label: fmt.Sprintf("file-%d", i+1),
-			Claim: claim.Summary(), Provenance: string(policy.Assumed), File: release.Sum(b), Size: int64(len(b)), At: event.MicrosOf(o.now),
+			Claim: claim.Summary(), Provenance: string(o.word), File: release.Sum(b), Size: int64(len(b)), At: event.MicrosOf(o.now),
 		}
 		if slices.ContainsFunc(f.Artifact.Claims, func(a evidence.Added) bool { return a.File == added.File }) {
 			return fault.Invalidf("gate.evidence-twice", "%s has the content of a report that was given before it", path).Remedy("give each report once").On("--evidence")
