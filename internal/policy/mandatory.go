@@ -1,0 +1,173 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox.dev/signalbox/internal/bundle"
+	"signalbox.dev/signalbox/internal/document"
+	"signalbox.dev/signalbox/internal/fault"
+)
+
+// Required are the controls that some services must not be without, as the
+// regulated pack has them. They are the same whatever a bundle says of itself.
+func Required() []Control { return required().controls }
+
+// requirements are controls that are mandatory for some services, and their frameworks.
+type requirements struct {
+	frameworks []Framework
+	controls   []Control
+}
+
+func required() requirements {
+	described := slices.DeleteFunc(Regulated(), func(f File) bool { return !strings.HasPrefix(f.Name, "controls-") })
+	for _, d := range bundle.Read(described, r.out) {
+		r.document(d)
+	}
+	return requirements{r.frameworks, slices.DeleteFunc(r.controls, func(c Control) bool { return !c.Mandatory.some() })}
+}
+
+func (m Mandatory) some() bool { return len(m.Flags)+len(m.DataClasses) > 0 }
+
+// of adds what a bundle makes mandatory itself.
+func (q requirements) of(p *Program) requirements {
+	for _, c := range p.set.Controls {
+		if c.Mandatory.some() {
+			q.controls = append(q.controls, c)
+		}
+	}
+	q.frameworks = append(q.frameworks, p.frameworks...)
+	return q
+}
+
+func (q requirements) title(framework string) string {
+	i := slices.IndexFunc(q.frameworks, func(f Framework) bool { return f.Name == framework })
+	if i < 0 {
+		return framework
+	}
+	return q.frameworks[i].Title
+}
+
+// Dropped are the controls that a service with these flags and data classes must
+// not be without, and that the bundle does not describe, or names in no gate that
+// operates: one that blocks under full governance and is not relaxed for every
+// release at that instant. A bundle adds to what is Required, and takes nothing away.
+func Dropped(p *Program, flags, classes []string, now time.Time) []Control {
+	return required().of(p).dropped(p, p.operating(now), flags, classes)
+}
+
+func (q requirements) dropped(p *Program, operating map[string]bool, flags, classes []string) []Control {
+	var all []Control
+	for _, c := range q.controls {
+		label := c.Label()
+		if !c.Mandatory.Asks(flags, classes) || slices.ContainsFunc(all, func(d Control) bool { return d.Label() == label }) {
+			continue
+		}
+		if _, described := p.Control(label); !described || !operating[label] {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// operating are the labels of the controls that gates in force name.
+func (p *Program) operating(_ time.Time) map[string]bool {
+	all := map[string]bool{}
+	for _, g := range p.gates {
+		if g.Severity != Block || !slices.Contains(g.Governance, Full) {
+			continue
+		}
+		for _, c := range g.Controls {
+			all[c] = true
+		}
+	}
+	return all
+}
+
+// maxUnheld is how much of what does not hold a refusal names.
+const maxUnheld = 20
+
+// Uphold is nil where the bundle drops no control that one of the services must
+// not be without, and governs those services in full in every production
+// environment. Else it is one fault a service and framework, up to twenty.
+func (p *Program) Uphold(services []Service, places []Environment, now time.Time) error {
+	var faults []error
+	q, operating := required().of(p), p.operating(now)
+	for _, s := range services {
+		if !slices.ContainsFunc(q.controls, func(c Control) bool { return c.Mandatory.Asks(s.Flags, s.DataClasses) }) {
+			continue
+		}
+		faults = append(faults, q.refusals(s, q.dropped(p, operating, s.Flags, s.DataClasses))...)
+		if place := p.lax(s, places, now); place != "" {
+			faults = append(faults, fault.Invalidf("policy.not-governed", "the policy does not govern service %s in full in %s", s.Name, place).
+				Because("its flags and data classes make controls mandatory, which hold under full governance alone").Remedy("let a ScopeRule govern production in full"))
+		}
+		if len(faults) >= maxUnheld {
+			return errors.Join(faults[:maxUnheld]...)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// refusals are the faults of one service, one a framework.
+func (q requirements) refusals(s Service, dropped []Control) []error {
+	var all []error
+	for len(dropped) > 0 {
+		framework := dropped[0].Framework
+		var labels []string
+		var why []string
+		for _, c := range dropped {
+			if c.Framework == framework {
+				labels, why = append(labels, c.Label()), append(why, pulling(s, c)...)
+			}
+		}
+		slices.Sort(why)
+		all = append(all, fault.Invalidf("policy.mandatory-dropped", "the policy drops %s of service %s: %s", ordinal(len(labels), "mandatory control", "mandatory controls"), s.Name, abridged(labels)).
+			Because(fmt.Sprintf("for %s, %s is mandatory; the policy does not describe what it asks as Controls, or no gate names them that blocks under full governance", strings.Join(slices.Compact(why), " and "), q.title(framework))).
+			Remedy("start from the pack that has them, signalbox policy init --pack regulated DIR, or describe each and name it under controls of a gate"))
+		dropped = slices.DeleteFunc(dropped, func(c Control) bool { return c.Framework == framework })
+	}
+	return all
+}
+
+// pulling are the flags and data classes of a service that make a control mandatory.
+func pulling(s Service, c Control) []string {
+	var all []string
+	for _, l := range []struct {
+		what         string
+		has, pulling []string
+	}{{"the flag ", s.Flags, c.Mandatory.Flags}, {"the data class ", s.DataClasses, c.Mandatory.DataClasses}} {
+		for _, x := range l.has {
+			if slices.Contains(l.pulling, x) {
+				all = append(all, l.what+x)
+			}
+		}
+	}
+	return all
+}
+
+// abridged is a list of at most three.
+func abridged(list []string) string {
+	if len(list) <= 3 {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:3], ", "), len(list)-3)
+}
+
+// lax is the production environment in which the service is not governed in full, or "".
+func (p *Program) lax(s Service, places []Environment, now time.Time) string {
+	s.Known = true
+	for _, e := range places {
+		if e.Kind != "production" {
+			continue
+		}
+		e.Known = true
+		if p.Classify(Inputs{Contract: Contract, Now: now, Service: s, Environment: e}).Governance != Full {
+			return e.Name
+		}
+	}
+	return ""
+}

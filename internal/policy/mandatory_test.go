@@ -1,0 +1,178 @@
+package policy
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var auditTime = time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC)
+
+func labelsOf(controls []Control) []string {
+	var all []string
+	for _, c := range controls {
+		all = append(all, c.Label())
+	}
+	return all
+}
+
+func TestEveryFlagAndDataClassPullsInItsFramework(t *testing.T) {
+	for name, c := range map[string]struct {
+		flags, classes []string
+		want           []string // frameworks
+	}{
+		"financial reporting":    {[]string{"icfr"}, nil, []string{"sox-itgc"}},
+		"health, by flag":        {[]string{"ephi"}, nil, []string{"hipaa"}},
+		"health, by data class":  {nil, []string{"health"}, []string{"hipaa"}},
+		"personal data":          {nil, []string{"personal"}, []string{"gdpr"}},
+		"cards, by flag":         {[]string{"cardholder"}, nil, []string{"pci-dss"}},
+		"cards, by data class":   {nil, []string{"cardholder"}, []string{"pci-dss"}},
+		"a critical function":    {[]string{"critical-function"}, nil, []string{"eu-dora"}},
+		"two":                    {[]string{"icfr"}, []string{"personal"}, []string{"gdpr", "sox-itgc"}},
+		"nothing":                {nil, nil, nil},
+		"what nobody asks for":   {[]string{"internal"}, []string{"public"}, nil},
+		"a flag as a data class": {[]string{"personal"}, []string{"icfr"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, d := range Dropped(&Program{}, c.flags, c.classes, auditTime) {
+				got = append(got, d.Framework)
+			}
+			slices.Sort(got)
+			if got = slices.Compact(got); !slices.Equal(got, c.want) {
+				t.Errorf("pulls in %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestRegulatedDropsNothing(t *testing.T) {
+	p := regulated(t, "", "")
+	all := func(f func(Mandatory) []string) []string {
+		var all []string
+		for _, c := range Required() {
+			all = append(all, f(c.Mandatory)...)
+		}
+		return all
+	}
+	flags, classes := all(func(m Mandatory) []string { return m.Flags }), all(func(m Mandatory) []string { return m.DataClasses })
+	if dropped := Dropped(p, flags, classes, auditTime); len(dropped) > 0 {
+		t.Errorf("drops %v", labelsOf(dropped))
+	}
+	if len(Dropped(&Program{}, flags, classes, auditTime)) < 40 {
+		t.Error("next to nothing is mandatory") // else the above says nothing
+	}
+}
+
+// regulated is the pack with one text replaced by another in all files.
+func regulated(t testing.TB, from, to string) *Program {
+	t.Helper()
+	files := Regulated()
+	found := from == ""
+	for i := range files {
+		if from != "" && bytes.Contains(files[i].Data, []byte(from)) {
+			files[i].Data, found = bytes.ReplaceAll(files[i].Data, []byte(from), []byte(to)), true
+		}
+	}
+	if !found {
+		t.Fatalf("the pack does not say %q", from)
+	}
+	p, problems := Compile(files)
+	if p == nil {
+		t.Fatal(problems)
+	}
+	return p
+}
+
+func TestWhatCountsAsDropped(t *testing.T) {
+	for name, c := range map[string]struct{ from, to, want string }{
+		"no gate names it":         {"  - sox-itgc/CM-8\n", "  - nist-800-53/CM-3\n", "sox-itgc/CM-8"},
+		"its gate warns":           {"name: migrations-reviewed\n", "name: migrations-reviewed\nseverity: warn\n", "sox-itgc/CM-8"},
+		"its gate is light":        {"applies: change.migrations > 0\ngovernance: [full]", "applies: change.migrations > 0\ngovernance: [light]", "sox-itgc/CM-8"},
+		"its own word weakened":    {"mandatory:\n  flags: [icfr]\n", "", ""},
+		"nothing of it is changed": {"Reach two of the", "Reach both of the", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := strings.Join(labelsOf(Dropped(regulated(t, c.from, c.to), []string{"icfr"}, nil, auditTime)), " "); got != c.want {
+				t.Errorf("drops %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestABundleAddsToWhatIsMandatory(t *testing.T) {
+	p := compiled(t, sample(doc("Framework", aFramework), doc("Control", aControl), doc("Gate", "name: g\ntitle: T\ncondition: service.owned\n")))
+	if got := labelsOf(Dropped(p, nil, []string{"health"}, auditTime)); !slices.Contains(got, "house/C1.2(a)") {
+		t.Errorf("drops %v", got)
+	}
+	p = compiled(t, sample(doc("Framework", aFramework), doc("Control", aControl), doc("Gate", "name: g\ntitle: T\ncondition: service.owned\ncontrols: [house/C1.2(a)]\n")))
+	if got := labelsOf(Dropped(p, nil, []string{"health"}, auditTime)); slices.Contains(got, "house/C1.2(a)") || len(got) == 0 {
+		t.Errorf("drops %v", got)
+	}
+}
+
+// ICFR relevance is a flag that the owner sets: nothing else of a service, however
+// it looks, makes the controls of financial reporting mandatory.
+func TestFinancialRelevanceIsNeverInferred(t *testing.T) {
+	p, _ := Compile(Starter())
+	for _, s := range []Service{
+		{Name: "general-ledger", Tier: 0, Team: "finance", Owned: true},
+		{Name: "icfr", Tier: 0, Team: "icfr", DataClasses: []string{"icfr", "financial", "accounting"}},
+		{Name: "sox-reporting", Flags: []string{"ICFR", "sox", "sox-itgc", "financial"}},
+	} {
+		if err := p.Uphold([]Service{s}, nil, auditTime); err != nil {
+			t.Errorf("%s: %v", s.Name, err)
+		}
+	}
+	if p.Uphold([]Service{{Name: "anything", Tier: 3, Flags: []string{"icfr"}}}, nil, auditTime) == nil {
+		t.Error("the flag itself pulls in nothing")
+	}
+}
+
+func TestStarterIsRefusedWhereControlsAreMandatory(t *testing.T) {
+	p, _ := Compile(Starter())
+	err := p.Uphold([]Service{{Name: "shop"}, {Name: "ledger", Flags: []string{"icfr"}, DataClasses: []string{"personal"}}}, nil, auditTime)
+	if err == nil {
+		t.Fatal("starter holds for a service with the flag icfr")
+	}
+	for _, want := range []string{"ledger", "sox-itgc/CM-1", "for the flag icfr, SOX, IT general controls is mandatory", "gdpr/Art.5(2)", "for the data class personal, General Data Protection Regulation is mandatory", "signalbox policy init --pack regulated"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the refusal does not say %q: %v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "shop") {
+		t.Errorf("a service without flags is named: %v", err)
+	}
+	if err := p.Uphold([]Service{{Name: "shop"}}, nil, auditTime); err != nil {
+		t.Errorf("a catalog without flags: %v", err)
+	}
+}
+
+func TestARefusalNamesAFewOfManyServices(t *testing.T) {
+	p, _ := Compile(Starter())
+	var many []Service
+	for range 1000 {
+		many = append(many, Service{Name: "ledger", Flags: []string{"icfr"}})
+	}
+	if n := strings.Count(p.Uphold(many, nil, auditTime).Error(), "of service ledger"); n != maxUnheld {
+		t.Errorf("%d services are named", n)
+	}
+}
+
+func TestServicesUnderControlsAreGovernedInFull(t *testing.T) {
+	ledger := []Service{{Name: "ledger", Flags: []string{"icfr"}}, {Name: "shop"}}
+	places := []Environment{{Name: "staging-eu", Kind: "staging"}, {Name: "prod-eu", Kind: "production"}}
+	if err := regulated(t, "", "").Uphold(ledger, places, auditTime); err != nil {
+		t.Error(err)
+	}
+	lax := regulated(t, "governance: full\nreason: Customers and accounts", "governance: light\nreason: Customers and accounts")
+	err := lax.Uphold(ledger, places, auditTime)
+	if err == nil || !strings.Contains(err.Error(), "ledger in full in prod-eu") || strings.Contains(err.Error(), "shop") {
+		t.Errorf("light governance of production: %v", err)
+	}
+	if err := lax.Uphold(ledger[1:], places, auditTime); err != nil {
+		t.Errorf("a service without flags: %v", err)
+	}
+}
