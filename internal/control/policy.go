@@ -179,28 +179,31 @@ func (c *Control) active(l *Load) (*policy.Program, time.Time, error) {
 const maxBundle = 16 << 20
 
 func (c *Control) program(ctx context.Context, a policy.Activation) (*policy.Program, error) {
-	return c.programs.get(a.Digest, func() (*policy.Program, error) {
-		from, err := c.Vault.Open(ctx, a.File)
-		if err != nil {
-			return nil, fmt.Errorf("sources of the active policy: %w", err)
-		}
-		defer func() { _ = from.Close() }()
-		b, err := io.ReadAll(io.LimitReader(from, maxBundle))
-		if err != nil {
-			return nil, fmt.Errorf("sources of the active policy: %w", err)
-		}
-		var files []policy.File
-		if err := json.Unmarshal(b, &files); err != nil {
-			return nil, fmt.Errorf("sources of the active policy: %w", err)
-		}
-		program, err := Compiled(files)
-		if err != nil {
-			return nil, fmt.Errorf("the active policy does not compile: %w", err)
-		}
-		if program.Digest() != a.Digest {
-			return nil, fault.New(fault.Unverified, "policy.digest", "the sources of the active policy are not those that were activated").
-				Because("their digest is " + program.Digest() + ", not " + a.Digest)
-		}
-		return program, nil
-	})
+	return c.programs.get(a.Digest, func() (*policy.Program, error) { return c.compile(ctx, a) })
+}
+
+// compile reads the sources of an activation and makes them ready to decide.
+func (c *Control) compile(ctx context.Context, a policy.Activation) (*policy.Program, error) {
+	from, err := c.Vault.Open(ctx, a.File)
+	if err != nil {
+		return nil, fmt.Errorf("sources of the policy: %w", err)
+	}
+	defer func() { _ = from.Close() }()
+	b, err := io.ReadAll(io.LimitReader(from, maxBundle))
+	if err != nil {
+		return nil, fmt.Errorf("sources of the policy: %w", err)
+	}
+	var files []policy.File
+	if err := json.Unmarshal(b, &files); err != nil {
+		return nil, fmt.Errorf("sources of the policy: %w", err)
+	}
+	program, err := Compiled(files)
+	if err != nil {
+		return nil, fmt.Errorf("the policy does not compile: %w", err)
+	}
+	if program.Digest() != a.Digest {
+		return nil, fault.New(fault.Unverified, "policy.digest", "the sources of the policy are not those that were activated").
+			Because("their digest is " + program.Digest() + ", not " + a.Digest)
+	}
+	return program, nil
 }

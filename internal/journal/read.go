@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -157,6 +158,38 @@ func (j *Journal) Part(ctx context.Context, digest [32]byte) (body []byte, err e
 		return nil, fault.New(fault.Unverified, "journal.part-rotten", fmt.Sprintf("the part sha256:%x has other bytes", digest))
 	}
 	return body, nil
+}
+
+// Parts is the parts of bases with the digests, by digest; those that are not
+// there are left out. Errors: fault Unverified where one has other bytes.
+func (j *Journal) Parts(ctx context.Context, digests [][32]byte) (map[[32]byte][]byte, error) {
+	found := map[[32]byte][]byte{}
+	var keys []any
+	for _, d := range digests {
+		if _, twice := found[d]; !twice {
+			found[d] = nil
+			keys = append(keys, d[:])
+		}
+	}
+	clear(found)
+	err := j.db.ReadTx(ctx, func(tx *store.Tx) error {
+		return tx.Among(ctx, func(r *sql.Rows) error {
+			var digest, body []byte
+			if err := r.Scan(&digest, &body); err != nil {
+				return err
+			}
+			sum := sha256.Sum256(body)
+			if !bytes.Equal(sum[:], digest) {
+				return fault.New(fault.Unverified, "journal.part-rotten", fmt.Sprintf("the part sha256:%x has other bytes", digest))
+			}
+			found[sum] = body
+			return nil
+		}, "SELECT digest, body FROM parts WHERE digest IN (?)", keys)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read parts: %w", err)
+	}
+	return found, nil
 }
 
 // Command is the receipt of the command with an id. Errors: fault NotFound.

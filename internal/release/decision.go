@@ -110,6 +110,9 @@ func Sum(b []byte) string {
 	return "sha256:" + hex.EncodeToString(d[:])
 }
 
+// basisSchema numbers the form of basis.
+const basisSchema = 1
+
 // basis is what makes two decisions the same: Inputs without the clock, and
 // the digests of the rest.
 type basis struct {

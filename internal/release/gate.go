@@ -73,7 +73,7 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 	d.Until = earliest(append(ends, d.PermitUntil)...)
 	d.Believed.Findings, d.Believed.Tests, d.Believed.Coverage = in.Findings.Provenance, in.Tests.Provenance, in.Coverage.Provenance
 	d.Inputs, d.AgeHours = in, [3]float64{in.Findings.AgeHours, in.Tests.AgeHours, in.Coverage.AgeHours}
-	d.BasisText, d.Basis, err = canonical(basis{Schema: 1, Subject: d.Subject, Policy: d.Policy, Inputs: timeless(in), Verdict: d.Verdict, Counted: d.Approvals, Engine: Engine})
+	d.BasisText, d.Basis, err = canonical(basis{Schema: basisSchema, Subject: d.Subject, Policy: d.Policy, Inputs: timeless(in), Verdict: d.Verdict, Counted: d.Approvals, Engine: Engine})
 	return d, err
 }
 
