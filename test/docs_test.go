@@ -249,13 +249,14 @@ func bash(ctx context.Context, dir, script string, env []string) (string, error)
 	return string(text), errors.Join(err, unread)
 }
 
-// stopGroup asks every process of a group to end, and makes it end.
+// stopGroup asks every process of a group to end, and then makes it end. It
+// does not wait for one that nobody has collected after that.
 func stopGroup(group int) {
 	deadline := time.Now().Add(stopWithin)
-	signal := syscall.SIGTERM
-	for syscall.Kill(-group, signal) == nil {
+	for syscall.Kill(-group, syscall.SIGTERM) == nil {
 		if time.Now().After(deadline) {
-			signal = syscall.SIGKILL
+			_ = syscall.Kill(-group, syscall.SIGKILL)
+			return
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
