@@ -284,7 +284,7 @@ func (p *Program) choose(v values, c *Classification) time.Time {
 	r := Reason{Gate: gateType, Title: "One release type", Required: "exactly one ReleaseType", Code: "unknown", Verdict: CannotTell}
 	for i := range p.types {
 		t := &p.types[i]
-		if !t.covers(c.Size, c.ChangeType) {
+		if !t.Covers(c.Size, c.ChangeType) {
 			continue
 		}
 		held, why := v.sure(&t.when)
@@ -309,7 +309,7 @@ func (p *Program) chosen(c *Classification, r Reason, fit []*releaseType) {
 	case 1:
 		t := fit[0]
 		c.Type, c.Chain = &t.ReleaseType, p.chains[t.Chain]
-		for _, z := range p.freezes {
+		for _, z := range p.set.Freezes {
 			if slices.Contains(z.Exempt, t.Name) {
 				c.ExemptFrom = append(c.ExemptFrom, z.Name)
 			}

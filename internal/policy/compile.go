@@ -7,30 +7,20 @@ import (
 	"strings"
 
 	"signalbox.dev/signalbox/internal/bundle"
-	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/document"
 )
 
 // Program is a bundle made ready to decide. It is immutable and safe for
 // concurrent use.
 type Program struct {
-	files      []File
+	set        document.Set
 	digest     string
-	policy     Policy
 	scopes     []scope
 	types      []releaseType
 	gates      []gate
-	chains     map[string]*ApprovalChain
-	freezes    []FreezeRule
-	params     []Parameter
-	cases      []testCase
-	frameworks []Framework
-	controls   []Control
-	includes   []Include
-	overlays   []Overlay
 	relaxed    []relaxation
-	risks      []RiskModel
-	windows    []Window
-	owners     []Owner
+	chains     map[string]*ApprovalChain
+	cases      []testCase
 	parameters map[string]any
 }
 
@@ -42,8 +32,7 @@ type scope struct {
 
 type releaseType struct {
 	ReleaseType
-	when    rule
-	chainAt fault.Position
+	when rule
 }
 
 type gate struct {
@@ -51,7 +40,6 @@ type gate struct {
 	applies, condition, observed rule
 	needs                        sections // named and read
 	text                         texts
-	controlsAt                   map[string]fault.Position
 	relaxed                      []*relaxation
 }
 
@@ -62,26 +50,33 @@ func Compile(files []File) (*Program, []Problem) {
 	return p, out.Sorted()
 }
 
+// reader adds to what documents say what conditions and test cases mean.
+type reader struct {
+	out   *bundle.Problems
+	cases []testCase
+}
+
 func compile(files []File) (*Program, *bundle.Problems) {
 	out := &bundle.Problems{}
-	r := &reader{out: out, files: files, names: map[string]string{}}
-	for _, d := range bundle.Read(files, out) {
-		r.document(d)
+	r := &reader{out: out}
+	set := document.Read(files, out, document.Kind{Name: "TestCase", Read: r.testCase})
+	p := &Program{set: *set, digest: Digest(files), cases: r.cases, chains: map[string]*ApprovalChain{}}
+	for _, s := range set.Scopes {
+		p.scopes = append(p.scopes, scope{ScopeRule: s.ScopeRule, match: rule{source: s.Matching}})
 	}
-	p := &Program{
-		files: bundle.Clone(files), digest: Digest(files), scopes: r.scopes, types: r.types, gates: r.gates,
-		chains: map[string]*ApprovalChain{}, freezes: r.freezes, params: r.params, cases: r.cases,
-		frameworks: r.frameworks, controls: r.controls, relaxed: r.relaxed, risks: r.risks, windows: r.windows, owners: r.owners,
+	for _, t := range set.Types {
+		p.types = append(p.types, releaseType{ReleaseType: t.ReleaseType, when: rule{source: t.Whenever}})
 	}
-	r.included(p)
-	r.lay(p)
+	for _, g := range set.Gates {
+		p.gates = append(p.gates, gate{Gate: g.Gate, applies: rule{source: g.Applying}, condition: rule{source: g.Asking}, observed: rule{source: g.Observing}})
+	}
+	for _, x := range set.Relaxations {
+		p.relaxed = append(p.relaxed, relaxation{Relax: x, match: rule{source: x.Matching}})
+	}
+	for i := range set.Chains {
+		p.chains[set.Chains[i].Name] = &set.Chains[i]
+	}
 	r.relax(p)
-	for i := range r.chains {
-		p.chains[r.chains[i].Name] = &r.chains[i]
-	}
-	if len(r.policies) > 0 {
-		p.policy = r.policies[0]
-	}
 	r.compile(p)
 	r.link(p)
 	if out.Failed() {
@@ -96,7 +91,7 @@ func (r *reader) compile(p *Program) {
 	for _, t := range p.types {
 		maps.Copy(names, t.Thresholds)
 	}
-	s, err := environment(p.params, slices.Sorted(maps.Keys(names)))
+	s, err := environment(p.set.Parameters, slices.Sorted(maps.Keys(names)))
 	if err != nil {
 		r.out.Add(Problem{Code: "policy.inputs", What: "the inputs of the conditions cannot be declared"})
 		return
@@ -146,10 +141,10 @@ func (r *reader) early(s *scoped, x *rule) {
 func (p *Program) Digest() string { return p.digest }
 
 // Files are the sources, by name. The caller may keep and change them.
-func (p *Program) Files() []File { return bundle.Clone(p.files) }
+func (p *Program) Files() []File { return bundle.Clone(p.set.Files) }
 
 // Policy is the name and version of the bundle.
-func (p *Program) Policy() Policy { return p.policy }
+func (p *Program) Policy() Policy { return p.set.Policy }
 
 // Gates are the bundle's gates, in its order.
 func (p *Program) Gates() []Gate {
@@ -188,12 +183,12 @@ func (p *Program) Chain(name string) (ApprovalChain, bool) {
 }
 
 // FreezeRules are the bundle's freeze rules, in its order.
-func (p *Program) FreezeRules() []FreezeRule { return slices.Clone(p.freezes) }
+func (p *Program) FreezeRules() []FreezeRule { return slices.Clone(p.set.Freezes) }
 
 // FreezeRule is the rule of a name. A freeze that names none follows none, and
 // nothing is exempt from it.
 func (p *Program) FreezeRule(name string) (FreezeRule, bool) {
-	for _, z := range p.freezes {
+	for _, z := range p.set.Freezes {
 		if z.Name == name {
 			return z, true
 		}
@@ -202,4 +197,45 @@ func (p *Program) FreezeRule(name string) (FreezeRule, bool) {
 }
 
 // Parameters are the bundle's parameters, in its order.
-func (p *Program) Parameters() []Parameter { return slices.Clone(p.params) }
+func (p *Program) Parameters() []Parameter { return slices.Clone(p.set.Parameters) }
+
+// Frameworks are the bundle's frameworks, in its order.
+func (p *Program) Frameworks() []Framework { return slices.Clone(p.set.Frameworks) }
+
+// Controls are the bundle's controls, in its order.
+func (p *Program) Controls() []Control { return slices.Clone(p.set.Controls) }
+
+// Control is the control of that label (framework/id).
+func (p *Program) Control(label string) (Control, bool) {
+	for _, c := range p.set.Controls {
+		if c.Label() == label {
+			return c, true
+		}
+	}
+	return Control{}, false
+}
+
+// Includes are the bundles within this one, in its order.
+func (p *Program) Includes() []Include { return slices.Clone(p.set.Includes) }
+
+// Overlays are the bundle's overlays, in the order in which they were laid.
+func (p *Program) Overlays() []Overlay { return slices.Clone(p.set.Overlays) }
+
+// RiskModels are the bundle's risk models, in its order.
+func (p *Program) RiskModels() []RiskModel { return slices.Clone(p.set.RiskModels) }
+
+// Windows are the bundle's windows, in its order.
+func (p *Program) Windows() []Window { return slices.Clone(p.set.Windows) }
+
+// Owners are who answers for which files, in the bundle's order.
+func (p *Program) Owners() []Owner { return slices.Clone(p.set.Owners) }
+
+// OwnerOf is the last of the bundle's owners whose pattern fits the file.
+func (p *Program) OwnerOf(file string) (Owner, bool) {
+	for _, o := range slices.Backward(p.set.Owners) {
+		if o.Owns(file) {
+			return o, true
+		}
+	}
+	return Owner{}, false
+}

@@ -93,7 +93,7 @@ func weight(r Reason) int {
 	case r.Severity == Observe:
 		return 5
 	}
-	return 3 - verdictRank[r.Verdict.orCannotTell()]
+	return 3 - r.Verdict.Rank()
 }
 
 func byWeight(a, b Reason) int {

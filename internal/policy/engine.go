@@ -41,7 +41,7 @@ func (c *Classification) approval(in *Inputs) Reason {
 		r.Code, r.Verdict, r.Why, r.Observed = "not-required", Go, fmt.Sprintf("Release type %s requires no approval.", c.Type.Name), "no chain"
 		return r
 	}
-	quorum, groups := c.Chain.asked()
+	quorum, groups := c.Chain.Asked()
 	a := &in.Approval
 	required := max(a.Required, quorum)
 	r.Required, r.Where = fmt.Sprintf("%s of %s", ordinal(required, "approval", "approvals"), groups), c.Chain.Where
@@ -77,16 +77,6 @@ func (c *Classification) standing(a *Approval, required int, r *Reason) {
 	if a.Lapsed > 0 && r.Verdict != Go {
 		r.Why += " " + sentence(ordinal(a.Lapsed, "vote has", "votes have")) + " lapsed."
 	}
-}
-
-// asked is how many persons of which groups a chain asks for.
-func (c *ApprovalChain) asked() (quorum int, groups string) {
-	var names []string
-	for _, t := range c.Tiers {
-		quorum += t.Quorum
-		names = append(names, t.Groups...)
-	}
-	return quorum, strings.Join(names, " or ")
 }
 
 // leadTime is whether the release was submitted long enough ago for its type;

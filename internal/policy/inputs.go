@@ -25,34 +25,6 @@ type Inputs struct {
 	Calendar    Calendar    `cel:"calendar" json:"calendar"`
 }
 
-// Provenance says who is believed for a datum, weakest last.
-type Provenance string
-
-// The three provenances, and none.
-const (
-	ByServer   Provenance = "server"   // read by the server from a repository or system it can reach
-	ByPipeline Provenance = "pipeline" // sent by a named pipeline identity
-	ByPerson   Provenance = "person"   // typed or uploaded by a person
-	Assumed    Provenance = "assumed"  // offline only: taken from a file, believed by nobody
-	ByNobody   Provenance = ""
-)
-
-var provenanceRank = map[Provenance]int{ByServer: 4, ByPipeline: 3, ByPerson: 2, Assumed: 1, ByNobody: 0}
-
-// Valid reports whether p is one of the provenances, other than none.
-func (p Provenance) Valid() bool { return provenanceRank[p] > 0 }
-
-// AtLeast reports whether p is as strong as q.
-func (p Provenance) AtLeast(q Provenance) bool { return provenanceRank[p] >= provenanceRank[q] }
-
-// Weaker is the weaker of two provenances: what stands on both is believed no more than it.
-func (p Provenance) Weaker(q Provenance) Provenance {
-	if provenanceRank[p] < provenanceRank[q] {
-		return p
-	}
-	return q
-}
-
 // Release is the version on its way. Size and ChangeType are as declared when
 // conditions of ScopeRule and ReleaseType run, and as classified when gates run.
 type Release struct {

@@ -21,11 +21,11 @@ func TestKeptKinds(t *testing.T) {
 	noPlace := cmpopts.IgnoreTypes(fault.Position{})
 	if diff := cmp.Diff([]RiskModel{{Name: "r", Title: "R", Factors: []RiskFactor{
 		{Name: "size", Question: "How much?", Weight: 60, Answers: map[string]float64{"little": 0, "much": 1}}, {Name: "tested", Weight: 40, Answers: map[string]float64{"yes": 0, "no": 0.5}},
-	}, Thresholds: []RiskThreshold{{"low", 0, 30}, {"high", 30, 100}}}}, p.RiskModels(), noPlace); diff != "" {
+	}, Thresholds: []RiskThreshold{{Level: "low", From: 0, To: 30}, {Level: "high", From: 30, To: 100}}}}, p.RiskModels(), noPlace); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]Window{{
-		Name: "w", Title: "W", Zone: "Europe/Berlin", Weekly: []WindowHours{{[]string{"monday", "friday"}, "22:00", "02:00"}},
+		Name: "w", Title: "W", Zone: "Europe/Berlin", Weekly: []WindowHours{{Days: []string{"monday", "friday"}, From: "22:00", To: "02:00"}},
 		From: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(2028, 1, 1, 0, 0, 0, 0, time.UTC),
 	}}, p.Windows(), noPlace); diff != "" {
 		t.Error(diff)
@@ -65,7 +65,7 @@ func TestOwnerPatterns(t *testing.T) {
 		{"a.yaml", "a.yaml", true},
 		{"a.yaml", "b/a.yaml", false},
 	} {
-		if got := (Owner{Files: c.pattern}).owns(c.file); got != c.want {
+		if got := (Owner{Files: c.pattern}).Owns(c.file); got != c.want {
 			t.Errorf("%s owns %s: %v", c.pattern, c.file, got)
 		}
 	}

@@ -24,22 +24,20 @@ type requirements struct {
 
 func required() requirements {
 	described := slices.DeleteFunc(Regulated(), func(f File) bool { return !strings.HasPrefix(f.Name, "controls-") })
-	for _, d := range bundle.Read(described, r.out) {
-		r.document(d)
-	}
-	return requirements{r.frameworks, slices.DeleteFunc(r.controls, func(c Control) bool { return !c.Mandatory.some() })}
+	set := document.Read(described, &bundle.Problems{})
+	return requirements{set.Frameworks, slices.DeleteFunc(set.Controls, func(c Control) bool { return !some(c.Mandatory) })}
 }
 
-func (m Mandatory) some() bool { return len(m.Flags)+len(m.DataClasses) > 0 }
+func some(m Mandatory) bool { return len(m.Flags)+len(m.DataClasses) > 0 }
 
 // of adds what a bundle makes mandatory itself.
 func (q requirements) of(p *Program) requirements {
 	for _, c := range p.set.Controls {
-		if c.Mandatory.some() {
+		if some(c.Mandatory) {
 			q.controls = append(q.controls, c)
 		}
 	}
-	q.frameworks = append(q.frameworks, p.frameworks...)
+	q.frameworks = append(q.frameworks, p.set.Frameworks...)
 	return q
 }
 
@@ -74,10 +72,11 @@ func (q requirements) dropped(p *Program, operating map[string]bool, flags, clas
 }
 
 // operating are the labels of the controls that gates in force name.
-func (p *Program) operating(_ time.Time) map[string]bool {
+func (p *Program) operating(now time.Time) map[string]bool {
 	all := map[string]bool{}
 	for _, g := range p.gates {
-		if g.Severity != Block || !slices.Contains(g.Governance, Full) {
+		relaxed := slices.ContainsFunc(g.relaxed, func(x *relaxation) bool { return x.Match == "" && now.Before(x.Until) })
+		if g.Severity != Block || relaxed || !slices.Contains(g.Governance, Full) {
 			continue
 		}
 		for _, c := range g.Controls {

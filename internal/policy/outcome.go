@@ -6,54 +6,6 @@ import (
 	"signalbox.dev/signalbox/internal/fault"
 )
 
-// Verdict is one of four answers. The API's word for cannot-tell is indeterminate.
-type Verdict string
-
-// The four verdicts.
-const (
-	Go         Verdict = "go"
-	Wait       Verdict = "wait" // for a person or a time
-	NoGo       Verdict = "no-go"
-	CannotTell Verdict = "indeterminate"
-)
-
-var verdictRank = map[Verdict]int{Go: 0, Wait: 1, CannotTell: 2, NoGo: 3}
-
-// Worse is the worse of two, in the order no-go, cannot-tell, wait, go. Anything
-// that is not a verdict counts as cannot-tell.
-func (v Verdict) Worse(w Verdict) Verdict {
-	v, w = v.orCannotTell(), w.orCannotTell()
-	if verdictRank[w] > verdictRank[v] {
-		return w
-	}
-	return v
-}
-
-func (v Verdict) orCannotTell() Verdict {
-	if _, known := verdictRank[v]; !known {
-		return CannotTell
-	}
-	return v
-}
-
-// Words is the verdict as people read it: go, wait, no-go, cannot tell.
-func (v Verdict) Words() string {
-	if v = v.orCannotTell(); v == CannotTell {
-		return "cannot tell"
-	}
-	return string(v)
-}
-
-// Severity is what a failed gate does to the verdict.
-type Severity string
-
-// Only Block changes the verdict; the others are listed.
-const (
-	Block   Severity = "block"
-	Warn    Severity = "warn"
-	Observe Severity = "observe"
-)
-
 // Reason is what one gate found. It holds no personal data: people appear as
 // groups, teams and roles.
 type Reason struct {
@@ -86,10 +38,4 @@ type Outcome struct {
 	Type       string    `json:"type"`           // the ReleaseType
 	Reasons    []Reason  `json:"reasons"`        // blocking first by verdict, then warnings and observations, then passed
 	Until      time.Time `json:"until,omitzero"` // the next instant at which time alone could change the answer; zero: none known
-}
-
-// Observed says on whose word and until when a scope is not enforced.
-type Observed struct {
-	By    string    `json:"by"`
-	Until time.Time `json:"until"`
 }

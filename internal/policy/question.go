@@ -12,6 +12,7 @@ import (
 	"cel.dev/cel-go/common/ast"
 
 	"signalbox.dev/signalbox/internal/bundle"
+	"signalbox.dev/signalbox/internal/document"
 	"signalbox.dev/signalbox/internal/fault"
 )
 
@@ -40,7 +41,7 @@ func (p *Program) Asker() (*Asker, error) {
 	for _, t := range p.types {
 		maps.Copy(names, t.Thresholds)
 	}
-	s, err := environment(p.params, slices.Sorted(maps.Keys(names)))
+	s, err := environment(p.set.Parameters, slices.Sorted(maps.Keys(names)))
 	if err != nil {
 		return nil, err
 	}
@@ -174,11 +175,10 @@ type Kind struct {
 
 // Kinds are the kinds of documents, in the order of the reference.
 func Kinds() []Kind {
-	all := make([]Kind, len(kinds))
-	for i, k := range kinds {
-		all[i] = Kind{k.name, bundle.Describe(func(f *bundle.Fields) {
-			k.read(&reader{out: &bundle.Problems{}, names: map[string]string{}}, f)
-		})}
+	own := document.Kind{Name: "TestCase", Read: (&reader{out: &bundle.Problems{}}).testCase}
+	var all []Kind
+	for _, k := range append(document.Kinds(), own) {
+		all = append(all, Kind{k.Name, bundle.Describe(func(f *bundle.Fields) { k.Read(document.NewReader(&bundle.Problems{}), f) })})
 	}
 	return all
 }

@@ -41,7 +41,8 @@ func Reference() string {
 	fmt.Fprintf(&b, "# Policy language\n\nDocuments of `apiVersion: %s`, version %d of the inputs.\n\n", bundle.APIVersion, Contract)
 	b.WriteString(semantics())
 	b.WriteString("\n## Kinds\n\nEvery document has `apiVersion`, `kind` and `name`.\n")
-	for _, k := range kindNames() {
+	for _, kind := range Kinds() {
+		k := kind.Name
 		fmt.Fprintf(&b, "\n### %s\n\n| field | meaning |\n|---|---|\n", k)
 		for _, m := range fields[k] {
 			fmt.Fprintf(&b, "| `%s` | %s |\n", m.name, m.text)

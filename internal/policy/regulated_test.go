@@ -90,7 +90,7 @@ func TestRegulatedAlwaysAsksSomebodyInProduction(t *testing.T) {
 				t.Errorf("a %s %s release: %+v", size, kind, c)
 				continue
 			}
-			quorum[size+" "+kind], _ = c.Chain.asked()
+			quorum[size+" "+kind], _ = c.Chain.Asked()
 		}
 	}
 	for pair, want := range map[string]int{"patch standard": 1, "patch normal": 2, "minor normal": 2, "major normal": 3, "major emergency": 2} {

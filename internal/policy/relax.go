@@ -7,27 +7,13 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/bundle"
+	"signalbox.dev/signalbox/internal/document"
 	"signalbox.dev/signalbox/internal/fault"
 )
 
-// relaxedOff is a gate that is not asked; beside it a gate can be relaxed to Warn or Observe.
-const relaxedOff = "off"
-
-// Relaxation takes the force of one gate in a scope, until a date, on somebody's
-// word. Where it cannot be told whether a release is of the scope, it is not relaxed.
-type Relaxation struct {
-	Name, Gate string
-	Match      string // CEL, as a ScopeRule's; empty matches all
-	To         string // off, observe, warn
-	By, Reason string
-	Until      time.Time
-	Where      fault.Position
-}
-
 type relaxation struct {
-	Relaxation
+	document.Relax
 	match rule
-	at    fault.Position // of the gate's name
 }
 
 // Relaxed is a control, or several, that does not operate.
@@ -43,20 +29,6 @@ type Relaxed struct {
 	Where    fault.Position `json:"where"`
 }
 
-func (r *reader) relaxation(f *bundle.Fields) {
-	x := relaxation{Relaxation: Relaxation{
-		Name: r.name(f, "Relaxation", nameForm), Gate: f.Need("gate"), To: f.Choice("to", "", relaxedOff, string(Observe), string(Warn)),
-		By: f.Need("by"), Reason: f.Need("reason"), Until: f.Instant("until"), Where: f.At(),
-	}, at: f.ValueAt("gate")}
-	for _, key := range []string{"to", "until"} {
-		if !f.Has(key) {
-			f.Missing(key)
-		}
-	}
-	x.match, x.Match = ruleOf(f, "match")
-	r.relaxed = append(r.relaxed, x)
-}
-
 // relax gives every gate its relaxations.
 func (r *reader) relax(p *Program) {
 	for i := range p.relaxed {
@@ -69,7 +41,7 @@ func (r *reader) relax(p *Program) {
 			for _, g := range p.gates {
 				names = append(names, g.Name)
 			}
-			r.out.Add(Problem{Where: x.at, Code: "policy.no-gate", What: fmt.Sprintf("there is no Gate %q", x.Gate), Why: "Relaxation " + x.Name + " names it", Fix: bundle.DidYouMean(x.Gate, names)})
+			r.out.Add(Problem{Where: x.GateAt, Code: "policy.no-gate", What: fmt.Sprintf("there is no Gate %q", x.Gate), Why: "Relaxation " + x.Name + " names it", Fix: bundle.DidYouMean(x.Gate, names)})
 		case x.To != "" && leniency[x.To] <= leniency[string(p.gates[g].Severity)]:
 			r.warn(Problem{Where: x.Where, Code: "policy.unused", What: fmt.Sprintf("Gate %s is of severity %s already", x.Gate, p.gates[g].Severity), Why: "Relaxation " + x.Name + " changes nothing", Fix: "delete it"})
 		default:
@@ -79,7 +51,7 @@ func (r *reader) relax(p *Program) {
 }
 
 // leniency orders what becomes of a gate, strictest first.
-var leniency = map[string]int{string(Block): 0, string(Warn): 1, string(Observe): 2, relaxedOff: 3}
+var leniency = map[string]int{string(Block): 0, string(Warn): 1, string(Observe): 2, document.Off: 3}
 
 // relaxed is the most lenient relaxation of a gate in effect, nil where none is,
 // and when time alone could change that.
@@ -109,7 +81,7 @@ func (v values) relaxed(g *gate) (*relaxation, time.Time) {
 // ask weighs a gate as far as it is not relaxed.
 func (v values) ask(g *gate) (Reason, time.Time) {
 	x, end := v.relaxed(g)
-	if x != nil && x.To == relaxedOff {
+	if x != nil && x.To == document.Off {
 		return x.off(g), end
 	}
 	r, until := v.weigh(g)
@@ -122,13 +94,13 @@ func (v values) ask(g *gate) (Reason, time.Time) {
 // isOff reports whether a gate is not asked.
 func (v values) isOff(g *gate) bool {
 	x, _ := v.relaxed(g)
-	return x != nil && x.To == relaxedOff
+	return x != nil && x.To == document.Off
 }
 
 // words say that a gate is relaxed.
-func (x *Relaxation) words() string {
+func (x *relaxation) words() string {
 	to := "switched off"
-	if x.To != relaxedOff {
+	if x.To != document.Off {
 		to = "relaxed to " + x.To
 	}
 	return fmt.Sprintf("The gate is %s until %s by %s: %s.", to, x.Until.UTC().Format(time.RFC3339), x.By, strings.TrimSuffix(x.Reason, "."))
@@ -164,8 +136,8 @@ func (p *Program) NotOperating(now time.Time) []Relaxed {
 	}
 	slices.Sort(controls)
 	controls = slices.Compact(controls)
-	if p.policy.lenient(now) {
-		all = append(all, Relaxed{Title: "Every gate", Controls: controls, Scope: "every release", To: p.policy.Mode, By: p.policy.By, Until: p.policy.Until, Reason: "mode " + p.policy.Mode, Where: p.policy.Where})
+	if p.set.Policy.Lenient(now) {
+		all = append(all, Relaxed{Title: "Every gate", Controls: controls, Scope: "every release", To: p.set.Policy.Mode, By: p.set.Policy.By, Until: p.set.Policy.Until, Reason: "mode " + p.set.Policy.Mode, Where: p.set.Policy.Where})
 	}
 	for _, s := range p.scopes {
 		if s.observed(now) {

@@ -35,9 +35,6 @@ func sectionNamed(name string) (section, bool) {
 	return 0, false
 }
 
-// needable are the sections that a gate may name under needs.
-func needable() []string { return sectionNames[secService:] }
-
 // sections is a set of them.
 type sections uint16
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"signalbox.dev/signalbox/internal/bundle"
+	"signalbox.dev/signalbox/internal/document"
 	"signalbox.dev/signalbox/internal/fault"
 )
 
@@ -94,8 +95,8 @@ func blockers(o Outcome) string {
 }
 
 // testCase reads a TestCase: one case, or a table whose rows change its inputs.
-func (r *reader) testCase(f *bundle.Fields) {
-	base := r.testFields(f, "", testCase{inputs: Inputs{Contract: Contract}, verdict: NoGo})
+func (r *reader) testCase(d *document.Reader, f *bundle.Fields) {
+	base := r.testFields(d, f, "", testCase{inputs: Inputs{Contract: Contract}, verdict: NoGo})
 	rows := f.Mappings("cases")
 	if !f.Has("cases") {
 		r.keep(f, base)
@@ -105,7 +106,7 @@ func (r *reader) testCase(f *bundle.Fields) {
 		r.out.Add(Problem{Where: f.KeyAt("cases"), Code: "policy.empty-list", What: `"cases" is empty`, Fix: "add a case"})
 	}
 	for _, row := range rows {
-		c := r.testFields(row, base.name+": ", base)
+		c := r.testFields(d, row, base.name+": ", base)
 		row.Done("a case")
 		r.keep(row, c)
 	}
@@ -115,15 +116,15 @@ func (r *reader) keep(f *bundle.Fields, c testCase) {
 	if c.inputs.Now.IsZero() {
 		f.Missing("at")
 	}
-	c.where, c.guest = f.At(), r.includedBy(f.At().File)
+	c.where, c.guest = f.At(), document.Included(f.At().File)
 	r.cases = append(r.cases, c)
 }
 
 // testFields reads the fields that a TestCase and its rows share, over a base.
-func (r *reader) testFields(f *bundle.Fields, prefix string, c testCase) testCase {
+func (r *reader) testFields(d *document.Reader, f *bundle.Fields, prefix string, c testCase) testCase {
 	name := f.Need("name")
 	if name != "" {
-		r.once(f.ValueAt("name"), "TestCase "+prefix+name)
+		d.Once(f.ValueAt("name"), "TestCase "+prefix+name)
 	}
 	c.name = prefix + name
 	if at := f.Instant("at"); !at.IsZero() {

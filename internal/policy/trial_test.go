@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"signalbox.dev/signalbox/internal/bundle"
+	"signalbox.dev/signalbox/internal/document"
 	"signalbox.dev/signalbox/internal/fault"
 )
 
@@ -159,10 +160,10 @@ func TestReferenceIsComplete(t *testing.T) {
 // fields its reader asks for.
 func TestFieldsAreDescribed(t *testing.T) {
 	_, meant := meanings()
-	for _, k := range kinds {
+	for _, k := range append(document.Kinds(), document.Kind{Name: "TestCase", Read: (&reader{out: &bundle.Problems{}}).testCase}) {
 		out := &bundle.Problems{}
-		for _, f := range bundle.Read([]File{{Name: "x.yaml", Data: []byte("kind: " + k.name + "\nnobody_asks_for_this: 1\n")}}, out) {
-			k.read(&reader{out: out, names: map[string]string{}}, f)
+		for _, f := range bundle.Read([]File{{Name: "x.yaml", Data: []byte("kind: " + k.Name + "\nnobody_asks_for_this: 1\n")}}, out) {
+			k.Read(document.NewReader(out), f)
 			f.Done("it")
 		}
 		var used []string
@@ -172,13 +173,20 @@ func TestFieldsAreDescribed(t *testing.T) {
 			}
 		}
 		var got []string
-		for _, m := range meant[k.name] {
+		for _, m := range meant[k.Name] {
 			got = append(got, m.name)
 		}
 		slices.Sort(got)
 		if diff := cmp.Diff(used, got); diff != "" {
-			t.Errorf("%s: described (+) against read (-):\n%s", k.name, diff)
+			t.Errorf("%s: described (+) against read (-):\n%s", k.Name, diff)
 		}
+	}
+}
+
+// TestNeedableSectionsAreThose holds document's list against the sections.
+func TestNeedableSectionsAreThose(t *testing.T) {
+	if diff := cmp.Diff(sectionNames[secService:], document.Needable()); diff != "" {
+		t.Error(diff)
 	}
 }
 

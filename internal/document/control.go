@@ -1,4 +1,4 @@
-package policy
+package document
 
 import (
 	"fmt"
@@ -63,8 +63,8 @@ func (m Mandatory) Asks(flags, classes []string) bool {
 	return one(m.Flags, flags) || one(m.DataClasses, classes)
 }
 
-func (r *reader) framework(f *bundle.Fields) {
-	r.frameworks = append(r.frameworks, Framework{
+func (r *Reader) framework(f *bundle.Fields) {
+	r.Frameworks = append(r.Frameworks, Framework{
 		Name: r.name(f, "Framework", nameForm), Title: f.Need("title"), Authority: f.Text("authority"), Version: f.Text("version"), Note: f.Text("note"), Where: f.At(),
 	})
 }
@@ -72,7 +72,7 @@ func (r *reader) framework(f *bundle.Fields) {
 // idForm is the id of a control, such as CC8.1, 164.312(c)(1) or Art. 25.
 var idForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ()\[\]._:,§+/-]*$`)
 
-func (r *reader) control(f *bundle.Fields) {
+func (r *Reader) control(f *bundle.Fields) {
 	c := Control{
 		Name: r.name(f, "Control", nameForm), Framework: f.Need("framework"), ID: f.Need("id"), Statement: f.Need("statement"), Objective: f.Text("objective"),
 		Owner: r.group(f, "owner"), Frequency: f.Text("frequency"), Nature: f.Choice("nature", "preventive", "preventive", "detective"), Key: f.Bool("key"),
@@ -83,66 +83,51 @@ func (r *reader) control(f *bundle.Fields) {
 		f.Missing("coverage")
 	}
 	if c.Coverage != "" && c.Coverage != CoverageFull && c.Duty == "" {
-		r.out.Add(Problem{Where: f.ValueAt("coverage"), Code: "policy.no-duty", What: fmt.Sprintf("coverage is %s, but nothing is said of what remains", c.Coverage), Why: "what gates do not enforce somebody must do", Fix: "add duty: in one sentence"})
+		r.Out.Add(bundle.Problem{Where: f.ValueAt("coverage"), Code: "policy.no-duty", What: fmt.Sprintf("coverage is %s, but nothing is said of what remains", c.Coverage), Why: "what gates do not enforce somebody must do", Fix: "add duty: in one sentence"})
 	}
 	if c.ID != "" && !idForm.MatchString(c.ID) {
-		r.out.Add(Problem{Where: f.ValueAt("id"), Code: "policy.control", What: fmt.Sprintf("%q is not the id of a control", c.ID), Fix: "write it as the framework does, such as CC8.1"})
+		r.Out.Add(bundle.Problem{Where: f.ValueAt("id"), Code: "policy.control", What: fmt.Sprintf("%q is not the id of a control", c.ID), Fix: "write it as the framework does, such as CC8.1"})
 	}
 	if c.ID != "" && c.Framework != "" {
-		r.once(f.ValueAt("id"), "the control "+c.Label())
+		r.Once(f.ValueAt("id"), "the control "+c.Label())
 	}
 	if m := f.Mapping("mandatory"); m != nil {
 		c.Mandatory = Mandatory{Flags: m.List("flags"), DataClasses: m.List("data_classes")}
 		m.Done("mandatory")
 	}
-	r.controls = append(r.controls, c)
+	r.Controls = append(r.Controls, c)
 }
 
 // controlled checks that controls belong to a framework and that gates name
 // controls that there are, where the bundle describes those of a framework.
-func (r *reader) controlled(p *Program) {
+func (r *Reader) controlled(p *Set) {
 	var names []string
-	for _, f := range p.frameworks {
+	for _, f := range p.Frameworks {
 		names = append(names, f.Name)
 	}
 	labels := map[string][]string{} // by framework
-	for _, c := range p.controls {
+	for _, c := range p.Controls {
 		labels[c.Framework] = append(labels[c.Framework], c.Label())
 		if c.Framework != "" && !slices.Contains(names, c.Framework) {
-			r.out.Add(Problem{Where: c.Where, Code: "policy.no-framework", What: fmt.Sprintf("there is no Framework %q", c.Framework), Why: "Control " + c.Name + " names it", Fix: bundle.DidYouMean(c.Framework, names)})
+			r.Out.Add(bundle.Problem{Where: c.Where, Code: "policy.no-framework", What: fmt.Sprintf("there is no Framework %q", c.Framework), Why: "Control " + c.Name + " names it", Fix: bundle.DidYouMean(c.Framework, names)})
 		}
 	}
-	for _, g := range p.gates {
+	for _, g := range p.Gates {
 		for _, c := range g.Controls {
 			framework, _, _ := strings.Cut(c, "/")
 			if known := labels[framework]; len(known) > 0 && !slices.Contains(known, c) {
-				r.out.Add(Problem{Where: g.controlsAt[c], Code: "policy.no-control", What: fmt.Sprintf("there is no Control %q", c), Why: "Gate " + g.Name + " names it", Fix: bundle.DidYouMean(c, known)})
+				r.Out.Add(bundle.Problem{Where: g.ControlsAt[c], Code: "policy.no-control", What: fmt.Sprintf("there is no Control %q", c), Why: "Gate " + g.Name + " names it", Fix: bundle.DidYouMean(c, known)})
 			}
 		}
 	}
 }
 
-// Frameworks are the bundle's frameworks, in its order.
-func (p *Program) Frameworks() []Framework { return slices.Clone(p.frameworks) }
-
-// Controls are the bundle's controls, in its order.
-func (p *Program) Controls() []Control { return slices.Clone(p.controls) }
-
-// Control is the control of that label (framework/id).
-func (p *Program) Control(label string) (Control, bool) {
-	i := slices.IndexFunc(p.controls, func(c Control) bool { return c.Label() == label })
-	if i < 0 {
-		return Control{}, false
-	}
-	return p.controls[i], true
-}
-
 // labels are the controls that a gate names.
-func (r *reader) labels(f *bundle.Fields) []string {
+func (r *Reader) labels(f *bundle.Fields) []string {
 	all := f.List("controls")
 	for _, c := range all {
 		if framework, id, ok := strings.Cut(c, "/"); !ok || framework == "" || id == "" {
-			r.out.Add(Problem{Where: f.ItemAt("controls", c), Code: "policy.control", What: fmt.Sprintf("%q does not name a control", c), Fix: "write framework/id, such as soc2/CC8.1"})
+			r.Out.Add(bundle.Problem{Where: f.ItemAt("controls", c), Code: "policy.control", What: fmt.Sprintf("%q does not name a control", c), Fix: "write framework/id, such as soc2/CC8.1"})
 		}
 	}
 	return all

@@ -1,6 +1,8 @@
-package policy
+package document
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"signalbox.dev/signalbox/internal/bundle"
@@ -35,6 +37,9 @@ const (
 	DefaultValidFor  = 168 * time.Hour
 	maxDuration      = 10 * 365 * 24 * time.Hour
 )
+
+// MaxText is the longest text of a Parameter, in bytes.
+const MaxText = 4 << 10
 
 // Policy names the bundle. There is exactly one.
 type Policy struct {
@@ -123,33 +128,45 @@ type Parameter struct {
 	Where                   fault.Position
 }
 
-// kinds are the documents of a bundle and their readers, in the order of the reference.
-var kinds = []struct {
-	name string
-	read func(*reader, *bundle.Fields)
-}{
-	{"Policy", (*reader).policy},
-	{"ScopeRule", (*reader).scopeRule},
-	{"ReleaseType", (*reader).releaseType},
-	{"Gate", (*reader).gate},
-	{"Framework", (*reader).framework},
-	{"Control", (*reader).control},
-	{"ApprovalChain", (*reader).chain},
-	{"FreezeRule", (*reader).freezeRule},
-	{"Parameter", (*reader).parameter},
-	{"RiskModel", (*reader).riskModel},
-	{"Window", (*reader).window},
-	{"Relaxation", (*reader).relaxation},
-	{"Include", (*reader).include},
-	{"Overlay", (*reader).overlay},
-	{"Owner", (*reader).owner},
-	{"TestCase", (*reader).testCase},
+// Kind is a kind of document and its reader.
+type Kind struct {
+	Name string
+	Read func(*Reader, *bundle.Fields)
 }
 
-func kindNames() []string {
-	names := make([]string, len(kinds))
-	for i, k := range kinds {
-		names[i] = k.name
+// kinds are the documents of a bundle and their readers, in the order of the reference.
+var kinds = []Kind{
+	{"Policy", (*Reader).policy},
+	{"ScopeRule", (*Reader).scopeRule},
+	{"ReleaseType", (*Reader).releaseType},
+	{"Gate", (*Reader).gate},
+	{"Framework", (*Reader).framework},
+	{"Control", (*Reader).control},
+	{"ApprovalChain", (*Reader).chain},
+	{"FreezeRule", (*Reader).freezeRule},
+	{"Parameter", (*Reader).parameter},
+	{"RiskModel", (*Reader).riskModel},
+	{"Window", (*Reader).window},
+	{"Relaxation", (*Reader).relaxation},
+	{"Include", (*Reader).include},
+	{"Overlay", (*Reader).overlay},
+	{"Owner", (*Reader).owner},
+}
+
+// Kinds are those that this package reads, in the order of the reference.
+func Kinds() []Kind { return slices.Clone(kinds) }
+
+// Needable are the sections of a policy's inputs that a Gate may name under needs.
+func Needable() []string {
+	return []string{"service", "environment", "change", "findings", "tests", "coverage", "approval", "calendar"}
+}
+
+// Asked is how many persons of which groups a chain asks for.
+func (c *ApprovalChain) Asked() (quorum int, groups string) {
+	var names []string
+	for _, t := range c.Tiers {
+		quorum += t.Quorum
+		names = append(names, t.Groups...)
 	}
-	return names
+	return quorum, strings.Join(names, " or ")
 }

@@ -1,4 +1,4 @@
-package policy
+package document
 
 import (
 	"fmt"
@@ -26,13 +26,10 @@ type overlay struct {
 	at  fault.Position // of the target's name
 }
 
-// Overlays are the bundle's overlays, in the order in which they were laid.
-func (p *Program) Overlays() []Overlay { return slices.Clone(p.overlays) }
-
 // overlaid are the kinds that an Overlay can tighten.
 var overlaid = []string{"ApprovalChain", "Gate", "Parameter", "ReleaseType", "ScopeRule"}
 
-func (r *reader) overlay(f *bundle.Fields) {
+func (r *Reader) overlay(f *bundle.Fields) {
 	o := overlay{Overlay: Overlay{Name: r.name(f, "Overlay", nameForm), Reason: f.Text("reason"), Where: f.At()}, set: f.Mapping("set")}
 	if !f.Has("set") {
 		f.Missing("set")
@@ -54,23 +51,23 @@ func (r *reader) overlay(f *bundle.Fields) {
 
 // tightening lays one overlay over one document.
 type tightening struct {
-	*reader
+	*Reader
 	*bundle.Fields
 	overlay *overlay
 }
 
 // overlay lays every overlay over its document, in the order of the bundle.
-func (r *reader) lay(p *Program) {
+func (r *Reader) lay(p *Set) {
 	for i := range r.overlays {
 		o := &r.overlays[i]
-		p.overlays = append(p.overlays, o.Overlay)
+		p.Overlays = append(p.Overlays, o.Overlay)
 		if o.set == nil || o.Kind == "" || o.Target == "" {
 			continue
 		}
 		t := tightening{r, o.set, o}
 		known := t.lay(p)
 		if known != nil {
-			r.out.Add(Problem{Where: o.at, Code: "policy.no-target", What: fmt.Sprintf("there is no %s %q", o.Kind, o.Target), Why: "Overlay " + o.Name + " names it", Fix: bundle.DidYouMean(o.Target, known)})
+			r.Out.Add(bundle.Problem{Where: o.at, Code: "policy.no-target", What: fmt.Sprintf("there is no %s %q", o.Kind, o.Target), Why: "Overlay " + o.Name + " names it", Fix: bundle.DidYouMean(o.Target, known)})
 			continue
 		}
 		o.set.Done("an Overlay of a " + o.Kind)
@@ -78,7 +75,7 @@ func (r *reader) lay(p *Program) {
 }
 
 // lay finds the document and tightens it; where there is none it is the names known.
-func (t tightening) lay(p *Program) (known []string) {
+func (t tightening) lay(p *Set) (known []string) {
 	known = []string{}
 	found := func(name string) bool {
 		known = append(known, name)
@@ -86,28 +83,28 @@ func (t tightening) lay(p *Program) (known []string) {
 	}
 	switch t.overlay.Kind {
 	case "Gate":
-		if i := slices.IndexFunc(p.gates, func(g gate) bool { return found(g.Name) }); i >= 0 {
-			t.gate(&p.gates[i])
+		if i := slices.IndexFunc(p.Gates, func(g GateRule) bool { return found(g.Name) }); i >= 0 {
+			t.gate(&p.Gates[i])
 			return nil
 		}
 	case "ReleaseType":
-		if i := slices.IndexFunc(p.types, func(x releaseType) bool { return found(x.Name) }); i >= 0 {
-			t.releaseType(&p.types[i])
+		if i := slices.IndexFunc(p.Types, func(x Type) bool { return found(x.Name) }); i >= 0 {
+			t.releaseType(&p.Types[i])
 			return nil
 		}
 	case "Parameter":
-		if i := slices.IndexFunc(p.params, func(x Parameter) bool { return found(x.Name) }); i >= 0 {
-			t.parameter(&p.params[i])
+		if i := slices.IndexFunc(p.Parameters, func(x Parameter) bool { return found(x.Name) }); i >= 0 {
+			t.parameter(&p.Parameters[i])
 			return nil
 		}
 	case "ScopeRule":
-		if i := slices.IndexFunc(p.scopes, func(x scope) bool { return found(x.Name) }); i >= 0 {
-			t.scope(&p.scopes[i])
+		if i := slices.IndexFunc(p.Scopes, func(x Scope) bool { return found(x.Name) }); i >= 0 {
+			t.scope(&p.Scopes[i])
 			return nil
 		}
 	case "ApprovalChain":
-		if i := slices.IndexFunc(t.chains, func(x ApprovalChain) bool { return found(x.Name) }); i >= 0 {
-			t.chain(&t.chains[i])
+		if i := slices.IndexFunc(t.Chains, func(x ApprovalChain) bool { return found(x.Name) }); i >= 0 {
+			t.chain(&t.Chains[i])
 			return nil
 		}
 	}
@@ -116,12 +113,12 @@ func (t tightening) lay(p *Program) (known []string) {
 
 // looser reports a field that would not tighten.
 func (t tightening) looser(key, what, why string) {
-	t.out.Add(Problem{Where: t.ValueAt(key), Code: "policy.looser", What: fmt.Sprintf("the overlay does not tighten %s of %s %s: %s", key, t.overlay.Kind, t.overlay.Target, what), Why: "an overlay may only tighten; " + why, Fix: "drop the field, or change the document itself"})
+	t.Out.Add(bundle.Problem{Where: t.ValueAt(key), Code: "policy.looser", What: fmt.Sprintf("the overlay does not tighten %s of %s %s: %s", key, t.overlay.Kind, t.overlay.Target, what), Why: "an overlay may only tighten; " + why, Fix: "drop the field, or change the document itself"})
 }
 
 // idle warns of a field that changes nothing.
 func (t tightening) idle(key string) {
-	t.warn(Problem{Where: t.ValueAt(key), Code: "policy.overlay-idle", What: fmt.Sprintf("%s of %s %s is that already", key, t.overlay.Kind, t.overlay.Target), Fix: "drop the field"})
+	t.warn(bundle.Problem{Where: t.ValueAt(key), Code: "policy.overlay-idle", What: fmt.Sprintf("%s of %s %s is that already", key, t.overlay.Kind, t.overlay.Target), Fix: "drop the field"})
 }
 
 // ranked takes a choice that is later in the order, loosest first.
@@ -171,25 +168,25 @@ func (t tightening) added(key string, now, more []string) []string {
 	return all
 }
 
-func (t tightening) gate(g *gate) {
+func (t tightening) gate(g *GateRule) {
 	g.Severity = Severity(t.ranked("severity", string(g.Severity), string(Observe), string(Warn), string(Block)))
 	g.OnFail = Verdict(t.ranked("on_fail", string(g.OnFail), string(Wait), string(NoGo)))
 	g.MaxAge = t.shorter("max_age", g.MaxAge)
 	if t.Has("provenance") {
 		g.Provenance = Provenance(t.ranked("provenance", string(g.Provenance), string(ByNobody), string(ByPerson), string(ByPipeline), string(ByServer)))
 	}
-	g.Needs = t.added("needs", g.Needs, t.Choices("needs", needable()...))
+	g.Needs = t.added("needs", g.Needs, t.Choices("needs", Needable()...))
 	g.Governance = t.added("governance", g.Governance, t.Choices("governance", Full, Light))
-	controls := t.reader.labels(t.Fields)
+	controls := t.Reader.labels(t.Fields)
 	for _, c := range controls {
-		if _, known := g.controlsAt[c]; !known {
-			g.controlsAt[c] = t.ItemAt("controls", c)
+		if _, known := g.ControlsAt[c]; !known {
+			g.ControlsAt[c] = t.ItemAt("controls", c)
 		}
 	}
 	g.Controls = t.added("controls", g.Controls, controls)
 }
 
-func (t tightening) releaseType(x *releaseType) {
+func (t tightening) releaseType(x *Type) {
 	if next := t.Duration("lead_time", 0, maxDuration); next != 0 {
 		switch {
 		case next == x.LeadTime:
@@ -212,10 +209,10 @@ func (t tightening) releaseType(x *releaseType) {
 }
 
 // chained takes a chain that asks for all that the one there asks for.
-func (t tightening) chained(x *releaseType, name string) {
+func (t tightening) chained(x *Type, name string) {
 	find := func(name string) *ApprovalChain {
-		if i := slices.IndexFunc(t.chains, func(c ApprovalChain) bool { return c.Name == name }); i >= 0 {
-			return &t.chains[i]
+		if i := slices.IndexFunc(t.Chains, func(c ApprovalChain) bool { return c.Name == name }); i >= 0 {
+			return &t.Chains[i]
 		}
 		return nil
 	}
@@ -224,7 +221,7 @@ func (t tightening) chained(x *releaseType, name string) {
 	case name == x.Chain:
 		t.idle("chain")
 	case next == nil && name != NoChain:
-		t.out.Add(Problem{Where: t.ValueAt("chain"), Code: "policy.no-chain", What: fmt.Sprintf("there is no ApprovalChain %q", name), Why: "Overlay " + t.overlay.Name + " names it"})
+		t.Out.Add(bundle.Problem{Where: t.ValueAt("chain"), Code: "policy.no-chain", What: fmt.Sprintf("there is no ApprovalChain %q", name), Why: "Overlay " + t.overlay.Name + " names it"})
 	case next == nil:
 		t.looser("chain", "none asks nobody", "chain "+x.Chain+" asks somebody")
 	case x.Chain == NoChain:
@@ -249,7 +246,7 @@ func laxer(now, next *ApprovalChain) string {
 	}
 	switch {
 	case b.Quorum < a.Quorum:
-		return fmt.Sprintf("chain %s asks for %s, chain %s for %d", next.Name, ordinal(b.Quorum, "approval", "approvals"), now.Name, a.Quorum)
+		return fmt.Sprintf("chain %s asks for %s, chain %s for %d", next.Name, figure(float64(b.Quorum))+" approvals", now.Name, a.Quorum)
 	case next.ValidFor > now.ValidFor:
 		return "votes of chain " + next.Name + " last longer"
 	case next.Rejections > now.Rejections:
@@ -270,15 +267,15 @@ func (t tightening) parameter(x *Parameter) {
 	case next == now:
 		t.idle("value")
 	case (x.Strict == "min") != (next < now):
-		t.looser("value", fmt.Sprintf("%s is not stricter than %s", number(next), number(now)), "the Parameter says strict: "+x.Strict)
+		t.looser("value", fmt.Sprintf("%s is not stricter than %s", figure(next), figure(now)), "the Parameter says strict: "+x.Strict)
 	case x.Min != nil && next < *x.Min || x.Max != nil && next > *x.Max:
-		t.out.Add(Problem{Where: t.ValueAt("value"), Code: "policy.out-of-range", What: fmt.Sprintf("the value of %q is outside its bounds", x.Name)})
+		t.Out.Add(bundle.Problem{Where: t.ValueAt("value"), Code: "policy.out-of-range", What: fmt.Sprintf("the value of %q is outside its bounds", x.Name)})
 	default:
 		x.Value = next
 	}
 }
 
-func (t tightening) scope(s *scope) {
+func (t tightening) scope(s *Scope) {
 	s.Governance = t.ranked("governance", s.Governance, None, Light, Full)
 	until := t.Instant("observe_until")
 	switch {

@@ -1,4 +1,4 @@
-package policy
+package document
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -61,8 +62,8 @@ type Owner struct {
 	Where              fault.Position
 }
 
-// owns reports whether a file is one of the pattern's: DIR/** is all below DIR.
-func (o Owner) owns(file string) bool {
+// Owns reports whether a file is one of the pattern's: DIR/** is all below DIR.
+func (o Owner) Owns(file string) bool {
 	if o.Files == "**" {
 		return true
 	}
@@ -73,51 +74,32 @@ func (o Owner) owns(file string) bool {
 	return match
 }
 
-// OwnerOf is the last of the bundle's owners whose pattern fits the file.
-func (p *Program) OwnerOf(file string) (Owner, bool) {
-	for _, o := range slices.Backward(p.owners) {
-		if o.owns(file) {
-			return o, true
-		}
-	}
-	return Owner{}, false
-}
-
-// Owners are who answers for which files, in the bundle's order.
-func (p *Program) Owners() []Owner { return slices.Clone(p.owners) }
-
-// RiskModels are the bundle's risk models, in its order.
-func (p *Program) RiskModels() []RiskModel { return slices.Clone(p.risks) }
-
-// Windows are the bundle's windows, in its order.
-func (p *Program) Windows() []Window { return slices.Clone(p.windows) }
-
-func (r *reader) owner(f *bundle.Fields) {
+func (r *Reader) owner(f *bundle.Fields) {
 	o := Owner{Name: r.name(f, "Owner", nameForm), Files: f.Need("files"), Group: r.group(f, "group"), Where: f.At()}
 	if !f.Has("group") {
 		f.Missing("group")
 	}
 	if _, err := path.Match(strings.TrimSuffix(o.Files, "/**"), ""); err != nil || strings.Contains(strings.TrimSuffix(o.Files, "**"), "**") {
-		r.out.Add(Problem{Where: f.ValueAt("files"), Code: "policy.pattern", What: fmt.Sprintf("%q is not a pattern of file names", o.Files), Fix: "write such as gates/*.yaml or regulated/**"})
+		r.Out.Add(bundle.Problem{Where: f.ValueAt("files"), Code: "policy.pattern", What: fmt.Sprintf("%q is not a pattern of file names", o.Files), Fix: "write such as gates/*.yaml or regulated/**"})
 	}
-	r.owners = append(r.owners, o)
+	r.Owners = append(r.Owners, o)
 }
 
 // owned warns of owners of nothing.
-func (r *reader) owned(p *Program) {
-	for _, o := range p.owners {
-		if o.Files != "" && !slices.ContainsFunc(p.files, func(f File) bool { return o.owns(f.Name) }) {
-			r.warn(Problem{Where: o.Where, Code: "policy.unused", What: fmt.Sprintf("no file of the bundle fits %q", o.Files), Why: "Owner " + o.Name + " owns nothing", Fix: "correct the pattern"})
+func (r *Reader) owned(p *Set) {
+	for _, o := range p.Owners {
+		if o.Files != "" && !slices.ContainsFunc(p.Files, func(f bundle.File) bool { return o.Owns(f.Name) }) {
+			r.warn(bundle.Problem{Where: o.Where, Code: "policy.unused", What: fmt.Sprintf("no file of the bundle fits %q", o.Files), Why: "Owner " + o.Name + " owns nothing", Fix: "correct the pattern"})
 		}
 	}
 }
 
 // notWeighed warns that a document is kept, so that nobody believes it enforced.
-func (r *reader) notWeighed(f *bundle.Fields, kind string) {
-	r.warn(Problem{Where: f.At(), Code: "policy.not-weighed", What: kind + " is kept, not yet weighed", Why: "no gate of this version can use it", Fix: "do not rely on it"})
+func (r *Reader) notWeighed(f *bundle.Fields, kind string) {
+	r.warn(bundle.Problem{Where: f.At(), Code: "policy.not-weighed", What: kind + " is kept, not yet weighed", Why: "no gate of this version can use it", Fix: "do not rely on it"})
 }
 
-func (r *reader) riskModel(f *bundle.Fields) {
+func (r *Reader) riskModel(f *bundle.Fields) {
 	m := RiskModel{Name: r.name(f, "RiskModel", nameForm), Title: f.Text("title"), Where: f.At()}
 	sum := 0.0
 	for _, x := range r.list(f, "factors") {
@@ -126,7 +108,7 @@ func (r *reader) riskModel(f *bundle.Fields) {
 		m.Factors = append(m.Factors, factor)
 	}
 	if len(m.Factors) > 0 && math.Abs(sum-100) > 1e-9 {
-		r.out.Add(Problem{Where: f.KeyAt("factors"), Code: "policy.risk", What: "the weights sum to " + number(sum), Why: "a score runs from 0 to 100", Fix: "make the weights sum to 100"})
+		r.Out.Add(bundle.Problem{Where: f.KeyAt("factors"), Code: "policy.risk", What: "the weights sum to " + figure(sum), Why: "a score runs from 0 to 100", Fix: "make the weights sum to 100"})
 	}
 	at := 0.0
 	thresholds := r.list(f, "thresholds")
@@ -135,41 +117,41 @@ func (r *reader) riskModel(f *bundle.Fields) {
 		t.From, t.To = r.percent(x, "from"), r.percent(x, "to")
 		x.Done("a threshold")
 		if t.From != at || t.To <= t.From {
-			r.out.Add(Problem{Where: x.ValueAt("from"), Code: "policy.risk", What: fmt.Sprintf("level %q runs from %s to %s", t.Level, number(t.From), number(t.To)), Why: "thresholds leave no gap and do not overlap: here one begins at " + number(at)})
+			r.Out.Add(bundle.Problem{Where: x.ValueAt("from"), Code: "policy.risk", What: fmt.Sprintf("level %q runs from %s to %s", t.Level, figure(t.From), figure(t.To)), Why: "thresholds leave no gap and do not overlap: here one begins at " + figure(at)})
 		}
 		at = t.To
 		m.Thresholds = append(m.Thresholds, t)
 	}
 	if len(thresholds) > 0 && at != 100 {
-		r.out.Add(Problem{Where: f.KeyAt("thresholds"), Code: "policy.risk", What: "the thresholds end at " + number(at), Why: "a score above would have no level", Fix: "end the last one at 100"})
+		r.Out.Add(bundle.Problem{Where: f.KeyAt("thresholds"), Code: "policy.risk", What: "the thresholds end at " + figure(at), Why: "a score above would have no level", Fix: "end the last one at 100"})
 	}
 	r.notWeighed(f, "RiskModel")
-	r.risks = append(r.risks, m)
+	r.RiskModels = append(r.RiskModels, m)
 }
 
 // list is a list of mappings that must not be empty.
-func (r *reader) list(f *bundle.Fields, key string) []*bundle.Fields {
+func (r *Reader) list(f *bundle.Fields, key string) []*bundle.Fields {
 	all := f.Mappings(key)
 	if !f.Has(key) {
 		f.Missing(key)
 	} else if f.EmptyList(key) {
-		r.out.Add(Problem{Where: f.ValueAt(key), Code: "policy.empty-list", What: fmt.Sprintf("%q is empty", key)})
+		r.Out.Add(bundle.Problem{Where: f.ValueAt(key), Code: "policy.empty-list", What: fmt.Sprintf("%q is empty", key)})
 	}
 	return all
 }
 
 // percent is a number from 0 to 100.
-func (r *reader) percent(f *bundle.Fields, key string) float64 {
+func (r *Reader) percent(f *bundle.Fields, key string) float64 {
 	v, ok := f.Number(key)
 	if !f.Has(key) {
 		f.Missing(key)
 	} else if ok && (v < 0 || v > 100) {
-		r.out.Add(Problem{Where: f.ValueAt(key), Code: "policy.out-of-range", What: fmt.Sprintf("%q is out of range", key), Why: "it is a number from 0 to 100"})
+		r.Out.Add(bundle.Problem{Where: f.ValueAt(key), Code: "policy.out-of-range", What: fmt.Sprintf("%q is out of range", key), Why: "it is a number from 0 to 100"})
 	}
 	return v
 }
 
-func (r *reader) factor(f *bundle.Fields) RiskFactor {
+func (r *Reader) factor(f *bundle.Fields) RiskFactor {
 	x := RiskFactor{Name: f.Need("name"), Question: f.Text("question"), Weight: r.percent(f, "weight"), Answers: map[string]float64{}}
 	answers := f.Mapping("answers")
 	if !f.Has("answers") {
@@ -179,7 +161,7 @@ func (r *reader) factor(f *bundle.Fields) RiskFactor {
 		for _, name := range answers.Keys() {
 			v, ok := answers.Number(name)
 			if ok && (v < 0 || v > 1) {
-				r.out.Add(Problem{Where: answers.ValueAt(name), Code: "policy.out-of-range", What: fmt.Sprintf("%q is out of range", name), Why: "an answer scores from 0 to 1"})
+				r.Out.Add(bundle.Problem{Where: answers.ValueAt(name), Code: "policy.out-of-range", What: fmt.Sprintf("%q is out of range", name), Why: "an answer scores from 0 to 1"})
 			}
 			x.Answers[name] = v
 		}
@@ -194,32 +176,35 @@ var (
 	weekdays  = []string{"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
 )
 
-func (r *reader) window(f *bundle.Fields) {
+func (r *Reader) window(f *bundle.Fields) {
 	w := Window{Name: r.name(f, "Window", nameForm), Title: f.Text("title"), Zone: f.Need("zone"), From: f.Instant("from"), Until: f.Instant("until"), Where: f.At()}
 	if w.Zone != "" && !zoneForm.MatchString(w.Zone) {
-		r.out.Add(Problem{Where: f.ValueAt("zone"), Code: "policy.zone", What: fmt.Sprintf("%q is not the name of a time zone", w.Zone), Why: "an offset would be wrong for half of the year in many places", Fix: "write such as Europe/Berlin or UTC"})
+		r.Out.Add(bundle.Problem{Where: f.ValueAt("zone"), Code: "policy.zone", What: fmt.Sprintf("%q is not the name of a time zone", w.Zone), Why: "an offset would be wrong for half of the year in many places", Fix: "write such as Europe/Berlin or UTC"})
 	}
 	for _, x := range r.list(f, "weekly") {
 		h := WindowHours{Days: r.some(x, "days", weekdays...), From: r.clock(x, "from"), To: r.clock(x, "to")}
 		if h.From != "" && h.From == h.To {
-			r.out.Add(Problem{Where: x.ValueAt("to"), Code: "policy.out-of-range", What: "the hours end where they begin", Fix: "write from: \"00:00\" and to: \"23:59\" for a whole day"})
+			r.Out.Add(bundle.Problem{Where: x.ValueAt("to"), Code: "policy.out-of-range", What: "the hours end where they begin", Fix: "write from: \"00:00\" and to: \"23:59\" for a whole day"})
 		}
 		x.Done("weekly hours")
 		w.Weekly = append(w.Weekly, h)
 	}
 	if !w.Until.IsZero() && !w.From.Before(w.Until) {
-		r.out.Add(Problem{Where: f.ValueAt("until"), Code: "policy.out-of-range", What: "the window ends before it begins"})
+		r.Out.Add(bundle.Problem{Where: f.ValueAt("until"), Code: "policy.out-of-range", What: "the window ends before it begins"})
 	}
 	r.notWeighed(f, "Window")
-	r.windows = append(r.windows, w)
+	r.Windows = append(r.Windows, w)
 }
 
 // clock is a time of the day.
-func (r *reader) clock(f *bundle.Fields, key string) string {
+func (r *Reader) clock(f *bundle.Fields, key string) string {
 	s := f.Need(key)
 	if s != "" && !clockForm.MatchString(s) {
-		r.out.Add(Problem{Where: f.ValueAt(key), Code: "policy.clock", What: fmt.Sprintf("%q is not a time of the day", s), Fix: `write such as "09:30"`})
+		r.Out.Add(bundle.Problem{Where: f.ValueAt(key), Code: "policy.clock", What: fmt.Sprintf("%q is not a time of the day", s), Fix: `write such as "09:30"`})
 		return ""
 	}
 	return s
 }
+
+// figure is a number without needless digits.
+func figure(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
