@@ -104,8 +104,12 @@ func (c *Control) describing(e catalog.Entries, by access.Actor) [][]describer {
 	for _, s := range e.Services {
 		all = append(all, describe(catalog.ServiceName, s.Name, s, func(s *catalog.Service) *string { return &s.ID }))
 	}
+	named := map[string]bool{}
 	for _, p := range e.People {
-		all = append(all, c.describePerson(p, by))
+		named[c.Keys.Pseudonym(handleKind, p.Handle)] = true
+	}
+	for _, p := range e.People {
+		all = append(all, c.describePerson(p, by, named))
 	}
 	for _, m := range e.Machines {
 		all = append(all, describeMachine(m))
@@ -127,8 +131,9 @@ func describe[T catalog.Service | catalog.Environment | catalog.Team | catalog.G
 	}
 }
 
-// describePerson describes a person. Nobody gains a role or a group by describing themselves.
-func (c *Control) describePerson(p catalog.Person, by access.Actor) describer {
+// describePerson describes a person; named are the handles of all whom the file
+// describes. Nobody gains a role or a group by describing themselves.
+func (c *Control) describePerson(p catalog.Person, by access.Actor, named map[string]bool) describer {
 	return func(l *Load, done *Imported) ([]event.Draft, error) {
 		d := c.described(p)
 		stands, existed, err := readOne[access.Person](l, access.PersonIdentity, c.Keys.Pseudonym(handleKind, p.Handle))
@@ -143,10 +148,31 @@ func (c *Control) describePerson(p catalog.Person, by access.Actor) describer {
 				Because(p.Handle + " is whoever imports this file").Remedy("leave them out, or have another administrator import it")
 		}
 		drafts := stands.Describe(d)
+		if len(drafts) > 0 {
+			if err := c.unclaimed(l, p, d.ID, named); err != nil {
+				return nil, err
+			}
+		}
 		stands.ID = d.ID
 		more, err := grantAll(p.Roles, stands.Grant)
 		return done.count(existed, append(drafts, more...)), err
 	}
+}
+
+// unclaimed refuses addresses that belong to somebody whom the file does not
+// describe anew: one address, one human.
+func (c *Control) unclaimed(l *Load, p catalog.Person, id string, named map[string]bool) error {
+	for _, address := range p.Emails {
+		holder, known, err := readOne[access.Person](l, access.PersonIdentity, c.Keys.Pseudonym(emailKind, address))
+		if err != nil {
+			return err
+		}
+		if known && holder.ID != id && !slices.ContainsFunc(holder.Identities, func(i string) bool { return named[i] }) {
+			return fault.New(fault.Conflict, "catalog.address-taken", "the address "+address+" belongs to another person than "+p.Handle).
+				Because("commits under it are his or hers").Remedy("leave it out, or describe its holder without it in the same file")
+		}
+	}
+	return nil
 }
 
 // gains reports whether something is wanted that is not held.

@@ -129,3 +129,19 @@ func TestFirstDecisionStands(t *testing.T) {
 		}
 	})
 }
+
+// An address says whose commits are whose: it is not claimed from whoever holds
+// it, and moves only where the file says so of both.
+func TestAddressIsNotClaimed(t *testing.T) {
+	const eve = "apiVersion: signalbox/v1\nkind: Person\nname: eve\ndisplay: Eve Example\nemails: [ann@example.com]\n"
+	const ann = "---\napiVersion: signalbox/v1\nkind: Person\nname: ann\ndisplay: Ann Example\nemails: [ann@home.example.com]\n"
+	each(t, func(t *testing.T, h *house) {
+		_, err := h.ImportCatalog(h.ctx, h.as("root"), "catalog.yaml", []byte(eve))
+		wants(t, err, fault.Conflict, "catalog.address-taken")
+		moved, err := h.ImportCatalog(h.ctx, h.as("root"), "catalog.yaml", []byte(strings.TrimPrefix(ann, "---\n")+"---\n"+eve))
+		must(t, err)
+		if moved.Added != 1 || moved.Changed != 1 {
+			t.Errorf("moved: %+v", moved)
+		}
+	})
+}
