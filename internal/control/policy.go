@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
@@ -107,6 +108,9 @@ func (c *Control) ActivatePolicy(ctx context.Context, r Request, q PolicyRequest
 		if err != nil {
 			return nil, none, err
 		}
+		if err := c.upheld(l, program, q.Effective); err != nil {
+			return nil, none, err
+		}
 		drafts, err := stands.Activate(program, file, q.Effective, q.Reason, l.Now)
 		if err != nil {
 			return nil, none, err
@@ -115,6 +119,34 @@ func (c *Control) ActivatePolicy(ctx context.Context, r Request, q PolicyRequest
 		done.By, done.At = r.Actor.Subject, event.MicrosOf(l.Now)
 		return drafts, done, nil
 	})
+}
+
+// upheld refuses a bundle that drops what the flags and data classes of the
+// catalog's services make mandatory. Every change of the catalog touches its set.
+func (c *Control) upheld(l *Load, p *policy.Program, effective time.Time) error {
+	if err := l.Set(event.SetCatalog); err != nil {
+		return err
+	}
+	all, err := peekAll[catalog.Service](l, "catalog", catalog.ServiceNoun)
+	if err != nil {
+		return err
+	}
+	places, err := peekAll[catalog.Environment](l, "catalog", catalog.EnvironmentNoun)
+	if err != nil {
+		return err
+	}
+	services := make([]policy.Service, len(all))
+	for i, s := range all {
+		services[i] = policy.Service{Name: s.Name, Tier: s.Tier, Team: s.Team, Flags: s.Flags, DataClasses: s.DataClasses}
+	}
+	environments := make([]policy.Environment, len(places))
+	for i, e := range places {
+		environments[i] = policy.Environment{Name: e.Name, Kind: e.Kind, Region: e.Region}
+	}
+	if effective.IsZero() {
+		effective = l.Now
+	}
+	return p.Uphold(services, environments, effective)
 }
 
 // DeactivatePolicy puts the bundle in force out of force: every answer is cannot
