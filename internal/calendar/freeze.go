@@ -8,6 +8,7 @@ package calendar
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -127,9 +128,10 @@ func Declare(f Freeze, named []Freeze, reason string, now time.Time) ([]event.Dr
 			return nil, fault.New(fault.Conflict, "freeze.exists", "a freeze "+f.Name+" stands already").Remedy("lift it first, or choose another name").On("name")
 		}
 	}
+	if err := f.check(); err != nil {
+		return nil, err
+	}
 	switch {
-	case strings.TrimSpace(f.Name) == "":
-		return nil, fault.Invalidf("freeze.name", "a freeze needs a name").On("name")
 	case strings.TrimSpace(reason) == "":
 		return nil, fault.Invalidf("freeze.reason", "a freeze needs a reason").On("reason").Because("whoever is stopped by it is told why")
 	case f.Until != 0 && f.Until <= f.From:
@@ -141,6 +143,36 @@ func Declare(f Freeze, named []Freeze, reason string, now time.Time) ([]event.Dr
 		Stream: event.StreamOf(FreezeNoun, f.ID), Kind: event.FreezeDeclared, Body: f,
 		Private: map[string]string{"reason": reason}, Touches: []event.Stream{event.SetFreezes},
 	}}, nil
+}
+
+// Names stand in what others read and copy into a shell: letters, digits and
+// little else.
+var (
+	freezeForm = regexp.MustCompile(`^[\pL\pN][\pL\pN\pM ._/+:-]{0,99}$`)
+	scopeForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$`)
+)
+
+func (f Freeze) check() error {
+	if strings.TrimSpace(f.Name) == "" {
+		return fault.Invalidf("freeze.name", "a freeze needs a name").On("name")
+	}
+	if !freezeForm.MatchString(f.Name) {
+		return fault.Invalidf("freeze.name", "%q is not a name for a freeze", clip(f.Name)).On("name").
+			Remedy("write 1 to 100 letters, digits, spaces, '.', '_', '/', '+', ':' or '-'")
+	}
+	for _, name := range slices.Concat(f.Scope.Services, f.Scope.Environments, f.Scope.Kinds, f.Scope.Regions) {
+		if !scopeForm.MatchString(name) {
+			return fault.Invalidf("freeze.scope", "%q is not a name", clip(name)).On("scope").Remedy("write the name as it stands in the catalog")
+		}
+	}
+	return nil
+}
+
+func clip(s string) string {
+	if len(s) > 80 {
+		return strings.ToValidUTF8(s[:80], "") + "…"
+	}
+	return s
 }
 
 // Lift ends a freeze at once.

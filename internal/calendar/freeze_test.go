@@ -3,6 +3,7 @@ package calendar
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,6 +80,15 @@ func TestDeclare(t *testing.T) {
 		"twice":                 {nil, []Freeze{{Name: "quarter-end", Until: at(time.Minute)}}, "books close", fault.Conflict},
 		"twice, open":           {nil, []Freeze{{Name: "quarter-end"}}, "books close", fault.Conflict},
 		"no name":               {func(f *Freeze) { f.Name = " " }, nil, "x", fault.Invalid},
+		"a name with spaces":    {func(f *Freeze) { f.Name = "Jahresabschluß 2026/27" }, nil, "x", -1},
+		"a long name":           {func(f *Freeze) { f.Name = strings.Repeat("n", 101) }, nil, "x", fault.Invalid},
+		"two lines":             {func(f *Freeze) { f.Name = "quiet\n::set-output" }, nil, "x", fault.Invalid},
+		"a name for a terminal": {func(f *Freeze) { f.Name = "quiet\x1b[2J" }, nil, "x", fault.Invalid},
+		"a name for a shell":    {func(f *Freeze) { f.Name = "quiet; reboot" }, nil, "x", fault.Invalid},
+		"a name of two ways":    {func(f *Freeze) { f.Name = "quiet\u202e" }, nil, "x", fault.Invalid},
+		"a name of an option":   {func(f *Freeze) { f.Name = "--reason" }, nil, "x", fault.Invalid},
+		"a scope for a shell":   {func(f *Freeze) { f.Scope.Services = []string{"shop", "$(reboot)"} }, nil, "x", fault.Invalid},
+		"a scope of nothing":    {func(f *Freeze) { f.Scope.Regions = []string{""} }, nil, "x", fault.Invalid},
 		"no reason":             {nil, nil, " ", fault.Invalid},
 		"ends before it begins": {func(f *Freeze) { f.From = at(2 * time.Hour) }, nil, "x", fault.Invalid},
 		"over already":          {func(f *Freeze) { f.From, f.Until = at(-2*time.Hour), at(-time.Hour) }, nil, "x", fault.Invalid},
