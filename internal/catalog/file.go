@@ -33,6 +33,7 @@ type Person struct {
 	Teams  []string
 	Groups []string
 	Roles  []string
+	At     fault.Position // in the file
 }
 
 // Machine is a named pipeline identity.
@@ -41,6 +42,7 @@ type Machine struct {
 	Purpose  string
 	Services []string // the services it may speak for; empty is all
 	Roles    []string
+	At       fault.Position
 }
 
 type document struct {
@@ -160,6 +162,26 @@ func (d document) check() error {
 	return nil
 }
 
+// CheckRoles refuses roles that are none of those known, each with its place.
+func (e Entries) CheckRoles(known []string) error {
+	var errs []error
+	check := func(who string, roles []string, at fault.Position) {
+		for _, r := range roles {
+			if !slices.Contains(known, r) {
+				errs = append(errs, fault.Invalidf("catalog.unknown-role", "%s has the role %q, which does not exist", who, r).
+					Remedy("roles are "+strings.Join(known, ", ")).At(at))
+			}
+		}
+	}
+	for _, p := range e.People {
+		check(p.Handle, p.Roles, p.At)
+	}
+	for _, m := range e.Machines {
+		check(m.Name, m.Roles, m.At)
+	}
+	return errors.Join(errs...)
+}
+
 // CheckPerson refuses a person that a catalog file could not describe.
 func CheckPerson(p Person) error {
 	d := document{Kind: "Person", Name: p.Handle, Display: p.Name, Emails: p.Emails}
@@ -184,9 +206,9 @@ func (e *Entries) add(d document) {
 	case "Group":
 		e.Groups = append(e.Groups, Group{Name: d.Name, Purpose: d.Purpose})
 	case "Person":
-		e.People = append(e.People, Person{Handle: d.Name, Name: d.Display, Emails: d.Emails, Teams: d.Teams, Groups: d.Groups, Roles: d.Roles})
+		e.People = append(e.People, Person{Handle: d.Name, Name: d.Display, Emails: d.Emails, Teams: d.Teams, Groups: d.Groups, Roles: d.Roles, At: d.at})
 	case "Machine":
-		e.Machines = append(e.Machines, Machine{Name: d.Name, Purpose: d.Purpose, Services: d.Services, Roles: d.Roles})
+		e.Machines = append(e.Machines, Machine{Name: d.Name, Purpose: d.Purpose, Services: d.Services, Roles: d.Roles, At: d.at})
 	}
 }
 

@@ -64,7 +64,7 @@ func (c call) gateOffline(ctx context.Context) error {
 	}
 	o := offline{
 		word: word,
-		q: c.gateRequest(), policy: c.text("policy"), catalog: c.text("catalog"), approvals: c.text("approvals"), freezes: c.text("freezes"),
+		q:    c.gateRequest(), policy: c.text("policy"), catalog: c.text("catalog"), approvals: c.text("approvals"), freezes: c.text("freezes"),
 		evidence: c.texts("evidence"), repo: c.text("repo"), from: c.text("from"), to: c.text("to"), now: at,
 	}
 	d, names, err := o.decide(ctx)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
@@ -19,7 +20,8 @@ import (
 )
 
 func (a *app) policy() *cobra.Command {
-	write := a.command("init DIR", "Write the starter policy into a directory", func(_ context.Context, c call) error { return c.policyInit(c.args[0]) })
+	write := a.command("init DIR", "Write a pack into a directory, to start from", func(_ context.Context, c call) error { return c.policyInit(c.args[0]) })
+	write.Flags().String("pack", policy.Packs()[0], "which pack: "+strings.Join(policy.Packs(), " or "))
 	lint := a.command("lint DIR", "Say what is wrong or doubtful in a policy", func(_ context.Context, c call) error { return c.policyLint(c.args[0]) })
 	test := a.command("test DIR", "Run a policy's test cases", func(_ context.Context, c call) error { return c.policyTest(c.args[0]) })
 	activate := a.online("activate DIR", "Put a policy in force on the server", func(ctx context.Context, c call, client *wire.Client) error {
@@ -56,11 +58,15 @@ func orElse(a, b string) string {
 }
 
 func (c call) policyInit(dir string) error {
+	files, known := policy.Pack(c.text("pack"))
+	if !known {
+		return fault.Invalidf("policy.pack", "there is no pack %q", c.text("pack")).On("--pack").Remedy("take " + strings.Join(policy.Packs(), " or "))
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fault.Invalidf("file.unwritable", "the directory %s cannot be made", dir).Because(plainReason(err)).Cause(err)
 	}
 	written := []string{}
-	for _, f := range policy.Starter() {
+	for _, f := range files {
 		path := filepath.Join(dir, filepath.FromSlash(f.Name))
 		if err := writeNew(path, f.Data); err != nil {
 			return err
@@ -196,7 +202,7 @@ func (a *app) catalog() *cobra.Command {
 		return c.print(counts, terminal.Said("✓ nothing is wrong: %s, %s, %s, %s", terminal.Count(len(e.Services), "service", "services"),
 			terminal.Count(len(e.Environments), "environment", "environments"), terminal.Count(len(e.People), "person", "people"), terminal.Count(len(e.Machines), "machine", "machines")))
 	})
-	load := a.online("import FILE", "Bring the server's catalog to what a file says", func(ctx context.Context, c call, client *wire.Client) error {
+	load := a.online("import FILE", "Add to the server's catalog what a file says; what it leaves out stays", func(ctx context.Context, c call, client *wire.Client) error {
 		_, b, err := readCatalog(c.args[0])
 		if err != nil {
 			return err
@@ -213,6 +219,9 @@ func readCatalog(path string) (catalog.Entries, []byte, error) {
 		return catalog.Entries{}, nil, err
 	}
 	e, err := catalog.Parse(path, b)
+	if err == nil {
+		err = e.CheckRoles(access.Roles())
+	}
 	return e, b, err
 }
 

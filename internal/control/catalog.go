@@ -41,6 +41,9 @@ func (c *Control) ImportCatalog(ctx context.Context, r Request, file string, dat
 		return total, err
 	}
 	entries, err := catalog.Parse(file, data)
+	if err == nil {
+		err = entries.CheckRoles(access.Roles())
+	}
 	if err != nil {
 		return total, err
 	}
@@ -139,6 +142,10 @@ func (c *Control) describePerson(p catalog.Person, by access.Actor, named map[st
 		stands, existed, err := readOne[access.Person](l, access.PersonIdentity, c.Keys.Pseudonym(handleKind, p.Handle))
 		if err != nil {
 			return nil, err
+		}
+		if stands.Departed {
+			return nil, fault.New(fault.Conflict, "access.departed", p.Handle+" has departed").
+				Because("whoever left does not come back under the same account").Remedy("take the entry out of the file, or describe a new person").At(p.At)
 		}
 		if d.ID = stands.ID; !existed {
 			d.ID = NewID()

@@ -466,7 +466,7 @@ func TestRights(t *testing.T) {
 		_, err = h.ActivatePolicy(h.ctx, h.as("ci"), control.PolicyRequest{Files: policy.Starter(), Reason: "x"})
 		wants(t, err, fault.Forbidden, "access.missing-right")
 		_, err = h.DeclareFreeze(h.ctx, h.as("ann"), control.FreezeRequest{Name: "x", Reason: "x"})
-		wants(t, err, fault.Forbidden, "access.missing-right")
+		wants(t, err, fault.Forbidden, "freeze.not-in-group")
 		_, err = h.DeclareFreeze(h.ctx, h.as("ann"), control.FreezeRequest{Name: "x", Rule: "freeze", Reason: "x"})
 		wants(t, err, fault.Forbidden, "freeze.not-in-group")
 		_, err = h.DeclareFreeze(h.ctx, h.as("cid"), control.FreezeRequest{Name: "x", Rule: "nobody", Reason: "x"})

@@ -22,7 +22,7 @@ func (c *Control) Permit(ctx context.Context, id string) ([]byte, error) {
 		return nil, err
 	}
 	payload, err := verify.Permit{
-		ID: p.ID, Release: p.Release, ReleaseType: orNone(p.Type), Service: p.Service, Version: p.Version, Environment: p.Environment,
+		ID: p.ID, Release: p.Release, ReleaseType: orElse(p.Type, "none"), Service: p.Service, Version: p.Version, Environment: p.Environment,
 		Digest: p.Digest, Origin: c.Journal.Origin(), Position: p.Position, Engine: fmt.Sprint(release.Engine),
 		Decided: p.NotBefore.Time(), NotBefore: p.NotBefore.Time(), NotAfter: p.NotAfter.Time(),
 		Policy: p.Policy, Change: orNothing(p.Change), Evidence: p.Evidence, Basis: p.Basis, Levels: []string{}, KeyID: c.Keys.KeyID(seal.Permit),
@@ -33,11 +33,11 @@ func (c *Control) Permit(ctx context.Context, id string) ([]byte, error) {
 	return c.Keys.SignEnvelope(payload)
 }
 
-func orNone(t string) string {
-	if t == "" {
-		return "none"
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
 	}
-	return t
+	return s
 }
 
 // orNothing is the digest of no bytes where a permit needed no change.
@@ -200,6 +200,9 @@ func (c *Control) EndDeployment(ctx context.Context, r Request, q EndRequest) (r
 			}
 		}
 		drafts, err := d.End(state, q.Failed, q.Reached, policy.Provenance(r.Actor.Provenance), q.Reason)
+		if q.Failed {
+			d.Reached = orElse(q.Reached, release.ReachedSome)
+		}
 		if d.Status, d.Ended = "finished", event.MicrosOf(l.Now); q.Failed {
 			d.Status = "failed"
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/calendar"
 	"signalbox.dev/signalbox/internal/change"
 	"signalbox.dev/signalbox/internal/control"
 	"signalbox.dev/signalbox/internal/fault"
@@ -142,6 +143,28 @@ func TestAddressIsNotClaimed(t *testing.T) {
 		must(t, err)
 		if moved.Added != 1 || moved.Changed != 1 {
 			t.Errorf("moved: %+v", moved)
+		}
+	})
+}
+
+// A freeze that names no rule follows the only one there is, and a scope that
+// names what nobody knows is refused.
+func TestFreezeFollowsThePolicy(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		must(t, h.Regrant(h.ctx, h.as("root"), control.Regrant{Handle: "ben", Role: "release-manager", Reason: "holds the right, is in no group"}))
+		h.sign("ben")
+		_, err := h.DeclareFreeze(h.ctx, h.as("ben"), control.FreezeRequest{Name: "bare", Reason: "x"})
+		wants(t, err, fault.Forbidden, "freeze.not-in-group")
+		f, err := h.DeclareFreeze(h.ctx, h.as("cid"), control.FreezeRequest{Name: "bare", Reason: "x"})
+		must(t, err)
+		if f.Rule != "freeze" {
+			t.Errorf("it follows %q", f.Rule)
+		}
+		_, err = h.LiftFreeze(h.ctx, h.as("ben"), "bare", "x")
+		wants(t, err, fault.Forbidden, "freeze.not-in-group")
+		for _, s := range []calendar.Scope{{Services: []string{"shops"}}, {Environments: []string{"prodution"}}, {Kinds: []string{"live"}}, {Tiers: []int{4}}} {
+			_, err := h.DeclareFreeze(h.ctx, h.as("cid"), control.FreezeRequest{Name: "typo", Reason: "x", Scope: s})
+			wants(t, err, fault.Invalid, "freeze.scope")
 		}
 	})
 }

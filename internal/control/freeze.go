@@ -8,6 +8,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/calendar"
+	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
@@ -30,6 +31,12 @@ func (c *Control) DeclareFreeze(ctx context.Context, r Request, q FreezeRequest)
 		if f.From == 0 {
 			f.From = event.MicrosOf(l.Now)
 		}
+		if err := c.follow(l, &f); err != nil {
+			return nil, f, err
+		}
+		if err := c.known(l, f.Scope); err != nil {
+			return nil, f, err
+		}
 		if err := c.mayFreeze(l, r.Actor, f.Rule, func(rule policy.FreezeRule) []string { return rule.MayDeclare }); err != nil {
 			return nil, f, err
 		}
@@ -43,6 +50,63 @@ func (c *Control) DeclareFreeze(ctx context.Context, r Request, q FreezeRequest)
 		drafts, err := calendar.Declare(f, named, q.Reason, l.Now)
 		return drafts, f, err
 	})
+}
+
+// follow gives a freeze that names no rule the only one of the active policy:
+// what the policy says of freezes holds for every freeze.
+func (c *Control) follow(l *Load, f *calendar.Freeze) error {
+	if f.Rule != "" {
+		return nil
+	}
+	program, _, err := c.active(l)
+	if err != nil || program == nil {
+		return err
+	}
+	rules := program.FreezeRules()
+	if len(rules) == 1 {
+		f.Rule = rules[0].Name
+	}
+	if len(rules) > 1 {
+		var names []string
+		for _, r := range rules {
+			names = append(names, r.Name)
+		}
+		return fault.Invalidf("freeze.rule", "the active policy has several freeze rules").Remedy("name one of " + strings.Join(names, ", ")).On("rule")
+	}
+	return nil
+}
+
+// known refuses a scope that names what nobody knows: such a freeze would cover nothing.
+func (c *Control) known(l *Load, s calendar.Scope) error {
+	if err := l.Set(event.SetCatalog); err != nil {
+		return err
+	}
+	services, environments, err := c.names(l)
+	if err != nil {
+		return err
+	}
+	kinds := []string{catalog.Production, catalog.Staging, catalog.Test, catalog.Development}
+	for _, part := range []struct {
+		what         string
+		named, known []string
+	}{{"service", s.Services, services}, {"environment", s.Environments, environments}, {"kind", s.Kinds, kinds}} {
+		for _, name := range part.named {
+			if slices.Contains(part.known, name) {
+				continue
+			}
+			f := fault.Invalidf("freeze.scope", "no %s is called %q, so the freeze would not cover it", part.what, name).On("scope")
+			if near := catalog.Nearest(name, part.known); near != "" {
+				f = f.Remedy("did you mean " + near + "?")
+			}
+			return f
+		}
+	}
+	for _, tier := range s.Tiers {
+		if tier < 0 || tier > 3 {
+			return fault.Invalidf("freeze.scope", "there is no tier %d", tier).Remedy("tiers are 0 to 3").On("scope")
+		}
+	}
+	return nil
 }
 
 // LiftFreeze ends a freeze at once. It is named by name or id.

@@ -68,7 +68,12 @@ func adminCreate(ctx context.Context, o cli.AdminOptions, s cli.Streams) error {
 
 // export writes the journal of an installation that is not being served.
 func export(ctx context.Context, o cli.ExportOptions, s cli.Streams) error {
-	opened, err := Open(ctx, storeOptions(o.StoreOptions))
+	options := storeOptions(o.StoreOptions).withDefaults()
+	if !options.there() {
+		return fault.New(fault.NotFound, "export.no-data", "there is no installation in "+options.Data).
+			Because("an export of a new one would verify and say nothing").Remedy("name its data directory with --data, or its database with --database")
+	}
+	opened, err := Open(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -91,10 +96,8 @@ func export(ctx context.Context, o cli.ExportOptions, s cli.Streams) error {
 // doctor looks at an installation as it would be served.
 func doctor(ctx context.Context, o cli.StoreOptions) []cli.Finding {
 	options := storeOptions(o).withDefaults()
-	if options.Database == "" {
-		if _, err := os.Stat(options.Data); err != nil {
-			return []cli.Finding{{Check: "data", What: "there is no data directory " + options.Data, Why: "no server was started with it", Fix: "signalbox serve --data " + options.Data}}
-		}
+	if !options.there() {
+		return []cli.Finding{{Check: "data", What: "there is no installation in " + options.Data, Why: "no server was started with it", Fix: "signalbox serve --data " + options.Data}}
 	}
 	findings := []cli.Finding{privacy(options.Data), privacy(options.Keys)}
 	opened, err := Open(ctx, options)
@@ -104,6 +107,16 @@ func doctor(ctx context.Context, o cli.StoreOptions) []cli.Finding {
 	defer func() { _ = opened.Close() }()
 	findings = append(findings, cli.Finding{Check: "open", OK: true, What: "database, keys, journal and vault open"})
 	return append(findings, opened.clock(ctx), opened.checkpoint(ctx), opened.administrator(ctx), opened.policy(ctx), opened.views(ctx))
+}
+
+// there reports whether an installation may be where the options say: on
+// PostgreSQL that is for the database to say.
+func (o Options) there() bool {
+	if o.Database != "" {
+		return true
+	}
+	_, err := os.Stat(filepath.Join(o.Data, "keys"))
+	return err == nil || o.Keys != filepath.Join(o.Data, "keys")
 }
 
 func privacy(dir string) cli.Finding {

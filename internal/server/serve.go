@@ -126,7 +126,7 @@ func orElse(s, otherwise string) string {
 func (s *Server) CreateAdministrator(ctx context.Context, f control.Founder, tokenFile string) error {
 	file, err := os.OpenFile(tokenFile, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fault.Invalidf("admin.token-file", "the token cannot be written to %s", tokenFile).Because(err.Error()).Remedy("name a file that does not exist yet").On("--token-file")
+		return fault.Invalidf("admin.token-file", "the token cannot be written to %s", tokenFile).Because(err.Error()).Remedy("name a file that does not exist yet")
 	}
 	issued, err := s.Control.CreateAdministrator(ctx, f)
 	if err != nil {
