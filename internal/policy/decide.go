@@ -112,6 +112,10 @@ func (v values) weigh(g *gate) (Reason, time.Time) {
 			return r, time.Time{}
 		}
 	}
+	if why := v.unloaded(&g.condition); why != "" {
+		r.Why, r.Observed = sentence(why)+".", why
+		return r, time.Time{}
+	}
 	if done := v.believed(g, &r); done {
 		return r, time.Time{}
 	}

@@ -29,6 +29,9 @@ func (v values) doubt(r *rule) string {
 			return why
 		}
 	}
+	if why := v.unloaded(r); why != "" {
+		return why
+	}
 	if r.severity && v.in.Findings.Unrated > 0 {
 		return "some findings have no severity"
 	}

@@ -11,6 +11,9 @@ const Contract = 1
 //
 // Each section says whether it is Known. A condition that reads any other
 // field of a section that is not known cannot tell, whatever it computes.
+//
+// Two sections carry a list beside their counts. A nil list was not loaded, an
+// empty one is known to be empty; a condition that reads a nil list cannot tell.
 type Inputs struct {
 	Contract    int         `cel:"contract" json:"contract"`
 	Now         time.Time   `cel:"now" json:"now"`
@@ -93,9 +96,10 @@ type Findings struct {
 	Info       int        `cel:"info" json:"info"`
 	// Unrated counts findings whose severity maps to none of the above. Where it
 	// is not 0, a condition over the counts above that holds cannot tell.
-	Unrated    int      `cel:"unrated" json:"unrated"`
-	Suppressed int      `cel:"suppressed" json:"suppressed"`
-	Tools      []string `cel:"tools" json:"tools"`
+	Unrated    int       `cel:"unrated" json:"unrated"`
+	Suppressed int       `cel:"suppressed" json:"suppressed"`
+	Tools      []string  `cel:"tools" json:"tools"`
+	Items      []Finding `cel:"items" json:"items,omitzero"`
 }
 
 // Tests sums the newest claim of each test run about the artifact.
@@ -124,15 +128,16 @@ type Coverage struct {
 
 // Approval is where the chain of the release's type stands.
 type Approval struct {
-	Known     bool `cel:"known" json:"known"` // false where contributors are not all known persons
-	Satisfied bool `cel:"satisfied" json:"satisfied"`
-	Rejected  bool `cel:"rejected" json:"rejected"`
-	Assumed   bool `cel:"assumed" json:"assumed"`     // offline: from a file
-	Approvals int  `cel:"approvals" json:"approvals"` // distinct persons who count
-	Required  int  `cel:"required" json:"required"`
-	Eligible  int  `cel:"eligible" json:"eligible"` // present persons who could still approve
-	Excluded  int  `cel:"excluded" json:"excluded"` // votes that do not count, contributors' among them
-	Lapsed    int  `cel:"lapsed" json:"lapsed"`     // votes given for other content, or too old
+	Known     bool   `cel:"known" json:"known"` // false where contributors are not all known persons
+	Satisfied bool   `cel:"satisfied" json:"satisfied"`
+	Rejected  bool   `cel:"rejected" json:"rejected"`
+	Assumed   bool   `cel:"assumed" json:"assumed"`     // offline: from a file
+	Approvals int    `cel:"approvals" json:"approvals"` // distinct persons who count
+	Required  int    `cel:"required" json:"required"`
+	Eligible  int    `cel:"eligible" json:"eligible"` // present persons who could still approve
+	Excluded  int    `cel:"excluded" json:"excluded"` // votes that do not count, contributors' among them
+	Lapsed    int    `cel:"lapsed" json:"lapsed"`     // votes given for other content, or too old
+	Votes     []Vote `cel:"votes" json:"votes,omitzero"`
 }
 
 // Calendar is what the time says about this service and environment.

@@ -42,7 +42,7 @@ const maxObserved = 500
 
 // observe says what a gate saw: its own expression, or the inputs read by its condition.
 func (v values) observe(g *gate) string {
-	if !g.observed.absent() && v.doubt(&rule{reads: g.observed.reads}) == "" {
+	if !g.observed.absent() && v.doubt(&rule{reads: g.observed.reads, lists: g.observed.lists}) == "" {
 		if result, err := v.run(&g.observed); err == nil {
 			return shorten(show(reflect.ValueOf(result)))
 		}
@@ -85,6 +85,9 @@ func show(v reflect.Value) string {
 		}
 		return v.String()
 	case reflect.Slice:
+		if _, items := itemType(v.Type()); items {
+			return ordinal(v.Len(), "item", "items")
+		}
 		return showList(v)
 	}
 	if t, ok := v.Interface().(time.Time); ok && !t.IsZero() {

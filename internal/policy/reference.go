@@ -68,17 +68,40 @@ Conditions are CEL. The answer is the worst of the gates that block, in the orde
 - A service or environment outside the catalog is governed in full and never observed. No ScopeRule that matches, and no gate that is certain to apply, cannot tell.
 - Where the release type asks for a lead time, the answer waits until it has passed since submission; a release that is not submitted cannot tell. A freeze in force waits, or is no-go, as the FreezeRule that it names says; without one it waits where the freeze has an end, else it is no-go.
 - A rule whose worst case costs up to %d runs unmetered; one of %d or more is refused; a decision has a budget of %d. Texts have at most %d bytes, lists at most %d items.
+- The lists findings.items and approval.votes are loaded only where a rule reads them; a rule that reads one that could not be loaded cannot tell. Use their counts where they do. In them severities and answers have at most %d bytes, locations %d, other texts %d.
 - Durations are written 15m, 4h, 7d or 1d12h.
-`, CheapRule, RuleBudget, DecisionBudget, MaxInputText, MaxInputList)
+`, CheapRule, RuleBudget, DecisionBudget, MaxInputText, MaxInputList, MaxItemWord, MaxItemPlace, MaxItemText)
+}
+
+// inputGoType is the Go type of an input, or of a field of the items of a list.
+func inputGoType(name string) (reflect.Type, bool) {
+	parts := strings.Split(name, ".")
+	index, ok := inputIndex(strings.Join(parts[:min(len(parts), 2)], "."))
+	if !ok {
+		return nil, false
+	}
+	t := reflect.TypeFor[Inputs]().FieldByIndex(index).Type
+	if len(parts) < 3 {
+		return t, true
+	}
+	item, ok := itemType(t)
+	if !ok {
+		return nil, false
+	}
+	i, ok := fieldIndex(item, parts[2])
+	if !ok {
+		return nil, false
+	}
+	return item.Field(i).Type, true
 }
 
 // inputType is the CEL type of an input.
 func inputType(name string) string {
-	index, ok := inputIndex(name)
+	t, ok := inputGoType(name)
 	if !ok {
 		return ""
 	}
-	switch t := reflect.TypeFor[Inputs]().FieldByIndex(index).Type; t.Kind() {
+	switch t.Kind() {
 	case reflect.Int:
 		return "int"
 	case reflect.Float64:
@@ -86,6 +109,9 @@ func inputType(name string) string {
 	case reflect.Bool:
 		return "bool"
 	case reflect.Slice:
+		if _, items := itemType(t); items {
+			return "list of items"
+		}
 		return "list of string"
 	case reflect.String:
 		return "string"

@@ -38,6 +38,7 @@ type rule struct {
 	program  cel.Program
 	reads    sections // whose fields, other than known, it reads
 	presence sections // whose known it reads
+	lists    sections // whose list it reads
 	severity bool     // it reads counts of findings by severity
 	clock    bool     // it reads now or an age
 	since    bool     // it reads when the release was submitted
@@ -192,6 +193,9 @@ func (s *scoped) inspect(r *rule, a *ast.AST, out *bundle.Problems) bool {
 func (s *scoped) ident(r *rule, name string) {
 	if sec, is := sectionNamed(name); is {
 		r.reads = r.reads.with(sec)
+		if listIn(sec) != "" {
+			r.lists = r.lists.with(sec)
+		}
 		r.severity = r.severity || sec == secFindings
 		r.since = r.since || sec == secRelease
 		r.clock = r.clock || (&Inputs{}).age(sec) != nil
@@ -212,6 +216,10 @@ func (r *rule) see(s section, field string) {
 		r.presence = r.presence.with(s)
 	} else {
 		r.reads = r.reads.with(s)
+	}
+	if field == listIn(s) {
+		r.lists = r.lists.with(s)
+		r.severity = r.severity || s == secFindings
 	}
 	switch field {
 	case "critical", "high", "medium", "low", "info":
@@ -242,6 +250,9 @@ type bounds struct{}
 func (bounds) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
 	if len(n.Path()) == 0 {
 		return nil
+	}
+	if size, declared := listSize(strings.Join(n.Path(), ".")); declared {
+		return &cost.SizeEstimate{Max: size}
 	}
 	switch n.Type().Kind() {
 	case types.StringKind, types.BytesKind:

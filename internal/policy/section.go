@@ -108,7 +108,10 @@ func (in *Inputs) excess() string {
 			return v.name
 		}
 	}
-	return in.excessText()
+	if over := in.excessText(); over != "" {
+		return over
+	}
+	return in.excessList()
 }
 
 func (in *Inputs) excessText() string {

@@ -166,11 +166,31 @@ func (r *reader) inputs(f *bundle.Fields, in *Inputs) {
 		index, _ := inputIndex(s.String())
 		section := reflect.ValueOf(in).Elem().FieldByIndex(index)
 		for i, name := range fieldNames(section.Type()) {
+			if _, items := itemType(section.Field(i).Type()); items {
+				assignItems(m, name, section.Field(i))
+				continue
+			}
 			m.Assign(name, section.Field(i))
 		}
 		m.Done(s.String())
 	}
 	f.Done("inputs")
+}
+
+// assignItems reads a list whose items have fields; one that is mentioned is loaded.
+func assignItems(f *bundle.Fields, name string, into reflect.Value) {
+	rows := f.Mappings(name)
+	if !f.Has(name) {
+		return
+	}
+	list := reflect.MakeSlice(into.Type(), len(rows), len(rows))
+	for i, row := range rows {
+		for j, field := range fieldNames(into.Type().Elem()) {
+			row.Assign(field, list.Index(i).Field(j))
+		}
+		row.Done("an item of " + name)
+	}
+	into.Set(list)
 }
 
 func sortedKeys(m map[string]bool) []string { return slices.Sorted(maps.Keys(m)) }

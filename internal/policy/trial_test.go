@@ -133,6 +133,12 @@ func TestReferenceIsComplete(t *testing.T) {
 		}
 		for _, field := range fieldNames(in.Field(i).Type) {
 			want = append(want, name+"."+field)
+			index, _ := inputIndex(name + "." + field)
+			if item, ok := itemType(in.FieldByIndex(index).Type); ok {
+				for _, f := range fieldNames(item) {
+					want = append(want, name+"."+field+"."+f)
+				}
+			}
 		}
 	}
 	inputs, _ := meanings()
@@ -241,7 +247,7 @@ func TestEveryTextIsLimited(t *testing.T) {
 			case reflect.String:
 				field.SetString(strings.Repeat("x", MaxInputText+1))
 			case reflect.Slice:
-				field.Set(reflect.ValueOf(make([]string, MaxInputList+1)))
+				field.Set(reflect.MakeSlice(field.Type(), MaxInputList+1, MaxInputList+1))
 			default:
 				continue
 			}

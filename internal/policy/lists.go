@@ -1,0 +1,165 @@
+package policy
+
+import (
+	"reflect"
+	"slices"
+)
+
+// Finding is one result of a scanner.
+type Finding struct {
+	Severity   string `cel:"severity" json:"severity"` // critical, high, medium, low, info; "" is unrated
+	Rule       string `cel:"rule" json:"rule"`
+	Package    string `cel:"package" json:"package"`
+	Location   string `cel:"location" json:"location"`
+	Tool       string `cel:"tool" json:"tool"`
+	Suppressed bool   `cel:"suppressed" json:"suppressed"`
+}
+
+// Vote is one person's answer, without the person.
+type Vote struct {
+	Groups  []string `cel:"groups" json:"groups"` // of the voter
+	Answer  string   `cel:"answer" json:"answer"` // approve or reject
+	Counted bool     `cel:"counted" json:"counted"`
+	Reason  string   `cel:"reason" json:"reason"` // why it does not count; "" where it does
+}
+
+// Limits of a text in a list, in bytes, and of the groups of one vote.
+const (
+	MaxItemWord  = 32   // a severity, an answer
+	MaxItemText  = 300  // a rule, a package, a tool, a reason, a group
+	MaxItemPlace = 1000 // a location
+	MaxItemList  = 20
+)
+
+// listIn is the field of a section that holds a list of items, or "".
+func listIn(s section) string {
+	switch s {
+	case secFindings:
+		return "items"
+	case secApproval:
+		return "votes"
+	}
+	return ""
+}
+
+// listSize is the declared size of a part of a list, told by its path for CEL.
+func listSize(path string) (size uint64, ok bool) {
+	switch path {
+	case "findings.items.@items.severity", "approval.votes.@items.answer":
+		return MaxItemWord, true
+	case "findings.items.@items.rule", "findings.items.@items.package", "findings.items.@items.tool", "approval.votes.@items.reason", "approval.votes.@items.groups.@items":
+		return MaxItemText, true
+	case "findings.items.@items.location":
+		return MaxItemPlace, true
+	case "approval.votes.@items.groups":
+		return MaxItemList, true
+	}
+	return 0, false
+}
+
+// unlisted reports whether the list of a section was not loaded.
+func (in *Inputs) unlisted(s section) bool {
+	switch s {
+	case secFindings:
+		return in.Findings.Items == nil
+	case secApproval:
+		return in.Approval.Votes == nil
+	}
+	return false
+}
+
+// unloaded says which list that a rule reads was not loaded, or "".
+func (v values) unloaded(r *rule) string {
+	for s := range r.lists.each {
+		if v.in.unlisted(s) {
+			return s.String() + "." + listIn(s) + " was not loaded"
+		}
+	}
+	return ""
+}
+
+// excessList names the first list that is over a limit, or "".
+func (in *Inputs) excessList() string {
+	over := func(limit int, texts ...string) bool {
+		return slices.ContainsFunc(texts, func(t string) bool { return len(t) > limit })
+	}
+	switch {
+	case len(in.Findings.Items) > MaxInputList || slices.ContainsFunc(in.Findings.Items, func(f Finding) bool {
+		return over(MaxItemWord, f.Severity) || over(MaxItemText, f.Rule, f.Package, f.Tool) || over(MaxItemPlace, f.Location)
+	}):
+		return "findings.items"
+	case len(in.Approval.Votes) > MaxInputList || slices.ContainsFunc(in.Approval.Votes, func(v Vote) bool {
+		return len(v.Groups) > MaxItemList || over(MaxItemText, v.Groups...) || over(MaxItemWord, v.Answer) || over(MaxItemText, v.Reason)
+	}):
+		return "approval.votes"
+	}
+	return ""
+}
+
+// Bounded is the inputs less every list that is over a limit: a rule that reads
+// it cannot tell, where the whole would be refused.
+func (in Inputs) Bounded() Inputs {
+	for {
+		switch in.excessList() {
+		case "findings.items":
+			in.Findings.Items = nil
+		case "approval.votes":
+			in.Approval.Votes = nil
+		default:
+			return in
+		}
+	}
+}
+
+// Lists are the lists of Inputs, apart from the counts.
+type Lists struct {
+	Findings []Finding `json:"findings,omitzero"`
+	Votes    []Vote    `json:"votes,omitzero"`
+}
+
+// Empty reports that no list was loaded.
+func (l Lists) Empty() bool { return l.Findings == nil && l.Votes == nil }
+
+// Apart is the inputs without lists, and the lists.
+func (in Inputs) Apart() (Inputs, Lists) {
+	l := Lists{in.Findings.Items, in.Approval.Votes}
+	in.Findings.Items, in.Approval.Votes = nil, nil
+	return in, l
+}
+
+// With is the inputs with those lists.
+func (in Inputs) With(l Lists) Inputs {
+	in.Findings.Items, in.Approval.Votes = l.Findings, l.Votes
+	return in
+}
+
+// NeedsLists are the sections (findings, approval) of whose list some rule
+// of the bundle reads; nobody need load any other.
+func (p *Program) NeedsLists() map[string]bool {
+	var all sections
+	for i := range p.scopes {
+		all |= p.scopes[i].match.lists
+	}
+	for i := range p.types {
+		all |= p.types[i].when.lists
+	}
+	for i := range p.relaxed {
+		all |= p.relaxed[i].match.lists
+	}
+	for i := range p.gates {
+		all |= p.gates[i].applies.lists | p.gates[i].condition.lists | p.gates[i].observed.lists
+	}
+	needs := map[string]bool{}
+	for s := range all.each {
+		needs[s.String()] = true
+	}
+	return needs
+}
+
+// itemType is the type of an input's items where they have fields of their own.
+func itemType(t reflect.Type) (reflect.Type, bool) {
+	if t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct {
+		return t.Elem(), true
+	}
+	return nil, false
+}
