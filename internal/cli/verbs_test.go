@@ -193,6 +193,26 @@ func TestListsAreReadPageByPage(t *testing.T) {
 	f.at(t).run(t, "release", "list").expect(t, 0, "none")
 }
 
+// Either pack is written as it is, compiles and passes its tests; what stands
+// there already is not overwritten.
+func TestAPackIsWhereAPolicyStarts(t *testing.T) {
+	w := serve(t, nil).at(t)
+	for flags, pack := range map[string]string{"": "starter", "--pack=starter": "starter", "--pack=regulated": "regulated"} {
+		dir := "p-" + flags
+		args := append([]string{"policy", "init"}, strings.Fields(flags)...)
+		w.run(t, append(args, "--", dir)...).expect(t, 0)
+		files, _ := policy.Pack(pack)
+		for _, f := range files {
+			if got, err := os.ReadFile(filepath.Join(dir, f.Name)); err != nil || string(got) != string(f.Data) {
+				t.Errorf("%s of %s: %v", f.Name, pack, err)
+			}
+		}
+		w.run(t, "policy", "test", "--", dir).expect(t, 0, "passed")
+		w.run(t, append(args, "--", dir)...).expect(t, 8)
+	}
+	w.run(t, "policy", "init", "--pack", "strict", "q").expect(t, 2, `no pack "strict"`, "starter or regulated")
+}
+
 func TestPolicyAndCatalogGoToTheServer(t *testing.T) {
 	f := serve(t, map[string]any{"POST /policy/activations": wire.Activation{Name: "starter", Version: "1.0", Effective: nine}, "POST /catalog/imports": wire.Imported{Added: 2}})
 	w := f.at(t)
