@@ -120,6 +120,10 @@ func (a *api) policies() []operation {
 	return []operation{
 		act(operation{id: "activate-policy", path: "/policy/activations", need: access.Policy, limit: bundleBytes, about: "Activate a bundle; its tests must pass"}, activatePolicy),
 		act(operation{id: "deactivate-policy", path: "/policy/deactivations", need: access.Policy, about: "Put the bundle in force out of force: every answer is cannot tell until another takes effect"}, deactivatePolicy),
+		stream[wire.ReplayRequest, wire.ReplaySummary](operation{
+			id: "replay-policy", path: "/policy/replays", need: access.Policy, limit: bundleBytes, lasting: true,
+			about: "Decide the recorded history again under a bundle; nothing is recorded. With Accept: text/event-stream it tells progress and each flip as it goes",
+		}, replayPolicy),
 		ask(operation{id: "show-policy", path: "/policy", need: access.Read, about: "The bundle in force"}, showPolicy),
 		ask(operation{id: "show-policy-files", path: "/policy/files", need: access.Read, about: "The sources of the bundle in force"}, showPolicyFiles),
 		ask(operation{id: "list-policy-history", path: "/policy/history", need: access.Read, params: paging(), about: "List activations and deactivations, newest first"}, listActivations),
@@ -127,11 +131,7 @@ func (a *api) policies() []operation {
 }
 
 func activatePolicy(c *call, q wire.PolicyRequest) (wire.Activation, error) {
-	var files []policy.File
-	for _, f := range q.Files {
-		files = append(files, policy.File{Name: f.Name, Data: []byte(f.Data)})
-	}
-	done, err := c.Control.ActivatePolicy(c.ctx, c.request(), control.PolicyRequest{Files: files, Reason: q.Reason, Effective: q.Effective})
+	done, err := c.Control.ActivatePolicy(c.ctx, c.request(), control.PolicyRequest{Files: policyFiles(q.Files), Reason: q.Reason, Effective: q.Effective})
 	w := wireActivation(done)
 	w.Reason = q.Reason
 	return w, err

@@ -114,7 +114,8 @@ func (p operation) describe(schemas huma.Registry) *huma.Operation {
 	good := &huma.Response{Description: "The answer", Content: map[string]*huma.MediaType{}}
 	if p.out != nil {
 		good.Content["application/json"] = &huma.MediaType{Schema: schemas.Schema(p.out, true, p.id)}
-	} else {
+	}
+	if p.gives != "" {
 		good.Content[p.gives] = &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
 	}
 	o.Responses["200"] = good

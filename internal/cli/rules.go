@@ -47,7 +47,7 @@ func (a *app) policy() *cobra.Command {
 		_, err := io.WriteString(c.Out, policy.Reference())
 		return err
 	})
-	return a.group("policy", "Write, check and activate the rules", write, lint, test, activate, a.policyDeactivate(), show, history, reference)
+	return a.group("policy", "Write, check and activate the rules", write, lint, test, activate, a.policyDeactivate(), a.policyReplay(), show, history, reference)
 }
 
 func orElse(a, b string) string {

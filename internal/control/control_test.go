@@ -99,7 +99,7 @@ const (
 // house is a control over a real journal, with an example organisation in it.
 type house struct {
 	*control.Control
-	t    *testing.T
+	t    testing.TB
 	ctx  context.Context
 	keys verify.Keys
 	who  map[string]access.Actor
@@ -112,7 +112,7 @@ func shapes() []event.Shape {
 }
 
 // raise opens a house on a database; a second one on the same database is a second replica.
-func raise(t *testing.T, db *store.DB, keyDir string) *house {
+func raise(t testing.TB, db *store.DB, keyDir string) *house {
 	t.Helper()
 	ctx := context.Background()
 	origin, begun, err := journal.Begin(ctx, db)
@@ -206,7 +206,7 @@ func annsChange() change.Change {
 	})
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

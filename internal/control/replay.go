@@ -257,26 +257,36 @@ func (w *replaying) tell(flips []release.Flip) error {
 	return nil
 }
 
-// ended fills how releases turned out.
+// ended fills how releases turned out. Deployments are looked up only for those
+// releases of which one is known to have begun.
 func ended(l *Load, turned []Flipped) error {
-	type way struct {
-		state       release.State
-		deployments []release.Deployment
-	}
-	ways := map[string]way{}
-	for i, f := range turned {
-		known, found := ways[f.Release]
-		if !found {
-			var err error
-			if known.state, err = read[release.State](l, event.StreamOf(release.Noun, f.Release)); err != nil {
-				return err
-			}
-			if known.deployments, err = peekAll[release.Deployment](l, release.DeploymentOfRelease, f.Release); err != nil {
-				return err
-			}
-			ways[f.Release] = known
+	states := map[string]release.State{}
+	var streams []event.Stream
+	for _, f := range turned {
+		if _, twice := states[f.Release]; !twice {
+			states[f.Release] = release.State{}
+			streams = append(streams, event.StreamOf(release.Noun, f.Release))
 		}
-		turned[i].Ending = known.state.Ended(f.Environment, known.deployments, f.At)
+	}
+	all, err := peekEach[release.State](l, streams)
+	if err != nil {
+		return err
+	}
+	for i, s := range all {
+		states[streams[i].ID()] = s
+	}
+	begun := map[string][]release.Deployment{}
+	for i, f := range turned {
+		s := states[f.Release]
+		if t := s.Target(f.Environment); t.Deployment == "" && !t.Unauthorised {
+			continue
+		}
+		if _, found := begun[f.Release]; !found {
+			if begun[f.Release], err = peekAll[release.Deployment](l, release.DeploymentOfRelease, f.Release); err != nil {
+				return err
+			}
+		}
+		turned[i].Ending = s.Ended(f.Environment, begun[f.Release], f.At)
 	}
 	return nil
 }

@@ -114,6 +114,7 @@ type call struct {
 	body         []byte        // JSON, or Type's bytes
 	from         io.ReadSeeker // streamed instead of body; read again for each try
 	mime         string        // of the body, JSON where empty
+	accept       string        // of the answer, JSON where empty
 	key          string        // idempotency key
 	limit        time.Duration // of one try; 0 is callTime
 }
@@ -240,6 +241,9 @@ func (c *Client) request(ctx context.Context, q call) (*http.Response, error) {
 func (c *Client) header(r *http.Request, q call) {
 	r.Header.Set("User-Agent", c.agent)
 	r.Header.Set("Accept", "application/json, application/problem+json")
+	if q.accept != "" {
+		r.Header.Set("Accept", q.accept+", application/problem+json")
+	}
 	if c.token != "" {
 		r.Header.Set("Authorization", "Bearer "+c.token)
 	}
