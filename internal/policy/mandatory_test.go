@@ -102,6 +102,33 @@ func TestWhatCountsAsDropped(t *testing.T) {
 	}
 }
 
+// A relaxation of every release is a control dropped while it lasts; one of some
+// releases is shown as not operating, and is not a drop.
+func TestARelaxationOfEveryReleaseDrops(t *testing.T) {
+	relaxed := func(more string) *Program {
+		t.Helper()
+		text := "apiVersion: signalbox/v1\nkind: Relaxation\nname: r\ngate: migrations-reviewed\nto: observe\nuntil: 2027-04-01T00:00:00Z\nby: ada\nreason: R.\n" + more
+		p, problems := Compile(append(Regulated(), File{Name: "relaxed.yaml", Data: []byte(text)}))
+		if p == nil {
+			t.Fatal(problems)
+		}
+		return p
+	}
+	for name, c := range map[string]struct {
+		more string
+		now  time.Time
+		want string
+	}{
+		"every release":    {"", auditTime, "sox-itgc/CM-8"},
+		"when it is over":  {"", auditTime.AddDate(0, 1, 0), ""},
+		"of some releases": {"match: service.name == \"example\"\n", auditTime, ""},
+	} {
+		if got := strings.Join(labelsOf(Dropped(relaxed(c.more), []string{"icfr"}, nil, c.now)), " "); got != c.want {
+			t.Errorf("%s: drops %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 func TestABundleAddsToWhatIsMandatory(t *testing.T) {
 	p := compiled(t, sample(doc("Framework", aFramework), doc("Control", aControl), doc("Gate", "name: g\ntitle: T\ncondition: service.owned\n")))
 	if got := labelsOf(Dropped(p, nil, []string{"health"}, auditTime)); !slices.Contains(got, "house/C1.2(a)") {
