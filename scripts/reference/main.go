@@ -1,7 +1,7 @@
 // Command reference writes the generated pages of docs/reference.
 //
-// It knows which page comes from which room and leaves what stands on it to
-// that room. It keeps this: a page holds nothing that the code does not say.
+// It knows which page comes from which room, and how the controls of a pack are
+// listed; it leaves the rest of what stands on a page to that room. It keeps this: a page holds nothing that the code does not say.
 package main
 
 import (
@@ -17,7 +17,8 @@ import (
 // pages are the pages by file name.
 func pages() map[string]string {
 	return map[string]string{
-		"policy.md": policy.Reference(),
+		"policy.md":   policy.Reference(),
+		"controls.md": controls(policy.Regulated()),
 	}
 }
 
