@@ -103,8 +103,8 @@ func (s *Server) open(ctx context.Context) error {
 		return err
 	}
 	s.Control = &control.Control{Journal: s.Journal, Vault: bytes, Keys: keys, Log: o.Log, Changes: reader(o.Repositories), TZData: tzdata()}
-	if _, _, err := s.Control.ActivePolicy(ctx); err != nil {
-		return fmt.Errorf("the active policy cannot be used by this version: %w", err)
+	if err := s.Control.RecheckPolicy(ctx); err != nil {
+		return err
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.running.Go(func() { s.ended("checkpoints", s.Journal.RunCheckpoints(background)) })

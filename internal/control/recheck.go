@@ -1,0 +1,67 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/policy"
+)
+
+// RecheckPolicy compiles the bundle in force as this version reads it, and runs
+// its tests again: what it decided under the version before it must decide
+// under this one. It is called before the first write of a start. A bundle that
+// is still to take effect is looked at too, but stops nothing: it can be
+// replaced until then.
+func (c *Control) RecheckPolicy(ctx context.Context) error {
+	stands, now, err := c.activations(ctx)
+	if err != nil {
+		return err
+	}
+	if current, active := stands.Current(now.Time()); active {
+		if err := c.holds(ctx, current); err != nil {
+			return err
+		}
+	}
+	for _, a := range stands.List {
+		if a.Off || a.Effective <= now {
+			continue
+		}
+		if err := c.holds(ctx, a); err != nil {
+			c.Log.Warn("a policy that is still to take effect does not hold under this version", "name", a.Name, "digest", a.Digest, "effective", a.Effective, "error", err)
+		}
+	}
+	return nil
+}
+
+func (c *Control) activations(ctx context.Context) (stands policy.Activations, now event.Micros, err error) {
+	stands, err = view(ctx, c, func(l *Load) (policy.Activations, error) {
+		now = event.MicrosOf(l.Now)
+		return read[policy.Activations](l, policy.ActiveStream)
+	})
+	return stands, now, err
+}
+
+// holds is nil where the bundle compiles and all of its tests pass.
+func (c *Control) holds(ctx context.Context, a policy.Activation) error {
+	program, err := c.program(ctx, a)
+	if err == nil {
+		err = program.Ready()
+	}
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	what := fmt.Sprintf("the policy %s %s does not hold under this version of Signalbox", a.Name, a.Version)
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Kind != fault.Invalid {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	why := f.What
+	if f.Why != "" {
+		why += ": " + f.Why
+	}
+	return fault.New(fault.Invalid, "policy.upgrade", what).Because(why).At(f.Where).Cause(err).
+		Remedy("start the version before, activate a policy that holds under both, and then upgrade")
+}
