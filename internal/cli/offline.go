@@ -283,6 +283,7 @@ func (o offline) attach(ctx context.Context, f *release.Facts) error {
 // that two reports of one tool both count.
 func (o offline) claims(f *release.Facts) error {
 	f.Artifact.Digest = o.q.Digest
+	var claims []evidence.Claim
 	for i, path := range o.evidence {
 		b, err := readFile(path, evidence.MaxSize)
 		if err != nil {
@@ -302,8 +303,9 @@ func (o offline) claims(f *release.Facts) error {
 		if _, err := evidence.Add(f.Artifact, added, o.now); err != nil {
 			return placed(path, err)
 		}
-		f.Artifact = f.Artifact.With(added)
+		f.Artifact, claims = f.Artifact.With(added), append(claims, claim)
 	}
+	f.Lists.Findings = release.FindingsOf(claims)
 	if len(o.evidence) > 0 {
 		f.Assumed = append(f.Assumed, "evidence")
 	}

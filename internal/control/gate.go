@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/evidence"
+	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
 )
@@ -107,6 +109,7 @@ func (c *Control) facts(l *Load, state release.State, environment string) (relea
 			}
 			return err
 		},
+		func() error { return c.listed(l, &f) },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -114,6 +117,51 @@ func (c *Control) facts(l *Load, state release.State, environment string) (relea
 		}
 	}
 	return f, nil
+}
+
+// maxListed bounds the original of a report that is read again for its items, in bytes.
+const maxListed = 16 << 20
+
+// listed reads findings one by one out of the original reports, where a rule of
+// the policy reads them. Where there are too many, or an original is gone, they
+// stay unknown, and such a rule cannot tell.
+func (c *Control) listed(l *Load, f *release.Facts) error {
+	if f.Policy == nil || !f.Policy.NeedsLists()["findings"] {
+		return nil
+	}
+	var claims []evidence.Claim
+	for _, a := range f.Artifact.Claims {
+		if a.Claim.Findings == nil {
+			continue
+		}
+		if a.Size > maxListed || a.Claim.Findings.Total+a.Claim.Findings.Suppressed > policy.MaxInputList {
+			return nil
+		}
+		claim, err := c.reread(l.ctx, a)
+		if fault.KindOf(err) == fault.NotFound {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("findings of report %s: %w", a.File, err)
+		}
+		claims = append(claims, claim)
+	}
+	f.Lists.Findings = release.FindingsOf(claims)
+	return nil
+}
+
+// reread is a claim with its items, from the original.
+func (c *Control) reread(ctx context.Context, a evidence.Added) (evidence.Claim, error) {
+	from, err := c.Vault.Open(ctx, a.File)
+	if err != nil {
+		return evidence.Claim{}, err
+	}
+	defer func() { _ = from.Close() }()
+	b, err := io.ReadAll(io.LimitReader(from, maxListed+1))
+	if err != nil {
+		return evidence.Claim{}, fmt.Errorf("read the original: %w", err)
+	}
+	return evidence.Read(b)
 }
 
 // catalogued fills the service and the environment. Every change of the

@@ -29,6 +29,7 @@ type Decision struct {
 	Verdict     policy.Verdict   `json:"verdict"`
 	Enforced    bool             `json:"enforced"`
 	Observe     *policy.Observed `json:"observe,omitempty"`
+	Mode        string           `json:"mode,omitempty"` // of the policy: observe, warn, enforce
 	Governance  string           `json:"governance"`
 	ScopeRule   string           `json:"scope_rule,omitempty"`
 	Type        string           `json:"type,omitempty"`
@@ -41,6 +42,7 @@ type Decision struct {
 	Evidence    string           `json:"evidence,omitempty"`  // digest of the claims that stand
 	Subject     string           `json:"subject"`             // digest that votes are given for
 	Basis       string           `json:"basis"`               // digest of Inputs and all the above: the same basis is the same decision
+	Lists       string           `json:"lists,omitempty"`     // digest of the lists that rules read; empty: none was loaded
 	Believed    Believed         `json:"believed"`
 	At          time.Time        `json:"at"`
 	Until       time.Time        `json:"until,omitzero"`   // how long it holds if nothing but time changes
@@ -119,14 +121,16 @@ type basis struct {
 	Schema  int            `json:"schema"`
 	Subject string         `json:"subject"`
 	Policy  string         `json:"policy"`
-	Inputs  policy.Inputs  `json:"inputs"`
+	Inputs  policy.Inputs  `json:"inputs"` // without lists
+	Lists   string         `json:"lists,omitempty"`
 	Verdict policy.Verdict `json:"verdict"`
 	Counted []string       `json:"counted"`
 	Engine  int            `json:"engine"`
 }
 
-// timeless is in without what only the clock moves.
+// timeless is in without what only the clock moves, and without lists.
 func timeless(in policy.Inputs) policy.Inputs {
+	in, _ = in.Apart()
 	in.Now = time.Time{}
 	in.Findings.AgeHours, in.Tests.AgeHours, in.Coverage.AgeHours = 0, 0, 0
 	return in

@@ -25,6 +25,7 @@ type Facts struct {
 	People       map[string]access.Person // by id, departed ones too
 	Identities   map[string]string        // pseudonym to person's id, for every contributor that a person claims
 	Artifact     evidence.Artifact
+	Lists        policy.Lists // findings one by one, where the policy needs them; nil: not loaded. Votes are filled by Gate
 	Freezes      []calendar.Freeze
 	Policy       *policy.Program // nil: none is active
 	PolicyUntil  time.Time       // when another bundle takes effect; zero: none is known
@@ -57,6 +58,9 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 		votes := f.vote(now, class, d.Subject)
 		freezes := f.freeze(now, class)
 		in.Approval, in.Calendar = f.approvalInputs(class, votes), calendarInputs(freezes)
+		if in, d.Lists, err = f.list(in, votes); err != nil {
+			return Decision{}, err
+		}
 		out := f.Policy.Decide(in)
 		d.take(out)
 		d.Approvals = votes.Counted
@@ -73,7 +77,7 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 	d.Until = earliest(append(ends, d.PermitUntil)...)
 	d.Believed.Findings, d.Believed.Tests, d.Believed.Coverage = in.Findings.Provenance, in.Tests.Provenance, in.Coverage.Provenance
 	d.Inputs, d.AgeHours = in, [3]float64{in.Findings.AgeHours, in.Tests.AgeHours, in.Coverage.AgeHours}
-	d.BasisText, d.Basis, err = canonical(basis{Schema: basisSchema, Subject: d.Subject, Policy: d.Policy, Inputs: timeless(in), Verdict: d.Verdict, Counted: d.Approvals, Engine: Engine})
+	d.BasisText, d.Basis, err = canonical(basis{Schema: basisSchema, Subject: d.Subject, Policy: d.Policy, Inputs: timeless(in), Lists: d.Lists, Verdict: d.Verdict, Counted: d.Approvals, Engine: Engine})
 	return d, err
 }
 
@@ -109,7 +113,7 @@ func (f Facts) open(now time.Time) Decision {
 }
 
 func (d *Decision) take(out policy.Outcome) {
-	d.Verdict, d.Enforced, d.Observe = out.Verdict, out.Enforced, out.Observe
+	d.Verdict, d.Enforced, d.Observe, d.Mode = out.Verdict, out.Enforced, out.Observe, out.Mode
 	d.Governance, d.ScopeRule = out.Governance, out.ScopeRule
 	d.Type, d.Size, d.ChangeType, d.Reasons = out.Type, out.Size, out.ChangeType, out.Reasons
 }

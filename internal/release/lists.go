@@ -1,0 +1,76 @@
+package release
+
+import (
+	"fmt"
+	"slices"
+
+	"signalbox.dev/signalbox/internal/approval"
+	"signalbox.dev/signalbox/internal/evidence"
+	"signalbox.dev/signalbox/internal/policy"
+)
+
+// FindingsOf are the findings of some claims one by one, for rules that read
+// them; nil where not all are listed or there are more than such rules may cost.
+// Claims are as Read gives them, with their items.
+func FindingsOf(claims []evidence.Claim) []policy.Finding {
+	all := []policy.Finding{}
+	for _, c := range claims {
+		if c.Findings == nil {
+			continue
+		}
+		if c.Findings.Omitted > 0 || len(all)+len(c.Findings.Items) > policy.MaxInputList {
+			return nil
+		}
+		for _, i := range c.Findings.Items {
+			severity := string(i.Severity)
+			if i.Severity == evidence.Unrated {
+				severity = ""
+			}
+			all = append(all, policy.Finding{Severity: severity, Rule: i.Rule, Package: i.Package, Location: i.Location, Tool: c.Tool.Name, Suppressed: i.Suppressed})
+		}
+	}
+	return all
+}
+
+// list adds to the inputs the lists that the policy's rules read, and tells their digest.
+func (f Facts) list(in policy.Inputs, votes approval.Standing) (policy.Inputs, string, error) {
+	needs := f.Policy.NeedsLists()
+	if needs["findings"] && in.Findings.Known {
+		in.Findings.Items = f.Lists.Findings
+	}
+	if needs["approval"] && in.Approval.Known {
+		in.Approval.Votes = f.listVotes(votes)
+	}
+	in = in.Bounded()
+	_, lists := in.Apart()
+	if lists.Empty() {
+		return in, "", nil
+	}
+	_, digest, err := canonical(lists)
+	if err != nil {
+		return in, "", fmt.Errorf("lists that rules read: %w", err)
+	}
+	return in, digest, nil
+}
+
+// listVotes are the votes for this environment, without the persons: those that
+// count, then those that do not, as they were given.
+func (f Facts) listVotes(s approval.Standing) []policy.Vote {
+	answers := map[string]string{}
+	for _, v := range f.Release.Votes {
+		if v.Environment == f.Environment {
+			answers[v.Person] = v.Answer
+		}
+	}
+	groups := func(person string) []string {
+		return slices.Sorted(slices.Values(append([]string{}, f.People[person].Groups...)))
+	}
+	all := []policy.Vote{}
+	for _, p := range s.Counted {
+		all = append(all, policy.Vote{Groups: groups(p), Answer: answers[p], Counted: true})
+	}
+	for _, x := range s.Excluded {
+		all = append(all, policy.Vote{Groups: groups(x.Person), Answer: answers[x.Person], Reason: x.Code})
+	}
+	return all
+}
