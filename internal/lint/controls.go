@@ -14,13 +14,16 @@ import (
 // bundle that describes controls, and mandatory ones that the bundle drops.
 func (l *linter) controls() {
 	all, enforced := l.named()
+	operating, told := l.p.Operating(l.o.Now), map[string]bool{}
 	described := l.p.Controls()
 	for _, c := range described {
 		label := c.Label()
 		switch {
-		case !all[label] && !l.mandatory(c, c.Where):
+		case !operating[label] && l.mandatory(c, c.Where):
+			told[label] = true
+		case !all[label]:
 			l.warn(bundle.Problem{Where: c.Where, Code: "policy.control-without-gate", What: "no gate names the control " + label, Why: "nothing in the policy supports it", Fix: "name it under controls of a gate, or delete the Control"})
-		case all[label] && !enforced[label] && c.Coverage == policy.CoverageFull:
+		case !enforced[label] && c.Coverage == policy.CoverageFull:
 			l.warn(bundle.Problem{Where: l.at("Control", c.Name, "coverage", c.Where), Code: "policy.control-not-enforced", What: fmt.Sprintf("the control %s claims full coverage, but no gate that names it blocks", label), Why: "gates that warn or observe do not enforce anything", Fix: "let one of them block, or claim partial or evidence-only coverage"})
 		}
 	}
@@ -31,11 +34,31 @@ func (l *linter) controls() {
 			}
 		}
 	}
-	for _, c := range l.o.Required {
-		if _, there := l.p.Control(c.Label()); !there && !all[c.Label()] {
+	for _, c := range l.o.required() {
+		if _, there := l.p.Control(c.Label()); !told[c.Label()] && (!there || !operating[c.Label()]) {
 			l.mandatory(c, l.p.Policy().Where)
 		}
 	}
+	for _, p := range l.p.Ungoverned(l.o.services(), l.o.Places, l.o.Now) {
+		l.out.Add(p)
+	}
+}
+
+// required are the controls that the bundle must not drop: those of the embedded
+// packs where it is known which services there are, and what else is asked for.
+func (o Options) required() []policy.Control {
+	if o.Services == nil {
+		return o.Required
+	}
+	return slices.Concat(policy.Required(), o.Required)
+}
+
+func (o Options) services() []policy.Service {
+	var all []policy.Service
+	for _, s := range o.Services {
+		all = append(all, policy.Service{Name: s.Name, Flags: s.Flags, DataClasses: s.DataClasses})
+	}
+	return all
 }
 
 // named are the controls that gates name, and those that a blocking gate names.
@@ -56,10 +79,13 @@ func (l *linter) mandatory(c policy.Control, at fault.Position) bool {
 	if len(c.Mandatory.Flags)+len(c.Mandatory.DataClasses) == 0 {
 		return false
 	}
-	p := bundle.Problem{Where: at, Code: "policy.mandatory-dropped", What: fmt.Sprintf("the mandatory control %s is dropped", c.Label()), Fix: "name it under controls of a gate"}
+	p := bundle.Problem{Where: at, Code: "policy.mandatory-dropped", What: fmt.Sprintf("the mandatory control %s is dropped", c.Label()), Fix: "name it under controls of a gate that blocks under full governance"}
+	if _, described := l.p.Control(c.Label()); !described {
+		p.Fix = "start from signalbox policy init --pack regulated DIR, or describe the Control and " + p.Fix
+	}
 	if l.o.Services == nil {
 		p.Severity = bundle.LevelWarning
-		p.Why = "no gate names it, and services with " + strings.Join(slices.Concat(c.Mandatory.Flags, c.Mandatory.DataClasses), ", ") + " must not be without it"
+		p.Why = "no gate that operates names it, and services with " + strings.Join(slices.Concat(c.Mandatory.Flags, c.Mandatory.DataClasses), ", ") + " must not be without it"
 		l.out.Add(p)
 		return true
 	}
@@ -73,7 +99,7 @@ func (l *linter) mandatory(c policy.Control, at fault.Position) bool {
 		return false
 	}
 	slices.Sort(asking)
-	p.Why = "no gate names it, and " + few(asking) + " must not be without it"
+	p.Why = "no gate that operates names it, and " + few(asking) + " must not be without it"
 	l.out.Add(p)
 	return true
 }

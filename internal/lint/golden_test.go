@@ -127,3 +127,46 @@ func TestRequiredControlsMayNotGo(t *testing.T) {
 		}
 	}
 }
+
+// Lint refuses what activation refuses: what the catalog's services make
+// mandatory, by the flags that their owners set and by nothing else.
+func TestServicesPullInControls(t *testing.T) {
+	codes := func(files []bundle.File, o Options) map[string]int {
+		n := map[string]int{}
+		for _, p := range Check(files, o) {
+			if p.Severity == bundle.LevelError {
+				n[p.Code]++
+			}
+		}
+		return n
+	}
+	ledger := Options{Services: []Service{{Name: "ledger", Flags: []string{"icfr"}}}, Places: []policy.Environment{{Name: "prod", Kind: "production"}}}
+	if n := codes(policy.Starter(), ledger); n["policy.mandatory-dropped"] < 5 {
+		t.Errorf("starter: %v", n)
+	}
+	if n := codes(policy.Starter(), Options{Services: []Service{{Name: "general-ledger"}}}); len(n) > 0 {
+		t.Errorf("a service without flags: %v", n)
+	}
+	if n := codes(policy.Regulated(), ledger); len(n) > 0 {
+		t.Errorf("regulated: %v", n)
+	}
+	edited := func(from, to string) []bundle.File {
+		files := policy.Regulated()
+		for i := range files {
+			files[i].Data = []byte(strings.ReplaceAll(string(files[i].Data), from, to))
+		}
+		return files
+	}
+	if n := codes(edited("name: migrations-reviewed\n", "name: migrations-reviewed\nseverity: warn\n"), ledger); n["policy.mandatory-dropped"] != 1 {
+		t.Errorf("a gate that only warns: %v", n)
+	}
+	if n := codes(edited("governance: full\nreason: Customers and accounts", "governance: light\nreason: Customers and accounts"), ledger); n["policy.not-governed"] != 1 {
+		t.Errorf("production governed lightly: %v", n)
+	}
+}
+
+func TestRegulatedHasNoFindings(t *testing.T) {
+	for _, p := range Check(policy.Regulated(), Options{}) {
+		t.Error(p)
+	}
+}

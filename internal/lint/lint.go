@@ -2,6 +2,7 @@ package lint
 
 import (
 	"slices"
+	"time"
 
 	"signalbox.dev/signalbox/internal/bundle"
 	"signalbox.dev/signalbox/internal/fault"
@@ -16,10 +17,12 @@ type Service struct {
 
 // Options are what lies outside the bundle. The zero Options look at the bundle alone.
 type Options struct {
-	Services []Service           // of the catalog; nil: not known
-	Members  map[string][]string // persons by group; nil: not known
+	Services []Service            // of the catalog; nil: not known
+	Places   []policy.Environment // of the catalog
+	Members  map[string][]string  // persons by group; nil: not known
+	Now      time.Time            // relaxations that end before it are over; zero: none is
 	// Required are controls that the bundle must not drop, whether it describes
-	// them or not, such as those of the policy in force or of a pack.
+	// them or not, beside those that policy requires of the Services.
 	Required []policy.Control
 }
 

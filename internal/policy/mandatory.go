@@ -54,7 +54,7 @@ func (q requirements) title(framework string) string {
 // operates: one that blocks under full governance and is not relaxed for every
 // release at that instant. A bundle adds to what is Required, and takes nothing away.
 func Dropped(p *Program, flags, classes []string, now time.Time) []Control {
-	return required().of(p).dropped(p, p.operating(now), flags, classes)
+	return required().of(p).dropped(p, p.Operating(now), flags, classes)
 }
 
 func (q requirements) dropped(p *Program, operating map[string]bool, flags, classes []string) []Control {
@@ -71,8 +71,9 @@ func (q requirements) dropped(p *Program, operating map[string]bool, flags, clas
 	return all
 }
 
-// operating are the labels of the controls that gates in force name.
-func (p *Program) operating(now time.Time) map[string]bool {
+// Operating are the labels of the controls that gates name which operate at an
+// instant; see Dropped.
+func (p *Program) Operating(now time.Time) map[string]bool {
 	all := map[string]bool{}
 	for _, g := range p.gates {
 		relaxed := slices.ContainsFunc(g.relaxed, func(x *relaxation) bool { return x.Match == "" && now.Before(x.Until) })
@@ -94,21 +95,48 @@ const maxUnheld = 20
 // environment. Else it is one fault a service and framework, up to twenty.
 func (p *Program) Uphold(services []Service, places []Environment, now time.Time) error {
 	var faults []error
-	q, operating := required().of(p), p.operating(now)
+	q, operating := required().of(p), p.Operating(now)
 	for _, s := range services {
-		if !slices.ContainsFunc(q.controls, func(c Control) bool { return c.Mandatory.Asks(s.Flags, s.DataClasses) }) {
+		if !q.ask(s) {
 			continue
 		}
 		faults = append(faults, q.refusals(s, q.dropped(p, operating, s.Flags, s.DataClasses))...)
 		if place := p.lax(s, places, now); place != "" {
-			faults = append(faults, fault.Invalidf("policy.not-governed", "the policy does not govern service %s in full in %s", s.Name, place).
-				Because("its flags and data classes make controls mandatory, which hold under full governance alone").Remedy("let a ScopeRule govern production in full"))
+			faults = append(faults, ungoverned(p, s, place).Fault())
 		}
 		if len(faults) >= maxUnheld {
 			return errors.Join(faults[:maxUnheld]...)
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// Ungoverned are the services that must not be without some control, and that
+// the bundle governs less than fully in a production environment.
+func (p *Program) Ungoverned(services []Service, places []Environment, now time.Time) []Problem {
+	var all []Problem
+	q := required().of(p)
+	for _, s := range services {
+		if !q.ask(s) {
+			continue
+		}
+		if place := p.lax(s, places, now); place != "" {
+			all = append(all, ungoverned(p, s, place))
+		}
+	}
+	return all
+}
+
+func ungoverned(p *Program, s Service, place string) Problem {
+	return Problem{
+		Where: p.Policy().Where, Code: "policy.not-governed", What: fmt.Sprintf("the policy does not govern service %s in full in %s", s.Name, place),
+		Why: "its flags and data classes make controls mandatory, which hold under full governance alone", Fix: "let a ScopeRule govern production in full",
+	}
+}
+
+// ask reports whether a service must not be without some control.
+func (q requirements) ask(s Service) bool {
+	return slices.ContainsFunc(q.controls, func(c Control) bool { return c.Mandatory.Asks(s.Flags, s.DataClasses) })
 }
 
 // refusals are the faults of one service, one a framework.
