@@ -214,6 +214,13 @@ func TestPart(t *testing.T) {
 				t.Errorf("%s: %q, %v", want, b, err)
 			}
 		}
+		several, err := k.Parts(t.Context(), [][32]byte{digest("two"), digest("none"), digest("one"), digest("two")})
+		if err != nil || len(several) != 2 || string(several[digest("one")]) != "one" || string(several[digest("two")]) != "two" {
+			t.Errorf("several parts: %q %v", several, err)
+		}
+		if none, err := k.Parts(t.Context(), nil); err != nil || len(none) != 0 {
+			t.Errorf("no parts: %q %v", none, err)
+		}
 		if _, err := k.Part(t.Context(), digest("none")); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("%v", err)
 		}
@@ -224,6 +231,9 @@ func TestPart(t *testing.T) {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if _, err := k.Parts(t.Context(), [][32]byte{digest("two"), digest("one")}); fault.KindOf(err) != fault.Unverified {
+			t.Errorf("rotten, of several: %v", err)
 		}
 		if _, err := k.Part(t.Context(), digest("one")); fault.KindOf(err) != fault.Unverified {
 			t.Errorf("a rotten part: %v", err)
