@@ -131,7 +131,7 @@ func (v values) weigh(g *gate) (Reason, time.Time) {
 		return r, until
 	case !held:
 		r.Code, r.Verdict = "failed", g.OnFail
-		r.Why = g.text.failed
+		r.Why = v.failed(g)
 	case g.condition.severity && v.in.Findings.Unrated > 0:
 		r.Why = fmt.Sprintf("%s without a severity, so the counts by severity cannot be relied on.", ordinal(v.in.Findings.Unrated, "finding is", "findings are"))
 	case g.condition.since && v.in.Release.SubmittedAt.IsZero():

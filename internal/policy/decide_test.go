@@ -22,7 +22,7 @@ func TestEveryGatePath(t *testing.T) {
 		why        string  // a part of
 	}{
 		{"holds", "condition: findings.critical == 0", func(*Inputs) {}, Go, "passed", "The condition holds."},
-		{"fails", "condition: findings.critical == 0", func(in *Inputs) { in.Findings.Critical = 2 }, NoGo, "failed", "Required is: findings.critical == 0."},
+		{"fails", "condition: findings.critical == 0", func(in *Inputs) { in.Findings.Critical = 2 }, NoGo, "failed", "`findings.critical == 0` does not hold: findings.critical is 2."},
 		{"fails in words", "condition: findings.critical == 0\ndescription: Something critical was found.", func(in *Inputs) { in.Findings.Critical = 2 }, NoGo, "failed", "Something critical was found."},
 		{"fails to wait", "condition: findings.critical == 0\non_fail: wait", func(in *Inputs) { in.Findings.Critical = 2 }, Wait, "failed", ""},
 		{"only warns", "condition: findings.critical == 0\nseverity: warn", func(in *Inputs) { in.Findings.Critical = 2 }, Go, "failed", ""},
@@ -72,7 +72,7 @@ func TestEveryGatePath(t *testing.T) {
 		{"beyond the list", `condition: findings.tools[3] == "x"`, func(*Inputs) {}, CannotTell, "error", "not there"},
 		{"threshold", "condition: coverage.line_rate >= threshold.rate", func(*Inputs) {}, Go, "passed", ""},
 		{"threshold missed", "condition: coverage.line_rate >= threshold.rate", func(in *Inputs) { in.Coverage.LineRate = 0.4 }, NoGo, "failed", ""},
-		{"parameter", "condition: findings.high <= param.limit", func(in *Inputs) { in.Findings.High = 3 }, NoGo, "failed", "param.limit = 2"},
+		{"parameter", "condition: findings.high <= param.limit", func(in *Inputs) { in.Findings.High = 3 }, NoGo, "failed", "param.limit is 2"},
 		{"not a number", "condition: '!(coverage.line_rate < 0.5)'", func(in *Inputs) { in.Coverage.LineRate = math.NaN() }, CannotTell, "", ""},
 		{"time since submission", "condition: release.submitted_at + duration('4h') <= now", func(*Inputs) {}, Go, "passed", ""},
 		{"no time since submission", "condition: release.submitted_at + duration('4h') <= now", func(in *Inputs) { in.Release.SubmittedAt = time.Time{} }, CannotTell, "unknown", "not submitted"},
@@ -230,7 +230,7 @@ func TestReasonTellsEverything(t *testing.T) {
 	r := reason(t, p.Decide(with(func(in *Inputs) { in.Findings.Critical = 2 })), "probe")
 	want := Reason{
 		Gate: "probe", Title: "Probe", Code: "failed", Severity: Block, Verdict: NoGo,
-		Why:      "Required is: findings.critical == 0 && findings.high <= param.limit (param.limit = 2).",
+		Why:      "`findings.critical == 0` does not hold: findings.critical is 2.",
 		Observed: "findings.critical = 2, findings.high = 0", Required: "findings.critical == 0 && findings.high <= param.limit (param.limit = 2)",
 		Controls: []string{"soc2/CC7.1"}, Owner: "security", Lift: "security", Next: "Mend it.", Where: r.Where,
 	}

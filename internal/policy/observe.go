@@ -37,6 +37,19 @@ func constants(r *rule, p *Program) string {
 	return strings.Join(set, ", ")
 }
 
+// failed says what it means that a gate's condition does not hold, and which of
+// its parts decided.
+func (v values) failed(g *gate) string {
+	switch why := v.why(&g.condition); {
+	case why == "":
+		return g.text.failed
+	case g.Description == "":
+		return why + "."
+	default:
+		return strings.TrimSuffix(g.text.failed, ".") + ". " + why + "."
+	}
+}
+
 // maxObserved is the longest text of what was observed, in characters.
 const maxObserved = 500
 

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
@@ -44,6 +45,8 @@ type rule struct {
 	since    bool     // it reads when the release was submitted
 	scalars  []input  // what it reads, in order
 	metered  bool
+	tree     *ast.AST           // checked
+	tracked  func() cel.Program // keeps the value of every part; nil where it cannot be made
 }
 
 func (r *rule) absent() bool { return r.source == nil }
@@ -73,7 +76,7 @@ func environment(params []Parameter, thresholds []string) (*scoped, error) {
 		ext.NativeTypes(reflect.TypeFor[Inputs](), ext.ParseStructTags(true)),
 		cel.CrossTypeNumericComparisons(true), cel.DefaultUTCTimeZone(true),
 		cel.ParserExpressionSizeLimit(maxExpression), cel.ParserRecursionLimit(maxNesting),
-		cel.ExpressionNodeLimit(maxNodes), cel.RegexProgramSizeLimit(maxPattern),
+		cel.ExpressionNodeLimit(maxNodes), cel.EnableMacroCallTracking(), cel.RegexProgramSizeLimit(maxPattern),
 		cel.Variable("now", cel.TimestampType),
 	}
 	s := &scoped{names: []string{"now"}, parameters: map[string]any{}}
@@ -155,6 +158,7 @@ func (s *scoped) plan(r *rule, checked *cel.Ast, out *bundle.Problems) {
 		out.Add(Problem{Where: e.At(1, 0), Code: "policy.cost", What: fmt.Sprintf("%q may take too long", e.Field), Why: fmt.Sprintf("its worst case costs more than %d", RuleBudget), Fix: "compare counts instead of walking through lists within lists"})
 		return
 	}
+	r.tree, r.tracked = checked.NativeRep(), sync.OnceValue(func() cel.Program { return s.track(checked) })
 	opts := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
 	if r.metered = estimate.Max > CheapRule; r.metered {
 		opts = append(opts, cel.EvalOptions(cel.OptTrackCost), cel.CostLimit(RuleBudget))
