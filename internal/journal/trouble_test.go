@@ -224,7 +224,7 @@ func TestPart(t *testing.T) {
 		if _, err := k.Part(t.Context(), digest("none")); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("%v", err)
 		}
-		err := k.db.InTx(t.Context(), func(tx *store.Tx) error {
+		err = k.db.InTx(t.Context(), func(tx *store.Tx) error {
 			d := digest("one")
 			_, err := tx.Exec(t.Context(), "UPDATE parts SET body = $1 WHERE digest = $2", []byte("other"), d[:])
 			return err
