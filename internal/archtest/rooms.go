@@ -72,7 +72,8 @@ var rooms = []room{
 	{path: "internal/hook", imports: "access control connect"},
 	{path: "internal/web", imports: "control view store release " + nouns, nouns: true},
 	{path: "internal/terminal", imports: "wire policy"},
-	{path: "internal/cli", imports: "event wire terminal verify seal connect/git lint prose prose/pdf release " + nouns},
+	{path: "internal/desk", imports: "catalog policy lint prose prose/pdf terminal"},
+	{path: "internal/cli", imports: "event wire terminal verify seal connect/git lint prose desk release " + nouns},
 	{path: "internal/server", imports: "*"},
 	{path: "internal/demo", imports: "*"},
 

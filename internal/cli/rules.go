@@ -22,8 +22,6 @@ import (
 func (a *app) policy() *cobra.Command {
 	write := a.command("init DIR", "Write a pack into a directory, to start from", func(_ context.Context, c call) error { return c.policyInit(c.args[0]) })
 	write.Flags().String("pack", policy.Packs()[0], "which pack: "+strings.Join(policy.Packs(), " or "))
-	lint := a.command("lint DIR", "Say what is wrong or doubtful in a policy", func(_ context.Context, c call) error { return c.policyLint(c.args[0]) })
-	test := a.command("test DIR", "Run a policy's test cases", func(_ context.Context, c call) error { return c.policyTest(c.args[0]) })
 	activate := a.online("activate DIR", "Put a policy in force on the server", func(ctx context.Context, c call, client *wire.Client) error {
 		return c.policyActivate(ctx, client, c.args[0])
 	})
@@ -47,7 +45,7 @@ func (a *app) policy() *cobra.Command {
 		_, err := io.WriteString(c.Out, policy.Reference())
 		return err
 	})
-	return a.group("policy", "Write, check and activate the rules", write, lint, test, activate, a.policyDeactivate(), a.policyReplay(), show, history, reference)
+	return a.group("policy", "Write, check and activate the rules", append(a.policyTools(), write, activate, a.policyDeactivate(), a.policyReplay(), show, history, reference)...)
 }
 
 func orElse(a, b string) string {
@@ -78,72 +76,6 @@ func (c call) policyInit(dir string) error {
 		c.note("next: signalbox policy test %s", dir)
 		return err
 	})
-}
-
-// linted is what policy lint prints.
-type linted struct {
-	Digest   string           `json:"digest,omitempty"`
-	Problems []policy.Problem `json:"problems"`
-}
-
-func (c call) policyLint(dir string) error {
-	files, err := policyFiles(dir)
-	if err != nil {
-		return err
-	}
-	found := linted{Digest: policy.Digest(files), Problems: append([]policy.Problem{}, policy.Lint(files)...)}
-	err = c.print(found, func(w io.Writer) error {
-		for _, p := range found.Problems {
-			if _, err := fmt.Fprintln(w, terminal.CleanLines(p.String())); err != nil {
-				return err
-			}
-		}
-		if len(found.Problems) > 0 {
-			return nil
-		}
-		return terminal.Said("✓ nothing is wrong: %s, %s", terminal.Count(len(files), "file", "files"), found.Digest)(w)
-	})
-	if err == nil && policy.Failed(found.Problems) {
-		return exitVerdict{fault.Exit(fault.Invalid)}
-	}
-	return err
-}
-
-func (c call) policyTest(dir string) error {
-	p, err := program(dir)
-	if err != nil {
-		return err
-	}
-	results := append([]policy.TestResult{}, p.Test()...)
-	failed := 0
-	for _, r := range results {
-		if !r.Passed {
-			failed++
-		}
-	}
-	err = c.print(results, func(w io.Writer) error {
-		for _, r := range results {
-			if r.Passed {
-				continue
-			}
-			if _, err := fmt.Fprintf(w, "✗ failed: %s (%s)\n    %s\n", terminal.Clean(r.Name), terminal.Clean(r.Where.String()), terminal.Clean(r.Why)); err != nil {
-				return err
-			}
-		}
-		if failed > 0 || len(results) == 0 {
-			return nil
-		}
-		return terminal.Said("✓ %s", terminal.Count(len(results), "test case passed", "test cases passed"))(w)
-	})
-	switch {
-	case err != nil:
-		return err
-	case len(results) == 0:
-		return p.Ready()
-	case failed > 0:
-		return fault.Invalidf("policy.tests-failed", "%d of %d test cases fail", failed, len(results)).Remedy("mend the policy or the test, and run them again")
-	}
-	return nil
 }
 
 func (c call) policyActivate(ctx context.Context, client *wire.Client, dir string) error {

@@ -6,17 +6,35 @@ import (
 
 // Document is a text in blocks, to be written as Markdown, for a terminal or as PDF.
 type Document struct {
-	Title  string
-	Blocks []Block
+	Title  string  `json:"title"`
+	Blocks []Block `json:"blocks"`
 }
 
 // Block is a heading (Level above zero), a paragraph, a list or a table.
 type Block struct {
-	Level int
-	Text  string
-	Items []string
-	Head  []string
-	Rows  [][]string
+	Level int        `json:"level,omitempty"`
+	Text  string     `json:"text,omitempty"`
+	Items []string   `json:"items,omitempty"`
+	Head  []string   `json:"head,omitempty"`
+	Rows  [][]string `json:"rows,omitempty"`
+}
+
+// Only is the part of an explanation that says one document, by its name.
+func (d Document) Only(name string) Document {
+	var heading *Block
+	out := Document{Title: d.Title}
+	for i, x := range d.Blocks {
+		if x.Level > 0 {
+			heading = &d.Blocks[i]
+		}
+		for _, item := range x.Items {
+			if strings.HasPrefix(strings.ToLower(item), name+": ") || strings.Contains(item, " ("+name+"): ") {
+				out.heading(heading.Level, heading.Text)
+				out.items(item)
+			}
+		}
+	}
+	return out
 }
 
 func (d *Document) heading(level int, text string) {
