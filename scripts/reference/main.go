@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"signalbox.dev/signalbox/internal/policy"
+	"signalbox.dev/signalbox/internal/prose"
 )
 
 // pages are the pages by file name.
@@ -19,7 +20,19 @@ func pages() map[string]string {
 	return map[string]string{
 		"policy.md":   policy.Reference(),
 		"controls.md": controls(policy.Regulated()),
+
+		"policy.schema.json": schema(),
 	}
+}
+
+// schema is that of a policy's documents. What is made of constants can always
+// be written.
+func schema() string {
+	data, err := prose.Schema()
+	if err != nil {
+		panic(err)
+	}
+	return string(data)
 }
 
 func main() {
