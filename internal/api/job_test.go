@@ -327,7 +327,7 @@ func TestFreezes(t *testing.T) {
 		t.Errorf("listed: %+v", listed)
 	}
 	_, err = h.client(t, "developer").LiftFreeze(t.Context(), "summer break", wire.Reasoned{Reason: "no"})
-	wants(t, err, fault.Forbidden, "access.missing-right")
+	wants(t, err, fault.Forbidden, "freeze.not-in-group")
 	_, err = manager.LiftFreeze(t.Context(), "summer break", wire.Reasoned{Reason: "over"})
 	must(t, err)
 	all, err := viewer.Freezes(t.Context(), true, wire.Paging{})

@@ -293,8 +293,8 @@ func TestPermitsVerify(t *testing.T) {
 func TestPseudonym(t *testing.T) {
 	_, keys := fresh(t)
 	ada := keys.Pseudonym("email", "ada@example.com")
-	if b, err := hex.DecodeString(ada); err != nil || len(b) != 32 {
-		t.Errorf("%q is not 64 hexadecimal digits", ada)
+	if b, err := hex.DecodeString(ada); err != nil || len(b) != 16 {
+		t.Errorf("%q is not 32 hexadecimal digits", ada)
 	}
 	for _, same := range []string{"Ada@Example.COM", "  ada@example.com\n", "ａｄａ@example.com", "ADA@EXAMPLE.COM"} {
 		if keys.Pseudonym("email", same) != ada {
