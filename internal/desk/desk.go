@@ -25,8 +25,11 @@ type Linted struct {
 }
 
 // Lint looks a bundle over; around is the catalog, or nil where it is not known.
-func Lint(files []policy.File, around *catalog.Entries) Linted {
-	return Linted{policy.Digest(files), append([]policy.Problem{}, lint.Check(files, surroundings(around))...), len(files)}
+// Relaxations that end before now are over.
+func Lint(files []policy.File, around *catalog.Entries, now time.Time) Linted {
+	o := surroundings(around)
+	o.Now = now
+	return Linted{policy.Digest(files), append([]policy.Problem{}, lint.Check(files, o)...), len(files)}
 }
 
 // Print writes every problem, or that there is none.
@@ -50,8 +53,8 @@ func surroundings(e *catalog.Entries) lint.Options {
 	for _, s := range e.Services {
 		o.Services = append(o.Services, lint.Service{Name: s.Name, Flags: s.Flags, DataClasses: s.DataClasses})
 	}
-	for _, place := range e.Environments {
-		o.Places = append(o.Places, policy.Environment{Name: place.Name, Kind: place.Kind, Region: place.Region})
+	for _, x := range e.Environments {
+		o.Places = append(o.Places, policy.Environment{Known: true, Name: x.Name, Kind: x.Kind, Region: x.Region})
 	}
 	for _, p := range e.People {
 		for _, g := range p.Groups {
