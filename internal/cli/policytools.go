@@ -51,7 +51,7 @@ func (c call) policyLint(dir string) error {
 		}
 		around = &e
 	}
-	found := desk.Lint(files, around)
+	found := desk.Lint(files, around, time.Now())
 	if err = c.print(found, found.Print); err == nil && policy.Failed(found.Problems) {
 		return exitVerdict{fault.Exit(fault.Invalid)}
 	}

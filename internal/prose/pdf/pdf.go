@@ -140,35 +140,40 @@ func (p *page) left() float64 {
 }
 
 // widths share the page among columns: each gets its longest word at least, and
-// of the rest as much as its text is long.
+// of the rest as much as its text is long: at most, where that fits, else on average.
 func (p *page) widths(head []string, rows [][]string) []float64 {
 	p.SetFont("Helvetica", "B", tableSize)
-	least, want := make([]float64, len(head)), make([]float64, len(head))
+	least, most, mean := make([]float64, len(head)), make([]float64, len(head)), make([]float64, len(head))
 	for _, r := range append([][]string{head}, rows...) {
 		for i, c := range r {
 			for word := range strings.FieldsSeq(p.text(c)) {
-				least[i] = max(least[i], min(p.GetStringWidth(word)+3, textWidth/3))
+				least[i] = max(least[i], min(p.GetStringWidth(word)+3, textWidth/4))
 			}
-			want[i] = max(want[i], min(p.GetStringWidth(p.text(c))+3, textWidth))
+			width := p.GetStringWidth(p.text(c)) + 3
+			most[i] = max(most[i], width)
+			mean[i] += width / float64(len(rows)+1)
 		}
 	}
-	var sure, more float64
-	for i := range least {
-		sure += least[i]
-		more += want[i] - least[i]
+	if sum(most) <= textWidth {
+		return most
 	}
-	widths := make([]float64, len(head))
+	widths, spare := make([]float64, len(head)), textWidth-sum(least)
 	for i := range widths {
-		switch spare := textWidth - sure; {
-		case spare <= 0:
-			widths[i] = textWidth * least[i] / sure
-		case more <= spare:
-			widths[i] = want[i]
-		default:
-			widths[i] = least[i] + spare*(want[i]-least[i])/more
+		if spare <= 0 {
+			widths[i] = textWidth * least[i] / sum(least)
+		} else {
+			widths[i] = least[i] + spare*mean[i]/sum(mean)
 		}
 	}
 	return widths
+}
+
+func sum(all []float64) float64 {
+	total := 0.0
+	for _, x := range all {
+		total += x
+	}
+	return total
 }
 
 const (
