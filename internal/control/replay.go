@@ -13,6 +13,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
 )
@@ -207,6 +208,43 @@ func (w *replaying) ground(recorded []release.Recorded) error {
 		if recorded[i].Rules, err = w.ruled(recorded[i].Decision); err != nil {
 			return err
 		}
+	}
+	if !w.candidate.NeedsLists()["findings"] {
+		return nil
+	}
+	_, err = view(w.ctx, w.Control, func(l *Load) (bool, error) { return true, w.relisted(l, recorded) })
+	return err
+}
+
+// relisted reads findings one by one out of the original reports, of those
+// decisions for whose artifact the same claims still stand.
+func (w *replaying) relisted(l *Load, recorded []release.Recorded) error {
+	lists := map[string]policy.Lists{} // by digest of the claims
+	for i, r := range recorded {
+		d := r.Decision
+		known, found := lists[d.Evidence]
+		if !found {
+			stream, err := evidence.Stream(d.Digest)
+			if err != nil {
+				continue
+			}
+			f := release.Facts{Policy: w.candidate}
+			if f.Artifact, err = read[evidence.Artifact](l, stream); err != nil {
+				return err
+			}
+			digest, err := f.Artifact.ContentDigest()
+			if err != nil {
+				return err
+			}
+			if digest != d.Evidence {
+				continue
+			}
+			if err := w.Control.listed(l, &f); err != nil {
+				return err
+			}
+			known, lists[d.Evidence] = f.Lists, f.Lists
+		}
+		recorded[i].Lists = known
 	}
 	return nil
 }

@@ -95,6 +95,10 @@ func TestReplay(t *testing.T) {
 		if _, sum := h.replay(stricter(t), time.Now().Add(time.Hour)); sum.Total != 0 {
 			t.Errorf("%d decisions in the future", sum.Total)
 		}
+		items := changed(t, "condition: findings.critical == 0", `condition: findings.items.all(f, f.severity != "critical")`)
+		if _, sum := h.replay(items, time.Time{}); sum.Total != 3 || sum.Untold > 0 || sum.Stopped > 0 {
+			t.Errorf("findings one by one: %+v", sum.Tally)
+		}
 		if now, err := h.Journal.Size(h.ctx); err != nil || now != size {
 			t.Errorf("a replay left %d facts: %v", now-size, err)
 		}

@@ -17,6 +17,7 @@ type Recorded struct {
 	Decision Decision
 	Basis    []byte // the canonical bytes under Decision.Basis; nil where they are gone
 	Rules    Rules
+	Lists    policy.Lists // as they were then, where the candidate reads them; nil: not known
 }
 
 // Rules is what a release type asks for: who approves, and which freezes it is exempt from.
@@ -101,8 +102,10 @@ func Replay(r Recorded, candidate *policy.Program) Flip {
 	}
 	f.Team = in.Service.Team
 	w := weighed{in: in}
-	w.approvals(r.Rules, candidate.Classify(in))
-	w.freezes(r.Rules, candidate.Classify(in))
+	class := candidate.Classify(in)
+	w.approvals(r.Rules, class)
+	w.freezes(r.Rules, class)
+	w.lists(r.Lists, candidate.NeedsLists())
 	f.Why = strings.Join(w.taken, "; ")
 	out := candidate.Decide(w.in)
 	f.Observed = !out.Enforced && out.Observe != nil
@@ -206,6 +209,7 @@ type weighed struct {
 	taken   []string // what was taken for granted
 	chain   bool     // approvals are unknown
 	freeze  bool     // freezes are unknown
+	listed  bool     // a list that rules read is unknown
 }
 
 // best is the inputs with what is unknown as good as it can be.
@@ -217,7 +221,24 @@ func (w weighed) best() policy.Inputs {
 	if w.freeze {
 		in.Calendar = policy.Calendar{Known: true, Freezes: []string{}, Rules: []string{}, Exempt: []string{}}
 	}
+	if w.listed { // no rule that reads one then cannot tell
+		in.Findings.Items, in.Approval.Votes = []policy.Finding{}, []policy.Vote{}
+	}
 	return in
+}
+
+// lists are those that the candidate's rules read. Votes one by one are not in
+// the record.
+func (w *weighed) lists(known policy.Lists, needs map[string]bool) {
+	w.in.Findings.Items = known.Findings
+	if needs["findings"] && w.in.Findings.Known && known.Findings == nil {
+		w.listed = true
+		w.unknown = append(w.unknown, "the findings one by one are not to be had any more as they were then")
+	}
+	if needs["approval"] {
+		w.listed = true
+		w.unknown = append(w.unknown, "the votes one by one are not in the record")
+	}
 }
 
 // approvals are those recorded where the chain is the same, and counted anew

@@ -138,6 +138,34 @@ func TestReplayUnderObserve(t *testing.T) {
 	}
 }
 
+// A list that the candidate reads and that is not to be had is no answer; what
+// stops a release without it still does.
+func TestReplayOfLists(t *testing.T) {
+	items := otherwise(t, "condition: findings.critical == 0", `condition: findings.items.all(f, f.severity != "critical")`)
+	votes := otherwise(t, "condition: findings.critical == 0", `condition: size(approval.votes) > 1`)
+	r := recorded(t, good(t))
+	if got := Replay(r, items); got.Effect != Untold || !strings.Contains(got.Why, "one by one") {
+		t.Errorf("without the findings: %+v", got)
+	}
+	r.Lists.Findings = []policy.Finding{}
+	if got := Replay(r, items); got.Effect != Same || got.Now != policy.Go {
+		t.Errorf("with none found: %+v", got)
+	}
+	r.Lists.Findings = []policy.Finding{{Severity: "critical"}}
+	if got := Replay(r, items); got.Effect != Stopped || got.Now != policy.NoGo {
+		t.Errorf("with a critical one: %+v", got)
+	}
+	if got := Replay(r, votes); got.Effect != Untold || !strings.Contains(got.Why, "votes") {
+		t.Errorf("without the votes: %+v", got)
+	}
+	f := good(t)
+	f.Artifact.Claims = f.Artifact.Claims[:2] // no tests
+	f = approved(t, f, "ben", "cid")
+	if got := Replay(recorded(t, f), items); got.Effect != Same || got.Was != policy.CannotTell {
+		t.Errorf("stopped anyway: %+v", got)
+	}
+}
+
 func TestReplayWithoutBasis(t *testing.T) {
 	r := recorded(t, good(t))
 	for name, basis := range map[string][]byte{"gone": nil, "another form": []byte(`{"schema":2}`), "no JSON": []byte("{")} {
