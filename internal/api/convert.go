@@ -17,7 +17,7 @@ import (
 func wireDecision(d release.Decision) wire.Decision {
 	w := wire.Decision{
 		ID: d.ID, Release: d.Release, Service: d.Service, Version: d.Version, Digest: d.Digest, Environment: d.Environment,
-		Verdict: string(d.Verdict), Enforced: d.Enforced, Governance: d.Governance, ScopeRule: d.ScopeRule,
+		Verdict: string(d.Verdict), Enforced: d.Enforced, Mode: d.Mode, Lists: d.Lists, Governance: d.Governance, ScopeRule: d.ScopeRule,
 		Type: d.Type, Size: d.Size, ChangeType: d.ChangeType, Reasons: []wire.Reason{}, Approvals: d.Approvals,
 		Policy: d.Policy, Change: d.Change, Evidence: d.Evidence, Subject: d.Subject, Basis: d.Basis,
 		Believed: wire.Believed{

@@ -34,6 +34,7 @@ type Decision struct {
 	Verdict     string     `json:"verdict" enum:"go,wait,no-go,indeterminate"`
 	Enforced    bool       `json:"enforced" doc:"False under observe: the verdict is what would have been"`
 	Observe     *Observed  `json:"observe,omitempty"`
+	Mode        string     `json:"mode,omitempty" doc:"How far the policy is enforced: observe, warn or enforce"`
 	Governance  string     `json:"governance"`
 	ScopeRule   string     `json:"scope_rule,omitempty"`
 	Type        string     `json:"type,omitempty" doc:"Name of the release type"`
@@ -46,6 +47,7 @@ type Decision struct {
 	Evidence    string     `json:"evidence,omitempty" doc:"Digest of the claims that stand"`
 	Subject     string     `json:"subject" doc:"Digest that approvals are given for"`
 	Basis       string     `json:"basis" doc:"Digest of all that the decision rested on"`
+	Lists       string     `json:"lists,omitempty" doc:"Digest of the findings and votes that rules read one by one; empty: none were"`
 	Believed    Believed   `json:"believed"`
 	At          time.Time  `json:"at"`
 	Until       time.Time  `json:"until,omitzero" doc:"How long it holds if nothing but time changes"`
