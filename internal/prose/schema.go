@@ -1,8 +1,10 @@
 package prose
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"signalbox.dev/signalbox/internal/bundle"
@@ -60,7 +62,7 @@ func Schema() ([]byte, error) {
 	var choice []any
 	for _, k := range policy.Kinds() {
 		kinds = append(kinds, member{"const", k.Name})
-		w := &schemer{meanings: meanings}
+		w := &schemer{meanings, order()}
 		doc := w.mapping(k.Name, k.Fields, object{
 			{"apiVersion", object{{"const", bundle.APIVersion}, {"description", "the version of the language"}}},
 			{"kind", object{{"const", k.Name}}},
@@ -92,13 +94,19 @@ func Schema() ([]byte, error) {
 }
 
 // schemer writes the schemas of fields.
-type schemer struct{ meanings map[string]string }
+type schemer struct {
+	meanings map[string]string
+	order    map[string][]string // of fields, by kind
+}
 
 // mapping is the schema of a mapping whose fields' meanings stand under path.
 func (w *schemer) mapping(path string, fields []*bundle.Field, properties object, required ...string) object {
 	o := object{{"type", "object"}}
 	var rest any = false
-	for _, f := range fields {
+	// Readers may ask in any order.
+	for _, f := range slices.SortedStableFunc(slices.Values(fields), func(a, b *bundle.Field) int {
+		return cmp.Or(cmp.Compare(w.rank(path, a), w.rank(path, b)), strings.Compare(a.Name, b.Name))
+	}) {
 		if f.Name == bundle.AnyName {
 			rest = w.field(path+"."+f.Name, f)
 			continue
@@ -116,6 +124,9 @@ func (w *schemer) mapping(path string, fields []*bundle.Field, properties object
 	}
 	return append(o, member{"additionalProperties", rest})
 }
+
+// rank is the place of a field in the reference; those within others have none.
+func (w *schemer) rank(kind string, f *bundle.Field) int { return slices.Index(w.order[kind], f.Name) }
 
 // durationPattern is how policies write durations.
 const durationPattern = `^([0-9]{1,6}w)?([0-9]{1,6}d)?([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$`

@@ -128,3 +128,26 @@ func TestSchemaSaysWhatFieldsMean(t *testing.T) {
 		}
 	}
 }
+
+func TestSchemaIsTheSameEveryTime(t *testing.T) {
+	first, err := Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		if again, _ := Schema(); !bytes.Equal(first, again) {
+			t.Fatal("two schemas differ")
+		}
+	}
+}
+
+func TestPacksFitTheSchema(t *testing.T) {
+	s := schema(t)
+	for _, f := range policy.Regulated() {
+		for i, v := range values(t, f.Data) {
+			if err := s.Validate(v); err != nil {
+				t.Errorf("%s, document %d: %v", f.Name, i+1, err)
+			}
+		}
+	}
+}
