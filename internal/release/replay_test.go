@@ -180,8 +180,12 @@ func TestReplayWithoutBasis(t *testing.T) {
 // same facts under the candidate, had the same people voted.
 func TestReplayIsTheGate(t *testing.T) {
 	changes := [][]string{
-		{"value: 3\nmin: 0\nmax: 20", "value: 1\nmin: 0\nmax: 20"}, {twoQuorum, moreQuorum}, {twoQuorum, otherGroup},
-		{"exempt: [emergency]", "exempt: [feature]"}, {"exempt: [emergency]", "exempt: [emergency, feature, small]"}, {"change.signed == change.commits", "change.signed > 100"},
+		{"value: 3\nmin: 0\nmax: 20", "value: 1\nmin: 0\nmax: 20"},
+		{twoQuorum, moreQuorum},
+		{twoQuorum, otherGroup},
+		{"exempt: [emergency]", "exempt: [feature]"},
+		{"exempt: [emergency]", "exempt: [emergency, feature, small]"},
+		{"change.signed == change.commits", "change.signed > 100"},
 		{"valid_for: 24h", "valid_for: 48h"},
 	}
 	told := 0
