@@ -139,7 +139,7 @@ func (p *page) left() float64 {
 	return height - margin - p.GetY()
 }
 
-// widths share the page among columns: each gets its longest word at least, and
+// widths share the page among columns: each gets its longest word, or a seventh of the page, at least, and
 // of the rest as much as its text is long: at most, where that fits, else on average.
 func (p *page) widths(head []string, rows [][]string) []float64 {
 	p.SetFont("Helvetica", "B", tableSize)
@@ -147,7 +147,7 @@ func (p *page) widths(head []string, rows [][]string) []float64 {
 	for _, r := range append([][]string{head}, rows...) {
 		for i, c := range r {
 			for word := range strings.FieldsSeq(p.text(c)) {
-				least[i] = max(least[i], min(p.GetStringWidth(word)+3, textWidth/4))
+				least[i] = max(least[i], min(p.GetStringWidth(word)+3, textWidth/7))
 			}
 			width := p.GetStringWidth(p.text(c)) + 3
 			most[i] = max(most[i], width)
