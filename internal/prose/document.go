@@ -129,8 +129,12 @@ func (s *speaker) gates(d *Document, p *policy.Program) {
 		d.say(g.Description)
 		rows := [][]string{{"Gate", g.Name}, {"Asks that", s.condition(g.Condition) + s.demands(g)}, {"Condition", "`" + flat(g.Condition) + "`"}}
 		for _, x := range [][2]string{
-			{"Asked", s.asks(g)}, {"Where it fails", effect(g)}, {"Owner", g.Owner}, {"Lifted by", g.Lift},
-			{"Next step", g.Next}, {"Controls", strings.Join(g.Controls, ", ")},
+			{"Asked", s.asks(g)},
+			{"Where it fails", effect(g)},
+			{"Owner", g.Owner},
+			{"Lifted by", g.Lift},
+			{"Next step", g.Next},
+			{"Controls", strings.Join(g.Controls, ", ")},
 		} {
 			if x[1] != "" {
 				rows = append(rows, []string{x[0], x[1]})
