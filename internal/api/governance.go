@@ -160,6 +160,9 @@ func showPolicy(c *call) (wire.Policy, error) {
 	stands := wireActivation(activation)
 	names, err := c.names(c.ctx, stands.By)
 	stands.ByName = names[personOf(stands.By)]
+	if err == nil {
+		stands.Reason, err = c.reasonOf(activation)
+	}
 	w.Active, w.Activation = true, &stands
 	for _, g := range program.Gates() {
 		w.Gates = append(w.Gates, wire.Gate{Name: g.Name, Title: g.Title, Severity: string(g.Severity), Controls: g.Controls, Owner: g.Owner})
@@ -171,6 +174,17 @@ func showPolicy(c *call) (wire.Policy, error) {
 		w.Freezes = append(w.Freezes, f.Name)
 	}
 	return w, err
+}
+
+// reasonOf is why a bundle was activated, from among the newest activations.
+func (c *call) reasonOf(a policy.Activation) (string, error) {
+	newest, err := c.Views.Activations(c.ctx, view.Paging{Limit: 100})
+	for _, e := range newest.Items {
+		if e.State.At == a.At && e.State.Digest == a.Digest {
+			return e.Noted(event.PolicyActivated, "reason"), err
+		}
+	}
+	return "", err
 }
 
 func showPolicyFiles(c *call) (wire.PolicyFiles, error) {

@@ -89,7 +89,7 @@ func (c call) deployed(d wire.Deployment, err error) error {
 	}
 	if d.Status == "started" && !d.Authorised {
 		return fault.New(fault.Unverified, d.Code, "this is an unauthorised deployment, and is recorded as one").
-			Because("no permit that holds for it was given").Remedy("ask the gate first, and give its permit with --permit FILE")
+			Because("no permit that holds for it now was given: " + d.Code).Remedy("ask the gate, and give its permit with --permit FILE")
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
@@ -133,14 +135,13 @@ func (c call) sendChange(ctx context.Context, client *wire.Client, q wire.GateRe
 	return err
 }
 
-// upload sends one report, streamed.
+// upload sends one report.
 func (c call) upload(ctx context.Context, client *wire.Client, t wire.EvidenceTarget, path string) (wire.Claim, error) {
-	f, err := os.Open(path)
+	b, err := readFile(path, evidence.MaxSize)
 	if err != nil {
-		return wire.Claim{}, fault.Invalidf("file.unreadable", "the file %s cannot be read", path).Because(plainReason(err)).Cause(err)
+		return wire.Claim{}, err
 	}
-	defer func() { _ = f.Close() }()
-	return client.AddEvidence(ctx, t, f)
+	return client.AddEvidence(ctx, t, bytes.NewReader(b))
 }
 
 // answered prints the answer, keeps its permit, tells the pipeline, and ends
