@@ -79,17 +79,17 @@ func TestReplay(t *testing.T) {
 		why    string
 	}{
 		"the same policy":             {effect: Same, now: policy.Go},
-		"a threshold that is not met": {facts: high, texts: []string{"value: 3\nmin: 0\nmax: 20", "value: 1\nmin: 0\nmax: 20"}, effect: Stopped, now: policy.NoGo, gates: "few-high-findings go no-go"},
+		"a threshold that is not met": {facts: high, texts: []string{"value: 3\nunit: findings\nmin: 0\nmax: 20", "value: 1\nunit: findings\nmin: 0\nmax: 20"}, effect: Stopped, now: policy.NoGo, gates: "few-high-findings go no-go"},
 		"a threshold that is met now": {facts: func(f *Facts) {
 			high(f)
-			f.Policy = otherwise(t, "value: 3\nmin: 0\nmax: 20", "value: 1\nmin: 0\nmax: 20")
+			f.Policy = otherwise(t, "value: 3\nunit: findings\nmin: 0\nmax: 20", "value: 1\nunit: findings\nmin: 0\nmax: 20")
 			*f = approved(t, *f, "ben", "cid")
 		}, effect: Through, now: policy.Go, gates: "few-high-findings no-go go"},
 		"a quorum that was not asked":   {texts: []string{twoQuorum, moreQuorum}, effect: Stopped, now: policy.CannotTell, gates: "signalbox/approval go indeterminate"},
 		"other approvers":               {texts: []string{twoQuorum, otherGroup}, effect: Untold, now: policy.CannotTell, why: "not in the record"},
-		"other approvers, other gates":  {facts: high, texts: []string{twoQuorum, otherGroup, "value: 3\nmin: 0\nmax: 20", "value: 1\nmin: 0\nmax: 20"}, effect: Stopped, now: policy.NoGo, gates: "few-high-findings go no-go"},
+		"other approvers, other gates":  {facts: high, texts: []string{twoQuorum, otherGroup, "value: 3\nunit: findings\nmin: 0\nmax: 20", "value: 1\nunit: findings\nmin: 0\nmax: 20"}, effect: Stopped, now: policy.NoGo, gates: "few-high-findings go no-go"},
 		"the same approvers, elsewhere": {facts: func(f *Facts) { f.Release.Change.Record.Complete = false }, texts: []string{twoQuorum, otherGroup}, effect: Same, now: policy.CannotTell},
-		"a freeze still":                {facts: func(f *Facts) { f.Freezes = frozen("freeze") }, texts: []string{"value: 3\nmin: 0\nmax: 20", "value: 1\nmin: 0\nmax: 20"}, effect: Same, now: policy.Wait},
+		"a freeze still":                {facts: func(f *Facts) { f.Freezes = frozen("freeze") }, texts: []string{"value: 3\nunit: findings\nmin: 0\nmax: 20", "value: 1\nunit: findings\nmin: 0\nmax: 20"}, effect: Same, now: policy.Wait},
 		"a freeze that exempts it":      {facts: func(f *Facts) { f.Freezes = frozen("freeze") }, texts: []string{"exempt: [emergency]", "exempt: [emergency, feature]"}, effect: Through, now: policy.Go, gates: "signalbox/calendar wait go"},
 		"one of two freezes stands":     {facts: func(f *Facts) { f.Freezes = frozen("freeze", "") }, texts: []string{"exempt: [emergency]", "exempt: [emergency, feature]"}, effect: Same, now: policy.Wait, why: "no rule"},
 		"a freeze exempts no more":      {facts: func(f *Facts) { f.Freezes = frozen("freeze"); emergency(f) }, texts: []string{"exempt: [emergency]", "exempt: [feature]"}, effect: Stopped, now: policy.NoGo, gates: "signalbox/calendar go no-go", why: "no end"},
@@ -180,7 +180,7 @@ func TestReplayWithoutBasis(t *testing.T) {
 // same facts under the candidate, had the same people voted.
 func TestReplayIsTheGate(t *testing.T) {
 	changes := [][]string{
-		{"value: 3\nmin: 0\nmax: 20", "value: 1\nmin: 0\nmax: 20"},
+		{"value: 3\nunit: findings\nmin: 0\nmax: 20", "value: 1\nunit: findings\nmin: 0\nmax: 20"},
 		{twoQuorum, moreQuorum},
 		{twoQuorum, otherGroup},
 		{"exempt: [emergency]", "exempt: [feature]"},
@@ -303,7 +303,7 @@ func TestTally(t *testing.T) {
 }
 
 func BenchmarkReplay(b *testing.B) {
-	r, candidate := recorded(b, good(b)), otherwise(b, "value: 3\nmin: 0\nmax: 20", "value: 1\nmin: 0\nmax: 20")
+	r, candidate := recorded(b, good(b)), otherwise(b, "value: 3\nunit: findings\nmin: 0\nmax: 20", "value: 1\nunit: findings\nmin: 0\nmax: 20")
 	for b.Loop() {
 		if Replay(r, candidate).Effect != Same {
 			b.Fatal("it flips")
