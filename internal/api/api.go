@@ -50,7 +50,7 @@ type api struct {
 }
 
 // Bounds of what is open at once: subscriptions; large uploads, which are held
-// in memory, and exports.
+// in memory, exports, and policies that are replayed or looked over.
 const (
 	maxStreams = 1000
 	maxHeavies = 4
@@ -127,7 +127,7 @@ func description() huma.Config {
 func (a *api) operations() []operation {
 	var all []operation
 	for _, some := range [][]operation{
-		a.decisions(), a.releases(), a.approvals(), a.evidence(), a.freezes(), a.policies(), a.catalogues(),
+		a.decisions(), a.releases(), a.approvals(), a.evidence(), a.freezes(), a.policies(), a.drafts(), a.catalogues(),
 		a.deployments(), a.tokens(), a.people(), a.proofs(), a.subscriptions(), a.health(),
 	} {
 		all = append(all, some...)

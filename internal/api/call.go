@@ -279,14 +279,14 @@ func (c *call) request() control.Request {
 	return control.Request{Actor: c.actor, Key: c.r.Header.Get(wire.KeyHeader)}
 }
 
-// heavy takes one of the few places of what needs much memory or a long read,
+// heavy takes one of the few places of what needs much memory, a processor or a long read,
 // until the returned function gives it back.
 func (c *call) heavy() (done func(), err error) {
 	select {
 	case c.heavies <- struct{}{}:
 		return func() { <-c.heavies }, nil
 	default:
-		return nil, tooOften("too many uploads and exports are under way", 5*time.Second)
+		return nil, tooOften("too many uploads, exports and looks at policies are under way", 5*time.Second)
 	}
 }
 

@@ -64,7 +64,7 @@ var rooms = []room{
 	{path: "internal/vault", imports: "store"},
 	{path: "internal/view", imports: "event store release " + nouns, nouns: true},
 
-	{path: "internal/control", imports: "event state journal vault seal verify lint release " + nouns, nouns: true},
+	{path: "internal/control", imports: "event state journal vault seal verify lint prose release " + nouns, nouns: true},
 	{path: "internal/watch", imports: "control event journal view connect"},
 	{path: "internal/connect", imports: "release " + nouns, nouns: true},
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
-	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
@@ -122,16 +121,9 @@ func (c *Control) ActivatePolicy(ctx context.Context, r Request, q PolicyRequest
 }
 
 // upheld refuses a bundle that drops what the flags and data classes of the
-// catalog's services make mandatory. Every change of the catalog touches its set.
+// catalog's services make mandatory.
 func (c *Control) upheld(l *Load, p *policy.Program, effective time.Time) error {
-	if err := l.Set(event.SetCatalog); err != nil {
-		return err
-	}
-	all, err := peekAll[catalog.Service](l, "catalog", catalog.ServiceNoun)
-	if err != nil {
-		return err
-	}
-	places, err := peekAll[catalog.Environment](l, "catalog", catalog.EnvironmentNoun)
+	all, places, err := governed(l)
 	if err != nil {
 		return err
 	}
