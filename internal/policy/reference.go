@@ -10,8 +10,9 @@ import (
 	"signalbox.dev/signalbox/internal/bundle"
 )
 
-// meaning describes one input or one field of a document.
-type meaning struct{ name, text string }
+// meaning describes one input or one field of a document; unit, origin (who
+// fills it) and example (a CEL literal) are an input's.
+type meaning struct{ name, text, unit, origin, example string }
 
 //go:embed meanings.txt
 var meaningsText string
@@ -26,9 +27,13 @@ func meanings() (inputs []meaning, fields map[string][]meaning) {
 		switch {
 		case !ok || strings.HasPrefix(line, "#"):
 		case kind != strings.ToLower(kind):
-			fields[kind] = append(fields[kind], meaning{field, text})
+			fields[kind] = append(fields[kind], meaning{name: field, text: text})
 		default:
-			inputs = append(inputs, meaning{name, text})
+			m := meaning{name: name}
+			for i, part := range strings.SplitN(text, " | ", 4) {
+				*[]*string{&m.text, &m.unit, &m.origin, &m.example}[i] = part
+			}
+			inputs = append(inputs, m)
 		}
 	}
 	return inputs, fields
@@ -48,12 +53,23 @@ func Reference() string {
 			fmt.Fprintf(&b, "| `%s` | %s |\n", m.name, m.text)
 		}
 	}
-	b.WriteString("\n## Inputs\n\nBeside these a condition reads `param.NAME` and, in gates, `threshold.NAME`.\n\n| input | type | meaning |\n|---|---|---|\n")
+	b.WriteString(inputsHead)
 	for _, m := range inputs {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", m.name, inputType(m.name), m.text)
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | `%s` |\n", m.name, inputType(m.name), m.unit, m.text, m.origin, m.example)
 	}
 	return b.String()
 }
+
+const inputsHead = `
+## Inputs
+
+Beside these a condition reads ` + "`param.NAME` and, in gates, `threshold.NAME`" + `.
+
+Origin is who fills an input. The examples are CEL literals, to be compared with the input as they stand; of a list of items the example is the empty list, and the fields of its items follow it, read as in ` + "`findings.items.exists(f, f.severity == \"high\")`" + `.
+
+| input | type | unit | meaning | origin | example |
+|---|---|---|---|---|---|
+`
 
 // semantics are the rules that no condition can change.
 func semantics() string {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -155,9 +156,35 @@ func TestReferenceIsComplete(t *testing.T) {
 		t.Errorf("described (+) against declared (-) inputs:\n%s", diff)
 	}
 	text := Reference()
-	for _, s := range []string{"| `findings.critical` | int |", "| `calendar.thaws_at` | timestamp |", "| `service.flags` | list of string |", "### FreezeRule", "| `permit_ttl` |"} {
+	for _, s := range []string{"| `findings.critical` | int | findings |", "| `calendar.thaws_at` | timestamp | instant, UTC |", "| the reports | `0` |", "| `service.flags` | list of string |", "### FreezeRule", "| `permit_ttl` |"} {
 		if !strings.Contains(text, s) {
 			t.Errorf("the reference does not say %s", s)
+		}
+	}
+}
+
+// TestInputsHaveOriginAndExample compares each input with its example: CEL
+// refuses one of another type.
+func TestInputsHaveOriginAndExample(t *testing.T) {
+	s, err := environment(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs, _ := meanings()
+	for _, m := range inputs {
+		if m.unit == "" || m.origin == "" || m.example == "" {
+			t.Errorf("%s lacks unit, origin or example: %+v", m.name, m)
+			continue
+		}
+		condition := m.name + " == " + m.example
+		if parts := strings.Split(m.name, "."); len(parts) == 3 {
+			condition = fmt.Sprintf("%s.%s.exists(x, x.%s == %s)", parts[0], parts[1], parts[2], m.example)
+		}
+		if _, issues := s.env.Compile(condition); issues.Err() != nil {
+			t.Errorf("%s: %v", condition, issues.Err())
+		}
+		if typ := inputType(m.name); (typ == "int" || typ == "double" || typ == "timestamp") && m.unit == "-" {
+			t.Errorf("%s has no unit", m.name)
 		}
 	}
 }
