@@ -33,7 +33,7 @@ func (a *app) policyTools() []*cobra.Command {
 	diff.Long = "Say in words what changes from one policy to another, and for whom.\nOLD and NEW are directories; OLD may be active, the policy in force on the server."
 	document := a.command("document DIR", "Print a policy as auditors read it", func(_ context.Context, c call) error { return c.policyDocument(c.args[0]) })
 	document.Flags().String("format", "md", "md or pdf")
-	document.Flags().String("out", "", "file to write; standard output unless given")
+	document.Flags().String("out", "", "file to write; - and unless given it is standard output")
 	schema := a.command("schema", "Print the JSON Schema of a policy's documents, for editors", func(_ context.Context, c call) error { return desk.Schema(c.Out) })
 	return []*cobra.Command{check, test, format, explain, diff, document, schema}
 }
@@ -196,7 +196,7 @@ func (c call) policyDocument(dir string) error {
 	if err != nil {
 		return err
 	}
-	if path := c.text("out"); path != "" {
+	if path := c.text("out"); path != "" && path != "-" {
 		return writeNew(path, data)
 	}
 	_, err = c.Out.Write(data)
