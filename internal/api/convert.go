@@ -75,7 +75,7 @@ func wireChange(c change.Change) wire.Change {
 		Authors: wireIdentities(c.Authors), Committers: wireIdentities(c.Committers), CoAuthors: wireIdentities(c.CoAuthors),
 		FilesChanged: c.FilesChanged, LinesAdded: c.LinesAdded, LinesDeleted: c.LinesDeleted, SemverStep: c.SemverStep, ReleaseType: c.ReleaseType,
 		Reasons: c.Reasons, Breaking: c.Breaking, Reverts: c.Reverts, Migrations: c.Migrations, Dependencies: c.Dependencies,
-		OnlyTests: c.OnlyTests, OnlyDocs: c.OnlyDocs, Signed: c.Signed, Complete: c.Complete, Notes: c.Notes, Digest: c.Content,
+		OnlyTests: c.OnlyTests, OnlyDocs: c.OnlyDocs, Signed: c.Signed, Complete: c.Complete, Notes: c.Notes, CommitList: convertAll(c.CommitList, func(k change.CommitFact) wire.CommitFact { return wire.CommitFact(k) }), Digest: c.Content,
 	}
 }
 
@@ -85,8 +85,20 @@ func changeOf(w wire.Change) change.Change {
 		Authors: identities(w.Authors), Committers: identities(w.Committers), CoAuthors: identities(w.CoAuthors),
 		FilesChanged: w.FilesChanged, LinesAdded: w.LinesAdded, LinesDeleted: w.LinesDeleted, SemverStep: w.SemverStep, ReleaseType: w.ReleaseType,
 		Reasons: w.Reasons, Breaking: w.Breaking, Reverts: w.Reverts, Migrations: w.Migrations, Dependencies: w.Dependencies,
-		OnlyTests: w.OnlyTests, OnlyDocs: w.OnlyDocs, Signed: w.Signed, Complete: w.Complete, Notes: w.Notes, Content: w.Digest,
+		OnlyTests: w.OnlyTests, OnlyDocs: w.OnlyDocs, Signed: w.Signed, Complete: w.Complete, Notes: w.Notes, CommitList: convertAll(w.CommitList, func(k wire.CommitFact) change.CommitFact { return change.CommitFact(k) }), Content: w.Digest,
 	}
+}
+
+// convertAll keeps nil apart from empty.
+func convertAll[A, B any](list []A, one func(A) B) []B {
+	if list == nil {
+		return nil
+	}
+	all := make([]B, len(list))
+	for i, x := range list {
+		all[i] = one(x)
+	}
+	return all
 }
 
 func wireIdentities(list []change.Identity) []wire.Identity {

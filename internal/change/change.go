@@ -65,32 +65,34 @@ const (
 	Unknown = "unknown" // not two comparable version numbers
 )
 
-// Change describes a Raw. The lists are sorted and never nil.
+// Change describes a Raw. The lists are sorted and never nil, but for
+// CommitList, which is nil where the commits one by one are not known.
 type Change struct {
-	From         string     `json:"from"`
-	To           string     `json:"to"`
-	FromRef      string     `json:"from_ref"`
-	ToRef        string     `json:"to_ref"`
-	Commits      int        `json:"commits"`
-	Authors      []Identity `json:"authors"`
-	Committers   []Identity `json:"committers"` // those of forges among them, see Contributors
-	CoAuthors    []Identity `json:"co_authors"`
-	FilesChanged int        `json:"files_changed"`
-	LinesAdded   int        `json:"lines_added"`
-	LinesDeleted int        `json:"lines_deleted"`
-	SemverStep   string     `json:"semver_step"`  // major, minor, patch, none, unknown
-	ReleaseType  string     `json:"release_type"` // size suggested: major, minor, patch
-	Reasons      []string   `json:"reasons"`      // why that size
-	Breaking     bool       `json:"breaking"`
-	Reverts      int        `json:"reverts"`      // commits that take back an earlier one
-	Migrations   []string   `json:"migrations"`   // paths
-	Dependencies []string   `json:"dependencies"` // paths of manifests and lock files
-	OnlyTests    bool       `json:"only_tests"`
-	OnlyDocs     bool       `json:"only_docs"`
-	Signed       int        `json:"signed"`   // commits that carry a signature; not: one that holds
-	Complete     bool       `json:"complete"` // false where history is cut off
-	Notes        []string   `json:"notes"`
-	Content      string     `json:"content_digest"` // "sha256:…" over the canonical form, see Digest
+	From         string       `json:"from"`
+	To           string       `json:"to"`
+	FromRef      string       `json:"from_ref"`
+	ToRef        string       `json:"to_ref"`
+	Commits      int          `json:"commits"`
+	Authors      []Identity   `json:"authors"`
+	Committers   []Identity   `json:"committers"` // those of forges among them, see Contributors
+	CoAuthors    []Identity   `json:"co_authors"`
+	FilesChanged int          `json:"files_changed"`
+	LinesAdded   int          `json:"lines_added"`
+	LinesDeleted int          `json:"lines_deleted"`
+	SemverStep   string       `json:"semver_step"`  // major, minor, patch, none, unknown
+	ReleaseType  string       `json:"release_type"` // size suggested: major, minor, patch
+	Reasons      []string     `json:"reasons"`      // why that size
+	Breaking     bool         `json:"breaking"`
+	Reverts      int          `json:"reverts"`      // commits that take back an earlier one
+	Migrations   []string     `json:"migrations"`   // paths
+	Dependencies []string     `json:"dependencies"` // paths of manifests and lock files
+	OnlyTests    bool         `json:"only_tests"`
+	OnlyDocs     bool         `json:"only_docs"`
+	Signed       int          `json:"signed"`   // commits that carry a signature; not: one that holds
+	Complete     bool         `json:"complete"` // false where history is cut off
+	Notes        []string     `json:"notes"`
+	CommitList   []CommitFact `json:"commit_list,omitzero"` // by commit id; see CommitFact
+	Content      string       `json:"content_digest"`       // "sha256:…" over the canonical form, see Digest
 }
 
 // Describe is what a raw change amounts to.
@@ -104,6 +106,7 @@ func Describe(r Raw) Change {
 	}
 	c.people(r.Commits)
 	c.messages(r.Commits)
+	c.CommitList = listed(r.Commits)
 	c.files(r.Files)
 	c.classify(slices.ContainsFunc(r.Commits, Commit.feature))
 	return c

@@ -209,6 +209,7 @@ func TestDescribe(t *testing.T) {
 		},
 		Breaking: true, Reverts: 1, Migrations: []string{"db/migrate/1.rb"}, Dependencies: []string{"go.mod"},
 		Signed: 1, Complete: true, Notes: []string{"note"}, Content: c.Digest(),
+		CommitList: []CommitFact{{Type: "revert", Revert: true}, {Signed: true, Type: "feat", Breaking: true}},
 	}
 	if diff := cmp.Diff(want, c); diff != "" {
 		t.Error(diff)

@@ -93,6 +93,7 @@ type Record struct {
 	Signed       int      `json:"signed"`
 	Complete     bool     `json:"complete"`
 	Digest       string   `json:"digest"`
+	CommitsFile  string   `json:"commits_file,omitempty"` // digest of the commits one by one, as JSON in the vault; "" is not known
 }
 
 // maxNamed bounds the contributors whose names a fact carries.

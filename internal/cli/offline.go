@@ -274,6 +274,7 @@ func (o offline) attach(ctx context.Context, f *release.Facts) error {
 		return err
 	}
 	record, _ := ch.Record(pseudonym)
+	f.Lists.Commits = release.CommitsOf(ch.CommitList)
 	f.Release.Change = &release.Attached{Record: record, Digest: ch.Digest(), Provenance: o.word, At: event.MicrosOf(o.now)}
 	f.Assumed = append(f.Assumed, "change")
 	return nil

@@ -12,11 +12,13 @@ import (
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/calendar"
 	"signalbox.dev/signalbox/internal/catalog"
+	"signalbox.dev/signalbox/internal/change"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
+	"signalbox.dev/signalbox/internal/strict"
 )
 
 // GateRequest asks whether a version of a service may go to an environment now.
@@ -110,6 +112,7 @@ func (c *Control) facts(l *Load, state release.State, environment string) (relea
 			return err
 		},
 		func() error { return c.listed(l, &f) },
+		func() error { return c.commits(l.ctx, &f) },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -147,6 +150,33 @@ func (c *Control) listed(l *Load, f *release.Facts) error {
 		claims = append(claims, claim)
 	}
 	f.Lists.Findings = release.FindingsOf(claims)
+	return nil
+}
+
+// commits reads the commits one by one, where a rule of the policy reads them;
+// the vault holds what it opens against the digest. Where they were not sent, or
+// are gone, they stay unknown.
+func (c *Control) commits(ctx context.Context, f *release.Facts) error {
+	if f.Policy == nil || !f.Policy.NeedsLists()["change"] || f.Release.Change == nil || f.Release.Change.Record.CommitsFile == "" {
+		return nil
+	}
+	from, err := c.Vault.Open(ctx, f.Release.Change.Record.CommitsFile)
+	if fault.KindOf(err) == fault.NotFound {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open the commits of the change: %w", err)
+	}
+	defer func() { _ = from.Close() }()
+	b, err := io.ReadAll(io.LimitReader(from, maxListed+1))
+	if err != nil {
+		return fmt.Errorf("read the commits of the change: %w", err)
+	}
+	var list []change.CommitFact
+	if err := strict.Decode(b, &list); err != nil {
+		return fmt.Errorf("commits of the change: %w", err)
+	}
+	f.Lists.Commits = release.CommitsOf(list)
 	return nil
 }
 

@@ -1,7 +1,10 @@
 package control
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/catalog"
@@ -111,7 +114,22 @@ func (c *Control) AttachChange(ctx context.Context, r Request, id string, ch cha
 }
 
 func (c *Control) attach(ctx context.Context, r Request, id string, ch change.Change, p policy.Provenance) error {
+	if err := r.Actor.May(access.Open); err != nil {
+		return err
+	}
+	if err := ch.CheckList(); err != nil {
+		return err
+	}
 	record, private := ch.Record(c.Keys.Pseudonym)
+	if ch.CommitList != nil {
+		b, err := json.Marshal(ch.CommitList)
+		if err != nil {
+			return fmt.Errorf("encode the commits of the change: %w", err)
+		}
+		if record.CommitsFile, _, err = c.Vault.Put(ctx, bytes.NewReader(b)); err != nil {
+			return err
+		}
+	}
 	return c.amend(ctx, r, access.Open, id, []any{ch.Digest(), p}, func(_ *Load, s release.State) ([]event.Draft, error) {
 		return s.Attach(record, ch.Digest(), private, p)
 	})

@@ -12,7 +12,7 @@ const Contract = 1
 // Each section says whether it is Known. A condition that reads any other
 // field of a section that is not known cannot tell, whatever it computes.
 //
-// Two sections carry a list beside their counts. A nil list was not loaded, an
+// Three sections carry a list beside their counts. A nil list was not loaded, an
 // empty one is known to be empty; a condition that reads a nil list cannot tell.
 type Inputs struct {
 	Contract    int         `cel:"contract" json:"contract"`
@@ -80,6 +80,7 @@ type Change struct {
 	Dependencies        int        `cel:"dependencies" json:"dependencies"` // dependency manifests touched
 	OnlyTests           bool       `cel:"only_tests" json:"only_tests"`
 	OnlyDocs            bool       `cel:"only_docs" json:"only_docs"`
+	CommitList          []Commit   `cel:"commit_list" json:"commit_list,omitzero"`
 	Signed              int        `cel:"signed" json:"signed"` // commits that carry a signature (not: whose signature holds)
 }
 

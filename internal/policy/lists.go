@@ -23,9 +23,18 @@ type Vote struct {
 	Reason  string   `cel:"reason" json:"reason"` // why it does not count; "" where it does
 }
 
+// Commit is one commit, without the persons and without its words.
+type Commit struct {
+	Signed   bool   `cel:"signed" json:"signed"` // carries a signature (not: one that holds)
+	Type     string `cel:"type" json:"type"`     // of Conventional Commits; other; "" is none
+	Breaking bool   `cel:"breaking" json:"breaking"`
+	Merge    bool   `cel:"merge" json:"merge"`
+	Revert   bool   `cel:"revert" json:"revert"`
+}
+
 // Limits of a text in a list, in bytes, and of the groups of one vote.
 const (
-	MaxItemWord  = 32   // a severity, an answer
+	MaxItemWord  = 32   // a severity, an answer, a type of commit
 	MaxItemText  = 300  // a rule, a package, a tool, a reason, a group
 	MaxItemPlace = 1000 // a location
 	MaxItemList  = 20
@@ -34,6 +43,8 @@ const (
 // listIn is the field of a section that holds a list of items, or "".
 func listIn(s section) string {
 	switch s {
+	case secChange:
+		return "commit_list"
 	case secFindings:
 		return "items"
 	case secApproval:
@@ -45,7 +56,7 @@ func listIn(s section) string {
 // listSize is the declared size of a part of a list, told by its path for CEL.
 func listSize(path string) (size uint64, ok bool) {
 	switch path {
-	case "findings.items.@items.severity", "approval.votes.@items.answer":
+	case "findings.items.@items.severity", "approval.votes.@items.answer", "change.commit_list.@items.type":
 		return MaxItemWord, true
 	case "findings.items.@items.rule", "findings.items.@items.package", "findings.items.@items.tool", "approval.votes.@items.reason", "approval.votes.@items.groups.@items":
 		return MaxItemText, true
@@ -60,6 +71,8 @@ func listSize(path string) (size uint64, ok bool) {
 // unlisted reports whether the list of a section was not loaded.
 func (in *Inputs) unlisted(s section) bool {
 	switch s {
+	case secChange:
+		return in.Change.CommitList == nil
 	case secFindings:
 		return in.Findings.Items == nil
 	case secApproval:
@@ -92,6 +105,8 @@ func (in *Inputs) excessList() string {
 		return len(v.Groups) > MaxItemList || over(MaxItemText, v.Groups...) || over(MaxItemWord, v.Answer) || over(MaxItemText, v.Reason)
 	}):
 		return "approval.votes"
+	case len(in.Change.CommitList) > MaxInputList || slices.ContainsFunc(in.Change.CommitList, func(c Commit) bool { return over(MaxItemWord, c.Type) }):
+		return "change.commit_list"
 	}
 	return ""
 }
@@ -105,6 +120,8 @@ func (in Inputs) Bounded() Inputs {
 			in.Findings.Items = nil
 		case "approval.votes":
 			in.Approval.Votes = nil
+		case "change.commit_list":
+			in.Change.CommitList = nil
 		default:
 			return in
 		}
@@ -115,25 +132,26 @@ func (in Inputs) Bounded() Inputs {
 type Lists struct {
 	Findings []Finding `json:"findings,omitzero"`
 	Votes    []Vote    `json:"votes,omitzero"`
+	Commits  []Commit  `json:"commits,omitzero"`
 }
 
 // Empty reports that no list was loaded.
-func (l Lists) Empty() bool { return l.Findings == nil && l.Votes == nil }
+func (l Lists) Empty() bool { return l.Findings == nil && l.Votes == nil && l.Commits == nil }
 
 // Apart is the inputs without lists, and the lists.
 func (in Inputs) Apart() (Inputs, Lists) {
-	l := Lists{in.Findings.Items, in.Approval.Votes}
-	in.Findings.Items, in.Approval.Votes = nil, nil
+	l := Lists{in.Findings.Items, in.Approval.Votes, in.Change.CommitList}
+	in.Findings.Items, in.Approval.Votes, in.Change.CommitList = nil, nil, nil
 	return in, l
 }
 
 // With is the inputs with those lists.
 func (in Inputs) With(l Lists) Inputs {
-	in.Findings.Items, in.Approval.Votes = l.Findings, l.Votes
+	in.Findings.Items, in.Approval.Votes, in.Change.CommitList = l.Findings, l.Votes, l.Commits
 	return in
 }
 
-// NeedsLists are the sections (findings, approval) of whose list some rule
+// NeedsLists are the sections (change, findings, approval) of whose list some rule
 // of the bundle reads; nobody need load any other.
 func (p *Program) NeedsLists() map[string]bool {
 	var all sections

@@ -90,6 +90,8 @@ func TestListsAreLimited(t *testing.T) {
 		"approval.votes":  func(in *Inputs) { in.Approval.Votes = make([]Vote, MaxInputList+1) },
 		"an answer":       func(in *Inputs) { in.Approval.Votes = []Vote{{Answer: long(MaxItemWord + 1)}} },
 		"a reason":        func(in *Inputs) { in.Approval.Votes = []Vote{{Reason: long(MaxItemText + 1)}} },
+		"commits":         func(in *Inputs) { in.Change.CommitList = make([]Commit, MaxInputList+1) },
+		"a type":          func(in *Inputs) { in.Change.CommitList = []Commit{{Type: long(MaxItemWord + 1)}} },
 		"a group":         func(in *Inputs) { in.Approval.Votes = []Vote{{Groups: []string{long(MaxItemText + 1)}}} },
 		"too many groups": func(in *Inputs) { in.Approval.Votes = []Vote{{Groups: make([]string, MaxItemList+1)}} },
 	} {
@@ -155,5 +157,32 @@ func TestListsInTestCases(t *testing.T) {
 	}
 	if _, problems := Compile(sample(doc("TestCase", "name: t\nat: 2027-03-01T09:00:00Z\ninputs: {findings: {items: [{sevrity: high}]}}\n"))); !Failed(problems) {
 		t.Error("an unknown field of an item was taken")
+	}
+}
+
+func TestRulesOverCommits(t *testing.T) {
+	const rule = `change.commit_list.all(c, c.signed || c.merge)`
+	for name, c := range map[string]struct {
+		commits []Commit
+		want    Verdict
+	}{
+		"holds":         {[]Commit{{Signed: true, Type: "fix"}, {Merge: true}}, Go},
+		"does not hold": {[]Commit{{Signed: true}, {Type: "fix"}}, NoGo},
+		"none":          {[]Commit{}, Go},
+		"not loaded":    {nil, CannotTell},
+		"too many":      {make([]Commit, MaxInputList+1), CannotTell},
+	} {
+		p := listed(t, rule)
+		if needs := p.NeedsLists(); len(needs) != 1 || !needs["change"] {
+			t.Errorf("needs %v", needs)
+		}
+		in := with(func(in *Inputs) { in.Change.CommitList = c.commits }).Bounded()
+		if r := reason(t, p.Decide(in), "probe"); r.Verdict != c.want {
+			t.Errorf("%s: %s %s", name, r.Verdict, r.Why)
+		}
+		rest, lists := in.Apart()
+		if rest.Change.CommitList != nil || cmp.Diff(in, rest.With(lists)) != "" {
+			t.Errorf("%s: apart", name)
+		}
 	}
 }

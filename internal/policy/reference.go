@@ -84,7 +84,7 @@ Conditions are CEL. The answer is the worst of the gates that block, in the orde
 - A service or environment outside the catalog is governed in full and never observed. No ScopeRule that matches, and no gate that is certain to apply, cannot tell.
 - Where the release type asks for a lead time, the answer waits until it has passed since submission; a release that is not submitted cannot tell. A freeze in force waits, or is no-go, as the FreezeRule that it names says; without one it waits where the freeze has an end, else it is no-go.
 - A rule whose worst case costs up to %d runs unmetered; one of %d or more is refused; a decision has a budget of %d. Texts have at most %d bytes, lists at most %d items.
-- The lists findings.items and approval.votes are loaded only where a rule reads them; a rule that reads one that could not be loaded cannot tell. Use their counts where they do. In them severities and answers have at most %d bytes, locations %d, other texts %d.
+- The lists change.commit_list, findings.items and approval.votes are loaded only where a rule reads them; a rule that reads one that could not be loaded cannot tell. Use their counts where they do. In them severities, answers and types of commits have at most %d bytes, locations %d, other texts %d.
 - Durations are written 15m, 4h, 7d or 1d12h.
 `, CheapRule, RuleBudget, DecisionBudget, MaxInputText, MaxInputList, MaxItemWord, MaxItemPlace, MaxItemText)
 }

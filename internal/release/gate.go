@@ -25,7 +25,7 @@ type Facts struct {
 	People       map[string]access.Person // by id, departed ones too
 	Identities   map[string]string        // pseudonym to person's id, for every contributor that a person claims
 	Artifact     evidence.Artifact
-	Lists        policy.Lists // findings one by one, where the policy needs them; nil: not loaded. Votes are filled by Gate
+	Lists        policy.Lists // findings and commits one by one, where the policy needs them; nil: not loaded. Votes are filled by Gate
 	Freezes      []calendar.Freeze
 	Policy       *policy.Program // nil: none is active
 	PolicyUntil  time.Time       // when another bundle takes effect; zero: none is known

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"signalbox.dev/signalbox/internal/approval"
+	"signalbox.dev/signalbox/internal/change"
 	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/policy"
 )
@@ -32,9 +33,25 @@ func FindingsOf(claims []evidence.Claim) []policy.Finding {
 	return all
 }
 
+// CommitsOf are the commits of a change one by one, for rules that read them;
+// nil where they are not known.
+func CommitsOf(list []change.CommitFact) []policy.Commit {
+	if list == nil || len(list) > policy.MaxInputList {
+		return nil
+	}
+	all := make([]policy.Commit, len(list))
+	for i, k := range list {
+		all[i] = policy.Commit(k)
+	}
+	return all
+}
+
 // list adds to the inputs the lists that the policy's rules read, and tells their digest.
 func (f Facts) list(in policy.Inputs, votes approval.Standing) (policy.Inputs, string, error) {
 	needs := f.Policy.NeedsLists()
+	if needs["change"] && in.Change.Known {
+		in.Change.CommitList = f.Lists.Commits
+	}
 	if needs["findings"] && in.Findings.Known {
 		in.Findings.Items = f.Lists.Findings
 	}

@@ -222,18 +222,22 @@ func (w weighed) best() policy.Inputs {
 		in.Calendar = policy.Calendar{Known: true, Freezes: []string{}, Rules: []string{}, Exempt: []string{}}
 	}
 	if w.listed { // no rule that reads one then cannot tell
-		in.Findings.Items, in.Approval.Votes = []policy.Finding{}, []policy.Vote{}
+		in.Findings.Items, in.Approval.Votes, in.Change.CommitList = []policy.Finding{}, []policy.Vote{}, []policy.Commit{}
 	}
 	return in
 }
 
-// lists are those that the candidate's rules read. Votes one by one are not in
-// the record.
+// lists are those that the candidate's rules read. Commits and votes one by
+// one are not in the record.
 func (w *weighed) lists(known policy.Lists, needs map[string]bool) {
 	w.in.Findings.Items = known.Findings
 	if needs["findings"] && w.in.Findings.Known && known.Findings == nil {
 		w.listed = true
 		w.unknown = append(w.unknown, "the findings one by one are not to be had any more as they were then")
+	}
+	if needs["change"] && w.in.Change.Known {
+		w.listed = true
+		w.unknown = append(w.unknown, "the commits one by one are not in the record")
 	}
 	if needs["approval"] {
 		w.listed = true

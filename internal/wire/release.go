@@ -117,28 +117,38 @@ type Identity struct {
 // Change describes what a version contains: the shape that "signalbox change
 // inspect" prints, with the digest of its content.
 type Change struct {
-	From         string     `json:"from"`
-	To           string     `json:"to"`
-	FromRef      string     `json:"from_ref"`
-	ToRef        string     `json:"to_ref"`
-	Commits      int        `json:"commits"`
-	Authors      []Identity `json:"authors"`
-	Committers   []Identity `json:"committers"`
-	CoAuthors    []Identity `json:"co_authors"`
-	FilesChanged int        `json:"files_changed"`
-	LinesAdded   int        `json:"lines_added"`
-	LinesDeleted int        `json:"lines_deleted"`
-	SemverStep   string     `json:"semver_step"`
-	ReleaseType  string     `json:"release_type"`
-	Reasons      []string   `json:"reasons"`
-	Breaking     bool       `json:"breaking"`
-	Reverts      int        `json:"reverts"`
-	Migrations   []string   `json:"migrations"`
-	Dependencies []string   `json:"dependencies"`
-	OnlyTests    bool       `json:"only_tests"`
-	OnlyDocs     bool       `json:"only_docs"`
-	Signed       int        `json:"signed"`
-	Complete     bool       `json:"complete"`
-	Notes        []string   `json:"notes"`
-	Digest       string     `json:"content_digest"`
+	From         string       `json:"from"`
+	To           string       `json:"to"`
+	FromRef      string       `json:"from_ref"`
+	ToRef        string       `json:"to_ref"`
+	Commits      int          `json:"commits"`
+	Authors      []Identity   `json:"authors"`
+	Committers   []Identity   `json:"committers"`
+	CoAuthors    []Identity   `json:"co_authors"`
+	FilesChanged int          `json:"files_changed"`
+	LinesAdded   int          `json:"lines_added"`
+	LinesDeleted int          `json:"lines_deleted"`
+	SemverStep   string       `json:"semver_step"`
+	ReleaseType  string       `json:"release_type"`
+	Reasons      []string     `json:"reasons"`
+	Breaking     bool         `json:"breaking"`
+	Reverts      int          `json:"reverts"`
+	Migrations   []string     `json:"migrations"`
+	Dependencies []string     `json:"dependencies"`
+	OnlyTests    bool         `json:"only_tests"`
+	OnlyDocs     bool         `json:"only_docs"`
+	Signed       int          `json:"signed"`
+	Complete     bool         `json:"complete"`
+	Notes        []string     `json:"notes"`
+	CommitList   []CommitFact `json:"commit_list,omitzero" doc:"The commits one by one, at most 1000; left out where not known"`
+	Digest       string       `json:"content_digest"`
+}
+
+// CommitFact is what is told of one commit, without a person and without its words.
+type CommitFact struct {
+	Signed   bool   `json:"signed" doc:"Carries a signature; whose signature holds is another question"`
+	Type     string `json:"type" doc:"Type of Conventional Commits, other where it is none of the usual; empty where there is none"`
+	Breaking bool   `json:"breaking"`
+	Merge    bool   `json:"merge"`
+	Revert   bool   `json:"revert"`
 }
