@@ -100,9 +100,18 @@ func documentPolicy(c *call, q wire.DocumentRequest) (wire.PolicyDocument, error
 	if err != nil {
 		return w, err
 	}
-	w.Digest, w.Title, w.Text = found.Digest, found.Title, found.Markdown()
+	document := found.Document
+	if q.Explain {
+		document = found.InWords
+	}
+	if q.Name != "" {
+		if document = document.Only(q.Name); !q.Explain || len(document.Blocks) == 0 {
+			return w, fault.New(fault.NotFound, "policy.unknown-name", "nothing in the bundle is called "+clip(q.Name)).On("/name").Remedy("with explain, name one of its documents")
+		}
+	}
+	w.Digest, w.Title, w.Text = found.Digest, document.Title, document.Markdown()
 	if w.Format == "text" {
-		w.Text = found.Text()
+		w.Text = document.Text()
 	}
 	return w, nil
 }

@@ -170,6 +170,15 @@ func TestDocumentPolicy(t *testing.T) {
 		if d.Digest != policy.Digest(policy.Starter()) || d.Format != "md" || !strings.HasPrefix(d.Text, "# Release policy") || !strings.Contains(d.Text, d.Digest) {
 			t.Errorf("the one in force: %+v", d)
 		}
+		words, err := viewer.DocumentPolicy(ctx, wire.DocumentRequest{Explain: true, Name: "no-critical-findings", Format: "text"})
+		if err != nil || !strings.Contains(words.Text, "the number of critical findings is 0") || strings.Contains(words.Text, "tests-pass") {
+			t.Errorf("explained: %q %v", words.Text, err)
+		}
+		for _, q := range []wire.DocumentRequest{{Name: "no-critical-findings"}, {Explain: true, Name: "nothing"}} {
+			if _, err := viewer.DocumentPolicy(ctx, q); fault.KindOf(err) != fault.NotFound {
+				t.Errorf("%+v: %v", q, err)
+			}
+		}
 		plain, err := viewer.DocumentPolicy(ctx, wire.DocumentRequest{Format: "text"})
 		must(t, err)
 		if plain.Format != "text" || !strings.HasPrefix(plain.Text, plain.Title) || strings.Contains(plain.Text, "|---|") {

@@ -129,6 +129,7 @@ func (c *Control) inForce(ctx context.Context) (*policy.Program, error) {
 type Described struct {
 	Digest string
 	prose.Document
+	InWords prose.Document // the same, explained document by document
 }
 
 // DescribePolicy is a bundle as auditors read it: the one in force, which whoever
@@ -150,5 +151,9 @@ func (c *Control) DescribePolicy(ctx context.Context, r Request, files []policy.
 		return Described{}, err
 	}
 	d, err := prose.Describe(program, now)
-	return Described{program.Digest(), d}, err
+	if err != nil {
+		return Described{}, err
+	}
+	words, err := prose.Explain(program)
+	return Described{program.Digest(), d, words}, err
 }

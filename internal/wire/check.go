@@ -94,6 +94,9 @@ type PolicyChange struct {
 type DocumentRequest struct {
 	Files  []PolicyFile `json:"files,omitzero" doc:"The bundle in force, where absent; a bundle sent takes the right \"policy\""`
 	Format string       `json:"format,omitempty" enum:"md,text" doc:"md where absent"`
+	// Explain asks for the bundle in plain words, document by document, instead.
+	Explain bool   `json:"explain,omitempty" doc:"In plain words, document by document"`
+	Name    string `json:"name,omitempty" doc:"With explain: the one document of that name"`
 }
 
 // PolicyDocument is a bundle as auditors read it.
