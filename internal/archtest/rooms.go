@@ -38,7 +38,8 @@ var rooms = []room{
 	{path: "internal/access", kind: pure, imports: "event"},
 	{path: "internal/change", kind: pure, imports: "event"},
 	{path: "internal/calendar", kind: pure, imports: "event"},
-	{path: "internal/evidence", kind: pure, imports: "event"},
+	{path: "internal/evidence", kind: pure, imports: "event", nouns: true},
+	{path: "internal/report", kind: pure, imports: "evidence"},
 	{path: "internal/risk", kind: pure, imports: "event"},
 	{path: "internal/approval", kind: pure, imports: "event access calendar"},
 	{path: "internal/bundle", kind: pure},
@@ -64,7 +65,7 @@ var rooms = []room{
 	{path: "internal/vault", imports: "store"},
 	{path: "internal/view", imports: "event store release " + nouns, nouns: true},
 
-	{path: "internal/control", imports: "event state journal vault seal verify lint prose release " + nouns, nouns: true},
+	{path: "internal/control", imports: "event state journal vault seal verify lint prose report release " + nouns, nouns: true},
 	{path: "internal/watch", imports: "control event journal view connect"},
 	{path: "internal/connect", imports: "release " + nouns, nouns: true},
 
@@ -73,7 +74,7 @@ var rooms = []room{
 	{path: "internal/web", imports: "control view store release " + nouns, nouns: true},
 	{path: "internal/terminal", imports: "wire policy"},
 	{path: "internal/desk", imports: "catalog policy lint prose prose/pdf terminal"},
-	{path: "internal/cli", imports: "event wire terminal verify seal connect/git lint prose desk release " + nouns},
+	{path: "internal/cli", imports: "event wire terminal verify seal connect/git lint prose desk report release " + nouns},
 	{path: "internal/server", imports: "*"},
 	{path: "internal/demo", imports: "*"},
 
@@ -89,7 +90,7 @@ var rooms = []room{
 const pureLibraries = "cel.dev/cel-go cel.dev/expr google.golang.org/protobuf go.yaml.in/yaml/v4 " +
 	"github.com/gowebpki/jcs github.com/go-json-experiment/json golang.org/x/text golang.org/x/mod " +
 	"github.com/owenrumney/go-sarif/v3 github.com/in-toto/attestation github.com/secure-systems-lab/go-securesystemslib " +
-	"github.com/transparency-dev/formats github.com/transparency-dev/merkle"
+	"github.com/transparency-dev/formats github.com/transparency-dev/merkle github.com/pandatix/go-cvss"
 
 // jsonReaders are the rooms that may decode with encoding/json: what they read
 // is their own writing. Everything that comes from outside goes through strict.

@@ -5,48 +5,35 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/report"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
-
-// inspected is what evidence inspect prints: the format, and one of the three.
-type inspected struct {
-	Kind      evidence.Kind      `json:"kind"`
-	Format    string             `json:"format"`
-	Version   string             `json:"version"`
-	Tool      evidence.Tool      `json:"tool"`
-	Generated time.Time          `json:"generated,omitzero"`
-	Findings  *evidence.Findings `json:"findings,omitempty"`
-	Tests     *evidence.Tests    `json:"tests,omitempty"`
-	Coverage  *evidence.Coverage `json:"coverage,omitempty"`
-	Notes     []string           `json:"notes,omitempty"`
-}
 
 func (a *app) evidence() *cobra.Command {
 	look := a.command("inspect FILE", "Say what a report claims; nothing is sent", func(_ context.Context, c call) error {
 		var b []byte
 		var err error
 		if c.args[0] == "-" {
-			b, err = readAll(c.In, "standard input", evidence.MaxSize)
+			b, err = readAll(c.In, "standard input", report.MaxSize)
 		} else {
-			b, err = readFile(c.args[0], evidence.MaxSize)
+			b, err = readFile(c.args[0], report.MaxSize)
 		}
 		if err != nil {
 			return err
 		}
-		claim, err := evidence.Read(b)
+		claim, err := report.Read(b)
 		if err != nil {
 			return asInvalid(placed(c.args[0], err))
 		}
-		return c.print(inspected(claim), claimTable(claim))
+		return c.print(claim, claimTable(claim))
 	})
-	look.Long = "Say what a report claims: SARIF, JUnit XML or Cobertura, also compressed with gzip.\nIt ends with 0, or with 2 where the report is not a good one."
+	look.Long = "Say what a report claims; it may be compressed with gzip. These are read:\n" + strings.Join(report.Names(), ", ") + ".\nIt ends with 0, or with 2 where the report is not a good one."
 
 	add := a.online("add FILE...", "Send reports about an artifact", func(ctx context.Context, c call, client *wire.Client) error {
 		claims := []wire.Claim{}

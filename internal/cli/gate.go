@@ -11,8 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/report"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
@@ -137,7 +137,7 @@ func (c call) sendChange(ctx context.Context, client *wire.Client, q wire.GateRe
 
 // upload sends one report.
 func (c call) upload(ctx context.Context, client *wire.Client, t wire.EvidenceTarget, path string) (wire.Claim, error) {
-	b, err := readFile(path, evidence.MaxSize)
+	b, err := readFile(path, report.MaxSize)
 	if err != nil {
 		return wire.Claim{}, err
 	}

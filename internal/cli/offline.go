@@ -25,6 +25,7 @@ import (
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
+	"signalbox.dev/signalbox/internal/report"
 	"signalbox.dev/signalbox/internal/strict"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
@@ -286,11 +287,11 @@ func (o offline) claims(f *release.Facts) error {
 	f.Artifact.Digest = o.q.Digest
 	var claims []evidence.Claim
 	for i, path := range o.evidence {
-		b, err := readFile(path, evidence.MaxSize)
+		b, err := readFile(path, report.MaxSize)
 		if err != nil {
 			return err
 		}
-		claim, err := evidence.Read(b)
+		claim, err := report.Read(b)
 		if err != nil {
 			return placed(path, err)
 		}

@@ -10,6 +10,7 @@ import (
 	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/release"
+	"signalbox.dev/signalbox/internal/report"
 )
 
 // EvidenceRequest binds a report to a version's artifact.
@@ -28,11 +29,11 @@ func (q EvidenceRequest) check() error {
 }
 
 // MaxReport bounds one report, in bytes.
-const MaxReport = 200 << 20
+const MaxReport = report.MaxSize
 
 // AddEvidence reads a report, keeps the original in the vault, and records
 // what it claims. A report that cannot be trusted adds nothing.
-func (c *Control) AddEvidence(ctx context.Context, r Request, q EvidenceRequest, report io.Reader) (evidence.Added, error) {
+func (c *Control) AddEvidence(ctx context.Context, r Request, q EvidenceRequest, from io.Reader) (evidence.Added, error) {
 	var none evidence.Added
 	if err := r.Actor.May(access.Evidence); err != nil {
 		return none, err
@@ -43,14 +44,14 @@ func (c *Control) AddEvidence(ctx context.Context, r Request, q EvidenceRequest,
 	if err := q.check(); err != nil {
 		return none, err
 	}
-	b, err := io.ReadAll(io.LimitReader(report, MaxReport+1))
+	b, err := io.ReadAll(io.LimitReader(from, MaxReport+1))
 	if err != nil {
 		return none, fault.Invalidf("evidence.interrupted", "the report did not arrive whole").Cause(err)
 	}
 	if len(b) > MaxReport {
 		return none, fault.New(fault.TooLarge, "evidence.too-large", "the report is larger than 200 MiB")
 	}
-	claim, err := evidence.Read(b)
+	claim, err := report.Read(b)
 	if err != nil {
 		return none, err
 	}

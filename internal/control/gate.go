@@ -18,6 +18,7 @@ import (
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
+	"signalbox.dev/signalbox/internal/report"
 	"signalbox.dev/signalbox/internal/strict"
 )
 
@@ -191,7 +192,7 @@ func (c *Control) reread(ctx context.Context, a evidence.Added) (evidence.Claim,
 	if err != nil {
 		return evidence.Claim{}, fmt.Errorf("read the original: %w", err)
 	}
-	return evidence.Read(b)
+	return report.Read(b)
 }
 
 // catalogued fills the service and the environment. Every change of the

@@ -137,7 +137,7 @@ func check(c Added, now time.Time) error {
 			On("provenance").Remedy("one of server, pipeline, person, assumed")
 	case len(c.Label) > 100:
 		return fault.New(fault.TooLarge, "evidence.label", "the label is longer than 100 bytes").On("label")
-	case !c.Claim.whole():
+	case !c.Claim.Whole():
 		return fault.Invalidf("evidence.empty", "the claim says nothing").On("claim")
 	case c.Claim.Generated.After(now.Add(Skew)):
 		return fault.Invalidf("evidence.future", "the report says it was written at %s", c.Claim.Generated.UTC().Format(time.RFC3339)).
@@ -146,8 +146,8 @@ func check(c Added, now time.Time) error {
 	return nil
 }
 
-// whole reports whether the one object that Kind names is there.
-func (c Claim) whole() bool {
+// Whole reports whether the one object that Kind names is there.
+func (c Claim) Whole() bool {
 	switch c.Kind {
 	case FindingsKind:
 		return c.Findings != nil
@@ -155,6 +155,8 @@ func (c Claim) whole() bool {
 		return c.Tests != nil
 	case CoverageKind:
 		return c.Coverage != nil
+	case LoadKind:
+		return c.Load != nil
 	}
 	return false
 }

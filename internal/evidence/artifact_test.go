@@ -21,16 +21,16 @@ var (
 
 func findings(tool string, s Severities) Claim {
 	total := s.Critical + s.High + s.Medium + s.Low + s.Info + s.Unrated
-	return Claim{Kind: FindingsKind, Format: FormatSARIF, Tool: Tool{Name: tool}, Findings: &Findings{Total: total, Suppressed: 1, BySeverity: s}}
+	return Claim{Kind: FindingsKind, Format: "sarif", Tool: Tool{Name: tool}, Findings: &Findings{Total: total, Suppressed: 1, BySeverity: s}}
 }
 
 func testsOf(t Tests) Claim {
 	t.Total = t.Passed + t.Failed + t.Errored + t.Skipped
-	return Claim{Kind: TestsKind, Format: FormatJUnit, Tests: &t}
+	return Claim{Kind: TestsKind, Format: "junit", Tests: &t}
 }
 
 func coverage(rate float64, branch *float64) Claim {
-	return Claim{Kind: CoverageKind, Format: FormatCobertura, Coverage: &Coverage{LineRate: rate, LinesCovered: int(rate * 100), LinesValid: 100, BranchRate: branch}}
+	return Claim{Kind: CoverageKind, Format: "cobertura", Coverage: &Coverage{LineRate: rate, LinesCovered: int(rate * 100), LinesValid: 100, BranchRate: branch}}
 }
 
 func added(c Claim, label, provenance, file string) Added {

@@ -1,5 +1,7 @@
-// Package evidence knows what reports say: it reads one report in bytes and
-// makes a typed claim of it, and it knows which claims stand about an artifact.
+// Package evidence knows what reports say: the typed claims that are made of
+// them, which claims stand about an artifact, and what all readers of reports
+// share. The rooms below it read one format or family each, bytes in, claims
+// out; report recognises the format.
 //
 // It leaves to others whose word a claim is, where the original file is kept
 // (the vault) and whether a claim suffices (policy). Its invariant: a report
@@ -18,17 +20,13 @@ const (
 	FindingsKind Kind = "findings"
 	TestsKind    Kind = "tests"
 	CoverageKind Kind = "coverage"
+	LoadKind     Kind = "load"
 )
 
 // Valid reports whether k is a kind of claim.
-func (k Kind) Valid() bool { return k == FindingsKind || k == TestsKind || k == CoverageKind }
-
-// Formats that are read.
-const (
-	FormatSARIF     = "sarif"
-	FormatJUnit     = "junit"
-	FormatCobertura = "cobertura"
-)
+func (k Kind) Valid() bool {
+	return k == FindingsKind || k == TestsKind || k == CoverageKind || k == LoadKind
+}
 
 // Tool is what wrote the report; empty where the format does not say.
 type Tool struct {
@@ -36,8 +34,8 @@ type Tool struct {
 	Version string `json:"version,omitempty"`
 }
 
-// Claim is what one report says. Exactly one of Findings, Tests and Coverage
-// is set, the one that Kind names.
+// Claim is what one report says. Exactly one of Findings, Tests, Coverage and
+// Load is set, the one that Kind names.
 type Claim struct {
 	Kind      Kind      `json:"kind"`
 	Format    string    `json:"format"`
@@ -47,6 +45,7 @@ type Claim struct {
 	Findings  *Findings `json:"findings,omitempty"`
 	Tests     *Tests    `json:"tests,omitempty"`
 	Coverage  *Coverage `json:"coverage,omitempty"`
+	Load      *Load     `json:"load,omitempty"`
 	Notes     []string  `json:"notes,omitempty"` // what a reader should know before believing the figures
 }
 
@@ -59,6 +58,10 @@ type Findings struct {
 	BySeverity Severities `json:"by_severity"`      // of Total
 	Items      []Finding  `json:"items,omitzero"`   // nil in a fact; at most MaxItems, in the order of the report
 	Omitted    int        `json:"omitted,omitzero"` // counted above but not in Items
+
+	// Unscanned is true where nobody looked for faults: an inventory, or a
+	// statement about vulnerabilities. That it lists none proves nothing.
+	Unscanned bool `json:"unscanned,omitempty"`
 }
 
 // MaxItems bounds the findings that are listed; all are counted.
@@ -82,9 +85,12 @@ type Finding struct {
 	Scale       string   `json:"scale"`    // where the severity came from, such as "sarif:security-severity 9.8"
 	Location    string   `json:"location"` // file:line:column as far as known, or a logical name
 	Package     string   `json:"package"`
-	Identifiers []string `json:"identifiers"` // such as CVE-2021-44228, CWE-79
-	Message     string   `json:"message"`     // at most 1,000 bytes
+	Version     string   `json:"version"`            // of the package
+	Fixed       string   `json:"fixed_in,omitempty"` // the version that mends it
+	Identifiers []string `json:"identifiers"`        // such as CVE-2021-44228, CWE-79
+	Message     string   `json:"message"`            // at most 1,000 bytes
 	Suppressed  bool     `json:"suppressed"`
+	Why         string   `json:"why,omitempty"` // it does not stand, such as "vex: not_affected, component_not_present"
 }
 
 // Tests counts test cases: Total is the sum of the four after it.
@@ -103,4 +109,36 @@ type Coverage struct {
 	LinesCovered int      `json:"lines_covered"`
 	LinesValid   int      `json:"lines_valid"` // lines that could be covered, above 0
 	BranchRate   *float64 `json:"branch_rate"` // nil where the report measures no branches
+}
+
+// Load is what a load test measured.
+type Load struct {
+	Requests  int        `json:"requests"`   // above 0
+	ErrorRate float64    `json:"error_rate"` // 0 to 1
+	P50       *float64   `json:"p50_ms"`     // milliseconds; nil where the report does not give it
+	P95       *float64   `json:"p95_ms"`
+	P99       *float64   `json:"p99_ms"`
+	Failed    int        `json:"thresholds_failed"` // of the test's own thresholds
+	Seconds   float64    `json:"duration_s"`        // from first to last request, 0 where unknown
+	Parts     []LoadPart `json:"parts,omitzero"`    // by component (a request's name, a scenario, a transaction), at most MaxParts
+	Limits    []Limit    `json:"thresholds,omitzero"`
+}
+
+// MaxParts bounds the components of a load test, and its thresholds, that are listed.
+const MaxParts = 50
+
+// LoadPart is what a load test measured of one component.
+type LoadPart struct {
+	Name      string   `json:"name"`
+	Requests  int      `json:"requests"`
+	ErrorRate float64  `json:"error_rate"`
+	P50       *float64 `json:"p50_ms"`
+	P95       *float64 `json:"p95_ms"`
+	P99       *float64 `json:"p99_ms"`
+}
+
+// Limit is a threshold that the test itself set.
+type Limit struct {
+	Name   string `json:"name"` // the metric and the condition, as the tool writes them
+	Failed bool   `json:"failed"`
 }

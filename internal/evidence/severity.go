@@ -5,6 +5,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/pandatix/go-cvss/20"
+	"github.com/pandatix/go-cvss/30"
+	"github.com/pandatix/go-cvss/31"
+	"github.com/pandatix/go-cvss/40"
 )
 
 // Severity is one of six words; every scale of a scanner maps to them by a table here.
@@ -20,8 +25,40 @@ const (
 	Unrated  Severity = "unrated"
 )
 
-// add counts n findings; anything that is not a severity is unrated.
-func (s *Severities) add(v Severity, n int) {
+// Scale is a set of words that tools write for a severity.
+type Scale string
+
+// The scales of words.
+const (
+	Words    Scale = "words"     // of most scanners
+	Levels   Scale = "level"     // SARIF 2.1.0 section 3.27.10
+	Semgreps Scale = "semgrep"   // Semgrep's rule severities
+	Snyks    Scale = "snyk"      // Snyk's severities
+	NPM      Scale = "npm audit" // npm's severities
+)
+
+// scales is the one table of words. A word that is not there is unrated.
+var scales = map[Scale]map[string]Severity{
+	Words: {
+		"critical": Critical, "high": High, "important": High, "medium": Medium, "moderate": Medium,
+		"low": Low, "minor": Low, "negligible": Info, "info": Info, "informational": Info, "none": Info,
+	},
+	Levels:   {"error": High, "warning": Medium, "note": Low, "none": Info},
+	Semgreps: {"critical": Critical, "high": High, "error": High, "medium": Medium, "warning": Medium, "low": Low, "info": Low},
+	Snyks:    {"critical": Critical, "high": High, "medium": Medium, "low": Low},
+	NPM:      {"critical": Critical, "high": High, "moderate": Medium, "low": Low, "info": Info},
+}
+
+// Severity maps a word of the scale, in any case of letters.
+func (s Scale) Severity(word string) Severity {
+	if v, known := scales[s][strings.ToLower(strings.TrimSpace(word))]; known {
+		return v
+	}
+	return Unrated
+}
+
+// Add counts n findings; anything that is not a severity is unrated.
+func (s *Severities) Add(v Severity, n int) {
 	switch v {
 	case Critical:
 		s.Critical += n
@@ -38,9 +75,9 @@ func (s *Severities) add(v Severity, n int) {
 	}
 }
 
-// worse reports whether v must be believed rather than w where two results
+// Worse reports whether v must be believed rather than w where two results
 // that are one differ in it. Unrated may be anything, so only critical is worse.
-func (v Severity) worse(w Severity) bool {
+func (v Severity) Worse(w Severity) bool {
 	order := []Severity{Info, Low, Medium, High, Unrated, Critical}
 	return slices.Index(order, v) > slices.Index(order, w)
 }
@@ -54,11 +91,11 @@ func (s *Severities) sum(o Severities) {
 	s.Unrated += o.Unrated
 }
 
-// severityOfScore maps a score on the scale of CVSS (0 to 10; SARIF's
+// SeverityOfScore maps a score on the scale of CVSS (0 to 10; SARIF's
 // security-severity is such a score): 9 and more critical, 7 high, 4 medium,
 // above 0 low, 0 info. Some scanners write the word instead, in any case of
 // letters. Everything else is unrated.
-func severityOfScore(score string) Severity {
+func SeverityOfScore(score string) Severity {
 	switch word := Severity(strings.ToLower(score)); word {
 	case Critical, High, Medium, Low, Info:
 		return word
@@ -81,22 +118,47 @@ func severityOfScore(score string) Severity {
 	}
 }
 
-// severityOfLevel maps SARIF's result level (2.1.0 section 3.27.10). A word
-// that the standard does not know is unrated.
-func severityOfLevel(level string) Severity {
-	switch level {
-	case "error":
-		return High
-	case "warning":
-		return Medium
-	case "note":
-		return Low
-	case "none":
-		return Info
-	default:
-		return Unrated
+// SeverityOfVector is the severity of the base score of a CVSS vector of
+// version 2.0, 3.0, 3.1 or 4.0, and the score as text. What is no vector is
+// unrated.
+func SeverityOfVector(vector string) (Severity, string) {
+	score, err := scoreOf(strings.TrimSpace(vector))
+	if err != nil {
+		return Unrated, ""
 	}
+	text := strconv.FormatFloat(score, 'f', 1, 64)
+	return SeverityOfScore(text), text
 }
 
-// scale says where a severity came from, in at most 80 bytes.
-func scale(parts ...string) string { return cutText("sarif:"+strings.Join(parts, " "), 80) }
+func scoreOf(vector string) (float64, error) {
+	switch {
+	case len(vector) > MaxWord:
+		return 0, strconv.ErrRange
+	case strings.HasPrefix(vector, "CVSS:4.0/"):
+		v, err := gocvss40.ParseVector(vector)
+		if err != nil {
+			return 0, err
+		}
+		return v.Score(), nil
+	case strings.HasPrefix(vector, "CVSS:3.1/"):
+		v, err := gocvss31.ParseVector(vector)
+		if err != nil {
+			return 0, err
+		}
+		return v.BaseScore(), nil
+	case strings.HasPrefix(vector, "CVSS:3.0/"):
+		v, err := gocvss30.ParseVector(vector)
+		if err != nil {
+			return 0, err
+		}
+		return v.BaseScore(), nil
+	}
+	v, err := gocvss20.ParseVector(vector)
+	if err != nil {
+		return 0, err
+	}
+	return v.BaseScore(), nil
+}
+
+// ScaleText says where a severity came from, in at most 80 bytes.
+func ScaleText(parts ...string) string { return Cut(strings.Join(parts, " "), 80) }

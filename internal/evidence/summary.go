@@ -94,8 +94,11 @@ func (s *CoverageSummary) count(c *Coverage) {
 func (a Artifact) believed(kind Kind, now time.Time) Believed {
 	b := Believed{Tools: []string{}}
 	for _, c := range a.Claims {
-		if c.Claim.Kind != kind || !c.Claim.whole() {
+		if c.Claim.Kind != kind || !c.Claim.Whole() {
 			continue
+		}
+		if c.Claim.Findings != nil && c.Claim.Findings.Unscanned {
+			continue // what it lists counts, that it lists nothing proves nothing
 		}
 		if !b.Known || rank(c.Provenance) < rank(b.Provenance) {
 			b.Provenance = c.Provenance

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"regexp"
 	"strings"
@@ -16,23 +15,29 @@ import (
 
 // Bounds within one XML document.
 const (
-	maxTag  = 1 << 20  // bytes of one tag
-	maxText = 32 << 20 // bytes of one text, comment or CDATA section
+	maxDepth = 100      // of elements
+	maxTag   = 1 << 20  // bytes of one tag
+	maxText  = 32 << 20 // bytes of one text, comment or CDATA section
 )
 
-// reader takes a document of one format element by element. Open gets the
-// names of the elements around, outermost first.
-type reader interface {
-	open(around []string, e xml.StartElement) error
-	shut(around []string, name string) error
-	claim() (Claim, error)
+// XMLReader takes a document of one format piece by piece. The names of the
+// elements around come outermost first.
+type XMLReader interface {
+	Open(around []xml.Name, e xml.StartElement) error
+	// Text gets the text directly within an element, in one or several pieces
+	// that are only lent.
+	Text(around []xml.Name, text []byte) error
+	Shut(around []xml.Name, name xml.Name) error
+	Claim() (Claim, error)
 }
 
-func readXML(b []byte) (Claim, error) {
+// ReadXML walks through a document. Pick chooses its reader by the root
+// element and the document type ("" without one), or returns an error.
+func ReadXML(b []byte, pick func(root xml.StartElement, doctype string) (XMLReader, error)) (Claim, error) {
 	if err := tokensBounded(b); err != nil {
 		return Claim{}, err
 	}
-	w := walk{source: b, d: xml.NewDecoder(bytes.NewReader(b))}
+	w := walk{d: xml.NewDecoder(bytes.NewReader(b)), pick: pick}
 	w.d.CharsetReader = charset
 	for {
 		token, err := w.d.Token()
@@ -49,15 +54,15 @@ func readXML(b []byte) (Claim, error) {
 	if w.reader == nil {
 		return Claim{}, w.failed(fault.Invalidf("evidence.xml", "the report holds no element"))
 	}
-	return w.reader.claim()
+	return w.reader.Claim()
 }
 
 // walk is the way through one document.
 type walk struct {
-	source  []byte
 	d       *xml.Decoder
-	around  []string
-	reader  reader
+	pick    func(xml.StartElement, string) (XMLReader, error)
+	around  []xml.Name
+	reader  XMLReader
 	doctype string
 	closed  bool
 }
@@ -86,9 +91,12 @@ func (w *walk) take(token xml.Token) error {
 	case xml.EndElement:
 		w.around = w.around[:len(w.around)-1]
 		w.closed = len(w.around) == 0
-		return w.reader.shut(w.around, t.Name.Local)
+		return w.reader.Shut(w.around, t.Name)
 	case xml.CharData:
-		if len(w.around) == 0 && len(bytes.TrimSpace(t)) > 0 {
+		if len(w.around) > 0 {
+			return w.reader.Text(w.around, t)
+		}
+		if len(bytes.TrimSpace(t)) > 0 {
 			return fault.Invalidf("evidence.xml", "text stands outside of the document's element")
 		}
 	case xml.Directive:
@@ -97,12 +105,12 @@ func (w *walk) take(token xml.Token) error {
 	return nil
 }
 
-func (w *walk) open(e xml.StartElement) error {
+func (w *walk) open(e xml.StartElement) (err error) {
 	if w.closed {
 		return fault.Invalidf("evidence.xml", "a second document follows the first")
 	}
 	if len(w.around) >= maxDepth {
-		return tooLarge("evidence.depth", "the report is nested deeper than %d", maxDepth)
+		return TooLarge("evidence.depth", "the report is nested deeper than %d", maxDepth)
 	}
 	for i, a := range e.Attr {
 		for _, b := range e.Attr[:i] {
@@ -111,27 +119,17 @@ func (w *walk) open(e xml.StartElement) error {
 			}
 		}
 		if i >= 100 {
-			return tooLarge("evidence.width", "a tag has more than %d attributes", 100)
+			return TooLarge("evidence.width", "a tag has more than %d attributes", 100)
 		}
 	}
 	if w.reader == nil {
-		if w.reader = w.readerOf(e); w.reader == nil {
-			return unknown(fmt.Sprintf("it is XML, and its element is %q", cutText(e.Name.Local, 40)))
+		if w.reader, err = w.pick(e, w.doctype); err != nil {
+			return err
 		}
 	}
-	err := w.reader.open(w.around, e)
-	w.around = append(w.around, e.Name.Local)
+	err = w.reader.Open(w.around, e)
+	w.around = append(w.around, e.Name)
 	return err
-}
-
-func (w *walk) readerOf(e xml.StartElement) reader {
-	switch e.Name.Local {
-	case "testsuites", "testsuite":
-		return &junit{}
-	case "coverage":
-		return &cobertura{version: doctypeVersion(w.doctype)}
-	}
-	return nil
 }
 
 // doctype is a document type declaration that names at most an external
@@ -147,16 +145,6 @@ func (w *walk) declared(d string) error {
 	return nil
 }
 
-var dtdVersion = regexp.MustCompile(`coverage-(\d\d)\.dtd`)
-
-// doctypeVersion is "04" of a document type coverage-04.dtd.
-func doctypeVersion(d string) string {
-	if m := dtdVersion.FindStringSubmatch(d); m != nil {
-		return m[1]
-	}
-	return ""
-}
-
 func charset(label string, in io.Reader) (io.Reader, error) {
 	switch strings.ToLower(label) {
 	case "us-ascii", "ascii":
@@ -166,7 +154,7 @@ func charset(label string, in io.Reader) (io.Reader, error) {
 	case "windows-1252", "cp1252":
 		return charmap.Windows1252.NewDecoder().Reader(in), nil
 	}
-	return nil, fault.Invalidf("evidence.encoding", "the encoding %q is not read", cutText(label, 40)).Remedy("write the report in UTF-8")
+	return nil, fault.Invalidf("evidence.encoding", "the encoding %q is not read", Cut(label, 40)).Remedy("write the report in UTF-8")
 }
 
 // tokensBounded refuses tags and texts so long that decoding them would take
@@ -178,7 +166,7 @@ func tokensBounded(b []byte) error {
 			limit = maxTag
 		}
 		if n > limit {
-			return tooLarge("evidence.width", "one tag or text is longer than %d bytes", limit).At(place(b, i))
+			return TooLarge("evidence.width", "one tag or text is longer than %d bytes", limit).At(Place(b, i))
 		}
 		i += n
 	}
@@ -228,8 +216,8 @@ func tagLength(b []byte) int {
 	return len(b)
 }
 
-// attributes are those of a tag by local name.
-func attributes(e xml.StartElement) map[string]string {
+// Attributes are those of a tag that are in no namespace, by name.
+func Attributes(e xml.StartElement) map[string]string {
 	m := make(map[string]string, len(e.Attr))
 	for _, a := range e.Attr {
 		if a.Name.Space == "" {

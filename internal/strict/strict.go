@@ -20,12 +20,12 @@ import (
 
 // Decode reads one JSON value from b into v (a pointer) and refuses what v does not name.
 func Decode(b []byte, v any) error {
-	return wrap(b, json.Unmarshal(b, v, json.RejectUnknownMembers(true)))
+	return Explain(b, json.Unmarshal(b, v, json.RejectUnknownMembers(true)))
 }
 
 // DecodeOpen is Decode for formats that others define and extend: members that
 // v does not name are passed over; duplicates and wrong case still are not read.
-func DecodeOpen(b []byte, v any) error { return wrap(b, json.Unmarshal(b, v)) }
+func DecodeOpen(b []byte, v any) error { return Explain(b, json.Unmarshal(b, v)) }
 
 // Read is Decode of at most limit bytes from r; more is a TooLarge fault.
 func Read(r io.Reader, limit int64, v any) error {
@@ -39,7 +39,9 @@ func Read(r io.Reader, limit int64, v any) error {
 	return Decode(b, v)
 }
 
-func wrap(b []byte, err error) error {
+// Explain is the fault for an error of jsontext met while reading b: what is
+// wrong, and where. It serves those who read a long document piece by piece.
+func Explain(b []byte, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -1,4 +1,5 @@
-package evidence
+// Package coverage reads reports of which lines and branches tests ran.
+package coverage
 
 import (
 	"encoding/xml"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
 )
 
@@ -21,27 +23,56 @@ type cobertura struct {
 	valid   int
 }
 
-func (c *cobertura) open(around []string, e xml.StartElement) error {
+// Cobertura names a format that is read here.
+const Cobertura = "cobertura"
+
+// IsCobertura reports whether the root element is one of Cobertura; Clover's
+// has the same name.
+func IsCobertura(root xml.StartElement) bool {
+	a := evidence.Attributes(root)
+	_, clover := a["clover"]
+	_, generated := a["generated"]
+	return root.Name.Local == "coverage" && root.Name.Space == "" && !clover && !generated
+}
+
+// NewCobertura reads a report with the document type.
+func NewCobertura(doctype string) evidence.XMLReader {
+	return &cobertura{version: doctypeVersion(doctype)}
+}
+
+var dtdVersion = regexp.MustCompile(`coverage-(\d\d)\.dtd`)
+
+// doctypeVersion is "04" of a document type coverage-04.dtd.
+func doctypeVersion(d string) string {
+	if m := dtdVersion.FindStringSubmatch(d); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// Open is evidence.XMLReader.
+func (c *cobertura) Open(around []xml.Name, e xml.StartElement) error {
 	switch n := len(around); {
 	case n == 0:
-		c.stated = attributes(e)
-		if _, clover := c.stated["clover"]; clover {
-			return unknown("it is a Clover report")
-		}
+		c.stated = evidence.Attributes(e)
 	case n == 1 && e.Name.Local == "project":
-		return unknown("it is a Clover report")
-	case e.Name.Local == "line" && n >= 2 && around[n-1] == "lines" && around[n-2] == "class":
-		return c.line(attributes(e))
+		return fault.Invalidf("evidence.unknown-format", "this is neither Cobertura nor Clover").Because("its element project belongs to Clover, whose root states when it was generated")
+	case e.Name.Local == "line" && n >= 2 && around[n-1].Local == "lines" && around[n-2].Local == "class":
+		return c.line(evidence.Attributes(e))
 	}
 	return nil
 }
 
-func (c *cobertura) shut([]string, string) error { return nil }
+// Text is evidence.XMLReader: nothing is read of texts.
+func (c *cobertura) Text([]xml.Name, []byte) error { return nil }
+
+// Shut is evidence.XMLReader.
+func (c *cobertura) Shut([]xml.Name, xml.Name) error { return nil }
 
 func (c *cobertura) line(a map[string]string) error {
 	hits, err := strconv.ParseFloat(a["hits"], 64)
 	if err != nil || math.IsNaN(hits) || math.IsInf(hits, 0) || hits < 0 {
-		return fault.Invalidf("evidence.cobertura", "a line's hits are %q", cutText(a["hits"], 40)).Because("that is not a count")
+		return fault.Invalidf("evidence.cobertura", "a line's hits are %q", evidence.Cut(a["hits"], 40)).Because("that is not a count")
 	}
 	c.valid++
 	if hits > 0 {
@@ -50,22 +81,23 @@ func (c *cobertura) line(a map[string]string) error {
 	return nil
 }
 
-func (c *cobertura) claim() (Claim, error) {
+// Claim is evidence.XMLReader.
+func (c *cobertura) Claim() (evidence.Claim, error) {
 	cov, notes, err := c.lines()
 	if err != nil {
-		return Claim{}, err
+		return evidence.Claim{}, err
 	}
 	if cov.BranchRate, err = c.branches(); err != nil {
-		return Claim{}, err
+		return evidence.Claim{}, err
 	}
-	return Claim{
-		Kind: CoverageKind, Format: FormatCobertura, Version: c.version,
-		Tool:      Tool{Version: cutText(c.stated["version"], maxWord)},
+	return evidence.Claim{
+		Kind: evidence.CoverageKind, Format: Cobertura, Version: c.version,
+		Tool:      evidence.Tool{Version: evidence.Cut(c.stated["version"], evidence.MaxWord)},
 		Generated: stamp(c.stated["timestamp"]), Coverage: cov, Notes: notes,
 	}, nil
 }
 
-func (c *cobertura) lines() (*Coverage, []string, error) {
+func (c *cobertura) lines() (*evidence.Coverage, []string, error) {
 	rate, stated, err := c.rate("line-rate")
 	if err != nil {
 		return nil, nil, err
@@ -93,7 +125,7 @@ func (c *cobertura) lines() (*Coverage, []string, error) {
 	case math.Abs(rate-computed) > 0.005:
 		notes = append(notes, fmt.Sprintf("the stated rate %g is not that of %d of %d lines; the rate counts", rate, covered, valid))
 	}
-	return &Coverage{LineRate: rate, LinesCovered: covered, LinesValid: valid}, notes, nil
+	return &evidence.Coverage{LineRate: rate, LinesCovered: covered, LinesValid: valid}, notes, nil
 }
 
 // branches is nil where no branches are measured: many tools write a rate
@@ -129,7 +161,7 @@ func (c *cobertura) rate(name string) (rate float64, stated bool, err error) {
 	}
 	n, err := strconv.ParseFloat(s, 64)
 	if err != nil || !decimal.MatchString(s) || n < 0 || n > 1 {
-		return 0, false, fault.Invalidf("evidence.cobertura", "%s is %q", name, cutText(s, 40)).
+		return 0, false, fault.Invalidf("evidence.cobertura", "%s is %q", name, evidence.Cut(s, 40)).
 			Because("a rate lies between 0 and 1").On("/coverage/@" + name)
 	}
 	return n, true, nil
@@ -146,7 +178,7 @@ func (c *cobertura) counts(covered, valid string) (a, b int, counted bool, err e
 		}
 		n, err := strconv.ParseUint(s, 10, 31)
 		if err != nil {
-			return 0, 0, false, fault.Invalidf("evidence.cobertura", "%s is %q", name, cutText(s, 40)).
+			return 0, 0, false, fault.Invalidf("evidence.cobertura", "%s is %q", name, evidence.Cut(s, 40)).
 				Because("that is not a count").On("/coverage/@" + name)
 		}
 		*[]*int{&a, &b}[i] = int(n)

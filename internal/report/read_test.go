@@ -1,14 +1,31 @@
-package evidence
+package report
 
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
+	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
 )
+
+// log is a SARIF log of one run, with results and rules as JSON.
+func log(results, rules string) string {
+	return fmt.Sprintf(`{"version":"2.1.0","$schema":"https://json.schemastore.org/sarif-2.1.0.json",
+"runs":[{"tool":{"driver":{"name":"scanner","semanticVersion":"1.2.3","rules":[%s]}},"results":[%s]}]}`, rules, results)
+}
+
+func result(rule, file string, line int, message string, more ...string) string {
+	return fmt.Sprintf(`{"ruleId":%q,"message":{"text":%q},"locations":[{"physicalLocation":{"artifactLocation":{"uri":%q},"region":{"startLine":%d}}}]%s}`,
+		rule, message, file, line, strings.Join(append([]string{""}, more...), ","))
+}
+
+func class(lines string) string {
+	return `<packages><package><classes><class><lines>` + lines + `</lines></class></classes></package></packages>`
+}
 
 func zip(t *testing.T, b []byte) []byte {
 	t.Helper()
@@ -62,10 +79,10 @@ func TestTooLarge(t *testing.T) {
 }
 
 // Every error is the caller's, and nothing panics, whatever the bytes.
-func refusedKindly(t *testing.T, b []byte) Claim {
+func refusedKindly(t *testing.T, b []byte) evidence.Claim {
 	c, err := Read(b)
 	if err == nil {
-		if !c.whole() {
+		if !c.Whole() {
 			t.Errorf("a claim that says nothing: %+v", c)
 		}
 		return c
@@ -76,7 +93,7 @@ func refusedKindly(t *testing.T, b []byte) Claim {
 	if c.Findings != nil || c.Tests != nil || c.Coverage != nil {
 		t.Errorf("a claim beside an error: %+v", c)
 	}
-	return Claim{}
+	return evidence.Claim{}
 }
 
 // Damage to a report is either refused or leaves a claim that holds together.
@@ -97,7 +114,7 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-func holdsTogether(t *testing.T, c Claim) {
+func holdsTogether(t *testing.T, c evidence.Claim) {
 	t.Helper()
 	if f := c.Findings; f != nil {
 		s := f.BySeverity
@@ -133,4 +150,27 @@ func FuzzJUnit(f *testing.F) {
 func FuzzCobertura(f *testing.F) {
 	fuzz(f, `<coverage line-rate="0.5" lines-covered="1" lines-valid="2" branch-rate="0" branches-valid="0" timestamp="1">`+class(`<line number="1" hits="1"/>`)+`</coverage>`,
 		`<coverage>`+class(`<line number="1" hits="1e3"/>`)+`</coverage>`)
+}
+
+func TestRefusedJSON(t *testing.T) {
+	for _, c := range []struct{ name, report, says string }{
+		{"other JSON", `{"version":"2.1.0"}`, "opens like no report"},
+		{"a list", `[{"a":1}]`, "opens like no report"},
+		{"a broken list", `[{"a":1}`, "ends too early"},
+		{"deep", `{"version":"2.1.0","runs":` + strings.Repeat("[", 300) + strings.Repeat("]", 300) + `}`, "deeper"},
+		{"wide", `{"version":"2.1.0","runs":[],"x":{` + strings.Repeat(`"a":1,`, evidence.MaxMembers) + `"b":1}}`, "members"},
+		{"a name twice", `{"version":"2.1.0","version":"2.1.0","runs":[]}`, "twice"},
+		{"a Clover report as Cobertura", `<coverage line-rate="1" lines-covered="1" lines-valid="1"><project/></coverage>`, "Clover"},
+	} {
+		if got, err := Read([]byte(c.report)); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %+v, %v", c.name, got, err)
+		}
+	}
+}
+
+// A byte order mark is no part of a report.
+func TestByteOrderMark(t *testing.T) {
+	if c := mustRead(t, "\xef\xbb\xbf<testsuite><testcase/></testsuite>"); c.Tests.Total != 1 {
+		t.Errorf("%+v", c.Tests)
+	}
 }

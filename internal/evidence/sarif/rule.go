@@ -1,4 +1,4 @@
-package evidence
+package sarif
 
 import (
 	"cmp"
@@ -6,7 +6,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"signalbox.dev/signalbox/internal/evidence"
 )
+
+// scale says where a severity came from.
+func scale(parts ...string) string { return evidence.ScaleText("sarif:" + strings.Join(parts, " ")) }
 
 // sarifIndex finds a run's rules by id; the driver's come before those of extensions.
 type sarifIndex map[string]*sarifRule
@@ -117,7 +122,7 @@ func (r *sarifResult) ruleName(rule *sarifRule) string {
 }
 
 func (r *sarifResult) identifiers(rule *sarifRule) []string {
-	all := identifiers(r.ruleName(rule))
+	all := evidence.Identifiers(r.ruleName(rule))
 	all = append(all, r.Properties.Tags...)
 	if rule != nil {
 		all = append(all, rule.Properties.Tags...)
@@ -135,26 +140,26 @@ func (r *sarifResult) identifiers(rule *sarifRule) []string {
 // the level of the result, else as configured for the run, else as the rule
 // has it by default, else "warning" (2.1.0 section 3.27.10). A result whose
 // rule cannot be found where it points is unrated.
-func (r *sarifRun) severity(result *sarifResult, rule *sarifRule, found bool) (Severity, string) {
+func (r *sarifRun) severity(result *sarifResult, rule *sarifRule, found bool) (evidence.Severity, string) {
 	score := result.Properties.Score
 	if score == nil && rule != nil {
 		score = rule.Properties.Score
 	}
 	switch {
 	case score != nil:
-		return severityOfScore(string(*score)), scale("security-severity", string(*score))
+		return evidence.SeverityOfScore(string(*score)), scale("security-severity", string(*score))
 	case result.Level != "":
-		return severityOfLevel(result.Level), scale("level", result.Level)
+		return evidence.Levels.Severity(result.Level), scale("level", result.Level)
 	case !found:
-		return Unrated, scale("rule not found")
+		return evidence.Unrated, scale("rule not found")
 	}
 	if level := r.override(result, rule); level != "" {
-		return severityOfLevel(level), scale("configured level", level)
+		return evidence.Levels.Severity(level), scale("configured level", level)
 	}
 	if rule != nil && rule.Configuration.Level != "" {
-		return severityOfLevel(rule.Configuration.Level), scale("default level", rule.Configuration.Level)
+		return evidence.Levels.Severity(rule.Configuration.Level), scale("default level", rule.Configuration.Level)
 	}
-	return Medium, scale("level", "warning", "by default")
+	return evidence.Medium, scale("level", "warning", "by default")
 }
 
 // override is the level that the run's invocation configured for the rule.
@@ -182,22 +187,22 @@ func (m sarifMessage) words(rule *sarifRule) string {
 	var s string
 	switch {
 	case m.Text != nil:
-		s = m.Text.head
+		s = m.Text.Head
 	case m.Markdown != nil:
-		s = m.Markdown.head
+		s = m.Markdown.Head
 	case rule != nil:
-		s = rule.Messages[m.ID].head
+		s = rule.Messages[m.ID].Head
 	}
 	if s == "" {
-		return cutText(m.ID, maxMessage)
+		return evidence.Cut(m.ID, evidence.MaxMessage)
 	}
 	for i, a := range m.Arguments {
 		if !strings.Contains(s, "{") || i > 20 {
 			break
 		}
-		s = strings.ReplaceAll(s, "{"+strconv.Itoa(i)+"}", cutText(a, 200))
+		s = strings.ReplaceAll(s, "{"+strconv.Itoa(i)+"}", evidence.Cut(a, 200))
 	}
-	return cutText(s, maxMessage)
+	return evidence.Cut(s, evidence.MaxMessage)
 }
 
 // key is all of a location that tells it from another.
@@ -222,9 +227,9 @@ func (l *sarifLocation) file(run *sarifRun) string {
 func (r *sarifRun) place(l *sarifLocations) string {
 	s := l.first.file(r)
 	if s == "" {
-		return cutText(string(l.first.Logical), maxWord)
+		return evidence.Cut(string(l.first.Logical), evidence.MaxWord)
 	}
-	s = cutText(s, maxWord)
+	s = evidence.Cut(s, evidence.MaxWord)
 	if line := l.first.Physical.Region.Line; line > 0 {
 		s += fmt.Sprintf(":%d", line)
 		if column := l.first.Physical.Region.Column; column > 0 {

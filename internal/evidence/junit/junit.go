@@ -1,4 +1,5 @@
-package evidence
+// Package junit reads JUnit XML in its dialects.
+package junit
 
 import (
 	"encoding/xml"
@@ -8,8 +9,20 @@ import (
 	"strings"
 	"time"
 
+	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
 )
+
+// Format names what is read here.
+const Format = "junit"
+
+// Recognise reports whether the root element is that of a report.
+func Recognise(root xml.StartElement) bool {
+	return root.Name.Local == "testsuites" || root.Name.Local == "testsuite"
+}
+
+// New reads a report.
+func New() evidence.XMLReader { return &junit{} }
 
 // junit counts test cases. Cases are believed, not the sums in the attributes
 // of suites. One case has one outcome, the worst that it shows:
@@ -22,7 +35,7 @@ import (
 // An error or a failure directly in a suite is a case that errored: something
 // broke outside of any case.
 type junit struct {
-	tests    Tests
+	tests    evidence.Tests
 	suites   []*junitSuite
 	inCase   bool
 	outcome  outcome
@@ -48,13 +61,14 @@ const (
 // junitSuite is what a suite's attributes state, and what was counted.
 type junitSuite struct {
 	stated  map[string]string
-	counted Tests
+	counted evidence.Tests
 }
 
-func (j *junit) open(around []string, e xml.StartElement) error {
+// Open is evidence.XMLReader.
+func (j *junit) Open(around []xml.Name, e xml.StartElement) error {
 	parent := ""
 	if len(around) > 0 {
-		parent = around[len(around)-1]
+		parent = around[len(around)-1].Local
 	}
 	name := e.Name.Local
 	switch {
@@ -62,7 +76,7 @@ func (j *junit) open(around []string, e xml.StartElement) error {
 		if j.inCase {
 			return fault.Invalidf("evidence.junit", "a suite stands within a test case")
 		}
-		j.openSuite(attributes(e))
+		j.openSuite(evidence.Attributes(e))
 	case name == "testcase":
 		if j.inCase {
 			return fault.Invalidf("evidence.junit", "a test case stands within another")
@@ -150,8 +164,12 @@ func (j *junit) openSuite(stated map[string]string) {
 	j.suites = append(j.suites, &junitSuite{stated: stated})
 }
 
-func (j *junit) shut(_ []string, name string) error {
-	switch name {
+// Text is evidence.XMLReader: nothing is read of texts.
+func (j *junit) Text([]xml.Name, []byte) error { return nil }
+
+// Shut is evidence.XMLReader.
+func (j *junit) Shut(_ []xml.Name, name xml.Name) error {
+	switch name.Local {
 	case "testcase":
 		j.inCase = false
 		j.add(j.outcome)
@@ -166,13 +184,13 @@ func (j *junit) shut(_ []string, name string) error {
 }
 
 func (j *junit) add(o outcome) {
-	j.tests.add(o)
+	add(&j.tests, o)
 	for _, s := range j.suites {
-		s.counted.add(o)
+		add(&s.counted, o)
 	}
 }
 
-func (t *Tests) add(o outcome) {
+func add(t *evidence.Tests, o outcome) {
 	t.Total++
 	switch o {
 	case errored:
@@ -196,12 +214,13 @@ func (s *junitSuite) disagrees() bool {
 	return false
 }
 
-func (j *junit) claim() (Claim, error) {
+// Claim is evidence.XMLReader.
+func (j *junit) Claim() (evidence.Claim, error) {
 	if !j.caseTime {
 		j.tests.Duration = j.seconds
 	}
 	j.tests.Duration = math.Round(j.tests.Duration*1e6) / 1e6
-	c := Claim{Kind: TestsKind, Format: FormatJUnit, Generated: j.at, Tests: &j.tests}
+	c := evidence.Claim{Kind: evidence.TestsKind, Format: Format, Generated: j.at, Tests: &j.tests}
 	note := func(holds bool, format string, args ...any) {
 		if holds {
 			c.Notes = append(c.Notes, fmt.Sprintf(format, args...))

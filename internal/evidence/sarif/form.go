@@ -1,70 +1,27 @@
-package evidence
+package sarif
 
 import (
 	"crypto/sha256"
 	"fmt"
 	"hash"
-	"regexp"
 	"slices"
-	"strings"
 
 	v2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"signalbox.dev/signalbox/internal/evidence"
 )
-
-// Bounds on a SARIF log, some of them above those of GitHub (25,000 results,
-// 20 runs); more is refused, never left out.
-const (
-	maxResults    = 200_000 // in all runs
-	maxRuns       = 1_000
-	maxExtensions = 50     // of one tool
-	maxRules      = 20_000 // of one tool component
-	maxInner      = 1_000  // elements of lists within one result or invocation
-	maxMessage    = 1_000  // bytes of a message kept
-	maxWord       = 300    // bytes of a rule, file or name kept
-)
-
-// sarifProbe tells whether a document is SARIF, and of which version.
-type sarifProbe struct {
-	Schema  presence `json:"$schema"`
-	Version *word    `json:"version"`
-	Runs    presence `json:"runs"`
-}
-
-// sarif reports whether two of the three members that open a log are there.
-func (p sarifProbe) sarif() bool {
-	schema, version, runs := p.Schema.kind == '"', p.Version != nil, p.Runs.kind != 0
-	return version && runs || schema && runs || schema && version
-}
-
-// word is a string or a number as text: a version is written as either.
-type word string
-
-// UnmarshalJSONFrom reads a string, or anything else as it is written.
-func (w *word) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	v, err := dec.ReadValue()
-	if err != nil {
-		return err
-	}
-	if v.Kind() != '"' {
-		*w = word(cutText(string(v[:min(len(v), 100)]), 80))
-		return nil
-	}
-	s, err := jsontext.AppendUnquote(nil, v)
-	*w = word(cutText(string(s), 80))
-	return err
-}
 
 type sarifRun struct {
 	Tool struct {
 		Driver     sarifComponent  `json:"driver"`
 		Extensions sarifComponents `json:"extensions"`
 	} `json:"tool"`
-	Invocations sarifInvocations `json:"invocations"`
-	Results     presence         `json:"results"`
-	Artifacts   sarifArtifacts   `json:"artifacts"`
+	Invocations sarifInvocations  `json:"invocations"`
+	Results     evidence.Presence `json:"results"`
+	Artifacts   sarifArtifacts    `json:"artifacts"`
 	External    struct {
-		Results *presence `json:"results"`
+		Results *evidence.Presence `json:"results"`
 	} `json:"externalPropertyFileReferences"`
 }
 
@@ -80,7 +37,7 @@ type sarifComponents []sarifComponent
 
 // UnmarshalJSONFrom reads at most maxExtensions.
 func (l *sarifComponents) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
-	*l, err = list[sarifComponent](dec, maxExtensions, "extensions of a tool")
+	*l, err = evidence.List[sarifComponent](dec, maxExtensions, "extensions of a tool")
 	return err
 }
 
@@ -98,12 +55,12 @@ type sarifRules []sarifRule
 
 // UnmarshalJSONFrom reads at most maxRules.
 func (l *sarifRules) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
-	*l, err = list[sarifRule](dec, maxRules, "rules of a tool")
+	*l, err = evidence.List[sarifRule](dec, maxRules, "rules of a tool")
 	return err
 }
 
 // sarifMessages is a rule's message strings by name, at most 20 of them.
-type sarifMessages map[string]sarifText
+type sarifMessages map[string]evidence.Text
 
 // UnmarshalJSONFrom keeps the first 20 and passes over the rest: they are for reading only.
 func (m *sarifMessages) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
@@ -121,14 +78,14 @@ func (m *sarifMessages) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 			return err
 		}
 		key := name.String()
-		if len(*m) >= 20 || len(key) > maxWord {
+		if len(*m) >= 20 || len(key) > evidence.MaxWord {
 			if err := dec.SkipValue(); err != nil {
 				return err
 			}
 			continue
 		}
 		var v struct {
-			Text sarifText `json:"text"`
+			Text evidence.Text `json:"text"`
 		}
 		if err := v2.UnmarshalDecode(dec, &v); err != nil {
 			return err
@@ -139,26 +96,10 @@ func (m *sarifMessages) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return err
 }
 
-// sarifText is a text by its digest, and its beginning.
-type sarifText struct {
-	head string
-	sum  [sha256.Size]byte
-}
-
-// UnmarshalJSONFrom reads a string.
-func (t *sarifText) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	var s string
-	if err := v2.UnmarshalDecode(dec, &s); err != nil {
-		return err
-	}
-	t.head, t.sum = cutText(s, maxMessage), sha256.Sum256([]byte(s))
-	return nil
-}
-
 // sarifProperties is what is read of a property bag.
 type sarifProperties struct {
-	Score *word     `json:"security-severity"`
-	Tags  sarifTags `json:"tags"`
+	Score *evidence.Word `json:"security-severity"`
+	Tags  sarifTags      `json:"tags"`
 }
 
 // sarifTags are those tags that are public identifiers, at most 20.
@@ -169,38 +110,18 @@ func (l *sarifTags) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if dec.PeekKind() != '[' {
 		return dec.SkipValue()
 	}
-	return each(dec, maxMembers, "tags", func(int) error {
-		var tag word
+	return evidence.Each(dec, evidence.MaxMembers, "tags", func(int) error {
+		var tag evidence.Word
 		if err := v2.UnmarshalDecode(dec, &tag); err != nil {
 			return err
 		}
-		for _, id := range identifiers(string(tag)) {
+		for _, id := range evidence.Identifiers(string(tag)) {
 			if len(*l) < 20 && !slices.Contains(*l, id) {
 				*l = append(*l, id)
 			}
 		}
 		return nil
 	})
-}
-
-var (
-	advisory = regexp.MustCompile(`(?i)\b(?:CVE-\d{4}-\d{4,19}|GHSA(?:-[23456789cfghjmpqrvwx]{4}){3})\b`)
-	weakness = regexp.MustCompile(`(?i)\bCWE-0*(\d{1,6})\b`)
-)
-
-// identifiers are the public names of vulnerabilities and weaknesses in s.
-func identifiers(s string) []string {
-	var out []string
-	for _, id := range advisory.FindAllString(s, 20) {
-		if id = strings.ToUpper(id); strings.HasPrefix(id, "GHSA") {
-			id = "GHSA" + strings.ToLower(id[4:])
-		}
-		out = append(out, id)
-	}
-	for _, m := range weakness.FindAllStringSubmatch(s, 20) {
-		out = append(out, "CWE-"+m[1])
-	}
-	return out
 }
 
 type sarifInvocation struct {
@@ -212,9 +133,9 @@ type sarifInvocation struct {
 
 type sarifInvocations []sarifInvocation
 
-// UnmarshalJSONFrom reads at most maxInner.
+// UnmarshalJSONFrom reads at most evidence.MaxInner.
 func (l *sarifInvocations) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
-	*l, err = list[sarifInvocation](dec, maxInner, "invocations")
+	*l, err = evidence.List[sarifInvocation](dec, evidence.MaxInner, "invocations")
 	return err
 }
 
@@ -227,9 +148,9 @@ type sarifOverride struct {
 
 type sarifOverrides []sarifOverride
 
-// UnmarshalJSONFrom reads at most maxInner.
+// UnmarshalJSONFrom reads at most evidence.MaxInner.
 func (l *sarifOverrides) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
-	*l, err = list[sarifOverride](dec, maxInner, "overrides of rules")
+	*l, err = evidence.List[sarifOverride](dec, evidence.MaxInner, "overrides of rules")
 	return err
 }
 
@@ -241,18 +162,18 @@ type sarifArtifact struct {
 
 type sarifArtifacts []sarifArtifact
 
-// UnmarshalJSONFrom reads at most maxResults.
+// UnmarshalJSONFrom reads at most evidence.MaxResults.
 func (l *sarifArtifacts) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
-	*l, err = list[sarifArtifact](dec, maxResults, "artifacts")
+	*l, err = evidence.List[sarifArtifact](dec, evidence.MaxResults, "artifacts")
 	return err
 }
 
 // sarifResults hands on one result after the other.
 type sarifResults struct{ take func(*sarifResult) error }
 
-// UnmarshalJSONFrom reads at most maxResults.
+// UnmarshalJSONFrom reads at most evidence.MaxResults.
 func (l *sarifResults) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return each(dec, maxResults, "results", func(int) error {
+	return evidence.Each(dec, evidence.MaxResults, "results", func(int) error {
 		var r sarifResult
 		if err := v2.UnmarshalDecode(dec, &r); err != nil {
 			return err
@@ -290,17 +211,17 @@ type sarifReference struct {
 }
 
 type sarifMessage struct {
-	Text      *sarifText     `json:"text"`
-	Markdown  *sarifText     `json:"markdown"`
+	Text      *evidence.Text `json:"text"`
+	Markdown  *evidence.Text `json:"markdown"`
 	ID        string         `json:"id"`
 	Arguments sarifArguments `json:"arguments"`
 }
 
 type sarifArguments []string
 
-// UnmarshalJSONFrom reads at most maxInner.
+// UnmarshalJSONFrom reads at most evidence.MaxInner.
 func (l *sarifArguments) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
-	*l, err = list[string](dec, maxInner, "arguments of a message")
+	*l, err = evidence.List[string](dec, evidence.MaxInner, "arguments of a message")
 	return err
 }
 
@@ -310,7 +231,7 @@ type sarifSuppressions struct{ all, accepted int }
 
 // UnmarshalJSONFrom counts an array.
 func (s *sarifSuppressions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return each(dec, maxInner, "suppressions of a result", func(int) error {
+	return evidence.Each(dec, evidence.MaxInner, "suppressions of a result", func(int) error {
 		var v struct {
 			Status string `json:"status"`
 		}
@@ -351,7 +272,7 @@ type sarifLogical string
 
 // UnmarshalJSONFrom keeps the first name.
 func (l *sarifLogical) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return each(dec, maxInner, "logical locations", func(int) error {
+	return evidence.Each(dec, evidence.MaxInner, "logical locations", func(int) error {
 		var v struct {
 			Full string `json:"fullyQualifiedName"`
 			Name string `json:"name"`
@@ -379,7 +300,7 @@ type sarifLocations struct {
 // UnmarshalJSONFrom reads an array.
 func (l *sarifLocations) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	var rest hash.Hash
-	err := each(dec, maxMembers, "locations of a result", func(i int) error {
+	err := evidence.Each(dec, evidence.MaxMembers, "locations of a result", func(i int) error {
 		var v sarifLocation
 		if err := v2.UnmarshalDecode(dec, &v); err != nil {
 			return err

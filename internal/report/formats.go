@@ -1,0 +1,60 @@
+package report
+
+import (
+	"encoding/xml"
+	"slices"
+
+	"signalbox.dev/signalbox/internal/evidence"
+	"signalbox.dev/signalbox/internal/evidence/coverage"
+	"signalbox.dev/signalbox/internal/evidence/junit"
+	"signalbox.dev/signalbox/internal/evidence/sarif"
+)
+
+// jsonFormat is a format in JSON, recognised by what the document opens with.
+type jsonFormat struct {
+	name string // for people, with its versions
+	is   func(evidence.Top) bool
+	read func([]byte) (evidence.Claim, error)
+}
+
+// xmlFormat is a format in XML, recognised by its root element.
+type xmlFormat struct {
+	name   string
+	is     func(xml.StartElement) bool
+	reader func(doctype string) evidence.XMLReader
+}
+
+// textFormat is a format of lines, recognised by how it begins.
+type textFormat struct {
+	name string
+	is   func(start []byte) bool // white space before it is cut off
+	read func([]byte) (evidence.Claim, error)
+}
+
+// What is read, a row a format. No document may fit two rows of a table.
+var (
+	jsons = []jsonFormat{
+		{"SARIF 2.1.0", sarif.Recognise, sarif.Read},
+	}
+	xmls = []xmlFormat{
+		{"JUnit XML", junit.Recognise, func(string) evidence.XMLReader { return junit.New() }},
+		{"Cobertura", coverage.IsCobertura, coverage.NewCobertura},
+	}
+	texts = []textFormat{}
+)
+
+// Names are the formats that are read, sorted, for people.
+func Names() []string {
+	var out []string
+	for _, f := range jsons {
+		out = append(out, f.name)
+	}
+	for _, f := range xmls {
+		out = append(out, f.name)
+	}
+	for _, f := range texts {
+		out = append(out, f.name)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
