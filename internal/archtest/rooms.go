@@ -74,7 +74,8 @@ var rooms = []room{
 	{path: "internal/web", imports: "control view store release " + nouns, nouns: true},
 	{path: "internal/terminal", imports: "wire policy"},
 	{path: "internal/desk", imports: "catalog policy lint prose prose/pdf terminal"},
-	{path: "internal/cli", imports: "event wire terminal verify seal connect/git lint prose desk report release " + nouns},
+	{path: "internal/settings", imports: "catalog"},
+	{path: "internal/cli", imports: "settings event wire terminal verify seal connect/git lint prose desk report release " + nouns},
 	{path: "internal/server", imports: "*"},
 	{path: "internal/demo", imports: "*"},
 

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/settings"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
@@ -38,14 +39,13 @@ func PrintDecision(w io.Writer, d wire.Decision, o PrintOptions) error {
 // app is one run of the program.
 type app struct {
 	Streams
-	local Local
-	files []settingsFile // read once, when first asked for
-	read  bool
+	local    Local
+	settings settings.Source
 }
 
 // Main runs one command and returns the exit code of the process.
 func Main(ctx context.Context, args []string, s Streams, l Local) int {
-	a := &app{Streams: s, local: l}
+	a := &app{Streams: s, local: l, settings: settings.Source{Env: s.Env}}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(s.In)

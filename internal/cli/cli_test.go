@@ -11,6 +11,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
+	"signalbox.dev/signalbox/internal/settings"
 )
 
 func TestExitCodesOfFaults(t *testing.T) {
@@ -267,13 +268,13 @@ func TestSettingsOutrankEachOther(t *testing.T) {
 	explain("Local", "default")
 	write(t, filepath.Join(dir, ".config", "signalbox", "config.yaml"), "zone: Europe/Rome\n")
 	explain("Europe/Rome", filepath.Join(".config", "signalbox", "config.yaml"))
-	write(t, filepath.Join(dir, projectFile), "zone: Europe/Paris\nservice: payments\n")
-	explain("Europe/Paris", projectFile)
+	write(t, filepath.Join(dir, settings.ProjectFile), "zone: Europe/Paris\nservice: payments\n")
+	explain("Europe/Paris", settings.ProjectFile)
 	w.env["SIGNALBOX_ZONE"] = "Europe/Berlin"
 	explain("Europe/Berlin", "environment variable SIGNALBOX_ZONE")
 	explain("UTC", "flag --zone", "--zone", "UTC")
 	t.Chdir(filepath.Dir(write(t, filepath.Join(dir, "deep", "below", "x"), "")))
-	w.run(t, "config", "explain", "service").expect(t, 0, "payments", projectFile)
+	w.run(t, "config", "explain", "service").expect(t, 0, "payments", settings.ProjectFile)
 	write(t, filepath.Join(dir, "deep", ".git", "HEAD"), "")
 	w.run(t, "config", "explain", "service").expect(t, 0, "(not set)", "default")
 }
@@ -291,12 +292,12 @@ func TestSettingsAreReadStrictly(t *testing.T) {
 		{"service: &x a\n", "anchors"},
 	} {
 		w := home(t)
-		write(t, projectFile, c.text)
-		w.run(t, "config", "list").expect(t, 2, c.says, projectFile)
+		write(t, settings.ProjectFile, c.text)
+		w.run(t, "config", "list").expect(t, 2, c.says, settings.ProjectFile)
 		w.run(t, "version").expect(t, 2, c.says)
 	}
 	w := home(t)
-	write(t, projectFile, "# nothing\n")
+	write(t, settings.ProjectFile, "# nothing\n")
 	w.run(t, "config", "list").expect(t, 0, "default")
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/settings"
 	"signalbox.dev/signalbox/internal/terminal"
 )
 
@@ -90,7 +91,7 @@ func (c call) complete(cmd *cobra.Command) error {
 		return fault.Invalidf("cli.missing", "%s needs %s", c.path, strings.Join(missing, ", ")).Remedy("see " + c.path + " --help")
 	}
 	for _, name := range []string{"output", "no-color"} {
-		if _, err := c.resolve(optionOf(name), c.flags); err != nil {
+		if _, err := c.settings.Resolve(settings.Of(name), c.flags); err != nil {
 			return err
 		}
 	}
@@ -106,7 +107,7 @@ func openSecret(where string) error {
 
 // value is what a flag or the setting of its name says.
 func (c call) value(name string) string {
-	if optionOf(name).name == name {
+	if settings.Of(name).Name == name {
 		return c.setting(name)
 	}
 	return c.flags.Lookup(name).Value.String()
@@ -114,25 +115,25 @@ func (c call) value(name string) string {
 
 // setting is an option's value; what a file has wrong was said before the command ran.
 func (c call) setting(name string) string {
-	s, err := c.resolve(optionOf(name), c.flags)
+	s, err := c.settings.Resolve(settings.Of(name), c.flags)
 	if err != nil {
 		return ""
 	}
-	return s.value
+	return s.Text
 }
 
 func (c call) settingBool(name string) (bool, error) {
-	s, err := c.resolve(optionOf(name), c.flags)
+	s, err := c.settings.Resolve(settings.Of(name), c.flags)
 	if err != nil {
 		return false, err
 	}
-	switch strings.ToLower(s.value) {
+	switch strings.ToLower(s.Text) {
 	case "true", "1", "yes":
 		return true, nil
 	case "false", "0", "no", "":
 		return false, nil
 	}
-	return false, fault.Invalidf("config.value", "%s is %q", name, s.value).Remedy("write true or false").Because("it comes from " + s.origin)
+	return false, fault.Invalidf("config.value", "%s is %q", name, s.Text).Remedy("write true or false").Because("it comes from " + s.Origin)
 }
 
 func (c call) text(name string) string {

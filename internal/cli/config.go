@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signalbox.dev/signalbox/internal/settings"
 	"signalbox.dev/signalbox/internal/terminal"
 )
 
@@ -20,19 +21,19 @@ type explained struct {
 	Meaning string `json:"meaning"`
 }
 
-func (c call) explain(o option) (explained, error) {
-	s, err := c.resolve(o, c.flags)
-	if o.secret && s.value != "" {
-		s.value = "(redacted)"
+func (c call) explain(o settings.Option) (explained, error) {
+	s, err := c.settings.Resolve(o, c.flags)
+	if o.Secret && s.Text != "" {
+		s.Text = "(redacted)"
 	}
-	return explained{Key: o.key, Value: s.value, Origin: s.origin, Flag: "--" + o.name, Env: o.env, Meaning: o.meaning}, err
+	return explained{Key: o.Key, Value: s.Text, Origin: s.Origin, Flag: "--" + o.Name, Env: o.Env, Meaning: o.Meaning}, err
 }
 
 func (a *app) config() *cobra.Command {
 	explain := a.command("explain KEY", "Say what a setting is and where it comes from", func(_ context.Context, c call) error {
-		o := optionOf(c.args[0])
-		if o.name == "" {
-			return unknownKey(c.args[0])
+		o := settings.Of(c.args[0])
+		if o.Name == "" {
+			return settings.Unknown(c.args[0])
 		}
 		e, err := c.explain(o)
 		if err != nil {
@@ -43,14 +44,14 @@ func (a *app) config() *cobra.Command {
 	})
 	explain.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var keys []string
-		for _, o := range options {
-			keys = append(keys, o.key+"\t"+o.meaning)
+		for _, o := range settings.All() {
+			keys = append(keys, o.Key+"\t"+o.Meaning)
 		}
 		return keys, cobra.ShellCompDirectiveNoFileComp
 	}
 	list := a.command("list", "List every setting, its value and where it comes from", func(_ context.Context, c call) error {
 		var all []explained
-		for _, o := range options {
+		for _, o := range settings.All() {
 			e, err := c.explain(o)
 			if err != nil {
 				return err

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/settings"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
@@ -119,11 +120,11 @@ func (c call) examineSettings() Finding {
 	if _, set := c.Env("SIGNALBOX_TOKEN"); set {
 		return bad("settings", openSecret("the variable SIGNALBOX_TOKEN"))
 	}
-	server, err := c.resolve(optionOf("server"), c.flags)
+	server, err := c.settings.Resolve(settings.Of("server"), c.flags)
 	if err != nil {
 		return bad("settings", err)
 	}
-	return good("settings", "the server is %s, from %s", server.value, server.origin)
+	return good("settings", "the server is %s, from %s", server.Text, server.Origin)
 }
 
 func (c call) examineReady(ctx context.Context, client *wire.Client) Finding {

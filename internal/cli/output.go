@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/settings"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
@@ -19,15 +20,15 @@ const (
 )
 
 func (c call) format() (string, error) {
-	s, err := c.resolve(optionOf("output"), c.flags)
+	s, err := c.settings.Resolve(settings.Of("output"), c.flags)
 	if err != nil {
 		return "", err
 	}
-	switch s.value {
+	switch s.Text {
 	case asTable, asJSON, asYAML:
-		return s.value, nil
+		return s.Text, nil
 	}
-	return "", fault.Invalidf("cli.output", "%q is not a format", s.value).On("--output").Remedy("write table, json or yaml").Because("it comes from " + s.origin)
+	return "", fault.Invalidf("cli.output", "%q is not a format", s.Text).On("--output").Remedy("write table, json or yaml").Because("it comes from " + s.Origin)
 }
 
 // print writes v to standard output: as JSON or YAML, or as the text that

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"signalbox.dev/signalbox/internal/settings"
 )
 
 // ConfigurationReference is the table of options in Markdown, made from the code.
@@ -21,12 +23,12 @@ func ConfigurationReference() string {
 		"A project's file is as foreign as the repository it comes with, so it may set only what is marked so: never where the\n" +
 		"server is or which token goes there. A token is given by file or on standard input, never by a flag or a variable.\n\n" +
 		"| flag | variable | key | default | in a project's file | meaning |\n|---|---|---|---|---|---|\n")
-	for _, o := range options {
+	for _, o := range settings.All() {
 		project := "no"
-		if o.project {
+		if o.Project {
 			project = "yes"
 		}
-		fmt.Fprintf(&b, "| `--%s` | `%s` | `%s` | %s | %s | %s |\n", o.name, o.env, o.key, code(o.fallback), project, o.meaning)
+		fmt.Fprintf(&b, "| `--%s` | `%s` | `%s` | %s | %s | %s |\n", o.Name, o.Env, o.Key, code(o.Fallback), project, o.Meaning)
 	}
 	return b.String()
 }

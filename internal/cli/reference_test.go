@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"signalbox.dev/signalbox/internal/settings"
 )
 
 var update = flag.Bool("update", false, "write the generated references instead of comparing")
@@ -40,41 +42,20 @@ func TestReferencesAreOfTheCode(t *testing.T) {
 func TestReferenceNamesEveryOptionOnce(t *testing.T) {
 	text := ConfigurationReference()
 	seen := map[string]bool{}
-	for _, o := range options {
-		for _, name := range []string{"--" + o.name, o.env, o.key} {
+	for _, o := range settings.All() {
+		for _, name := range []string{"--" + o.Name, o.Env, o.Key} {
 			if !strings.Contains(text, "`"+name+"`") {
 				t.Errorf("the reference does not name %s", name)
 			}
 		}
-		for _, name := range []string{"flag " + o.name, "env " + o.env, "key " + o.key} {
+		for _, name := range []string{"flag " + o.Name, "env " + o.Env, "key " + o.Key} {
 			if seen[name] {
 				t.Errorf("%s stands twice", name)
 			}
 			seen[name] = true
 		}
-		if o.meaning == "" || !strings.HasPrefix(o.env, "SIGNALBOX_") {
-			t.Errorf("%s says nothing, or its variable is not ours", o.name)
-		}
-	}
-}
-
-// A project's file comes with the repository: it may not say where a token
-// goes, what is trusted, what a server opens, or for which environment, and
-// from whom, an answer is sought.
-func TestProjectFileMayNotChooseTheServer(t *testing.T) {
-	for _, name := range []string{"server", "environment", "version", "digest", "token-file", "ca", "database", "database-file", "data", "keys-dir", "repositories", "listen", "tls-key"} {
-		if optionOf(name).project {
-			t.Errorf("a project's file may set %s", name)
-		}
-	}
-	for _, name := range []string{"service", "output", "zone"} {
-		if !optionOf(name).project {
-			t.Errorf("a project's file may not set %s", name)
-		}
-	}
-	for _, name := range []string{"policy", "catalog"} {
-		if optionOf(name).name != "" {
-			t.Errorf("%s is a setting: a file could take the gate offline", name)
+		if o.Meaning == "" || !strings.HasPrefix(o.Env, "SIGNALBOX_") {
+			t.Errorf("%s says nothing, or its variable is not ours", o.Name)
 		}
 	}
 }

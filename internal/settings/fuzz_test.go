@@ -1,4 +1,4 @@
-package cli
+package settings
 
 import (
 	"testing"
@@ -12,7 +12,7 @@ func FuzzProjectSettings(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got, err := parseSettings("f", b, true)
+		got, err := parse("f", b, true)
 		if err != nil {
 			if k := fault.KindOf(err); k != fault.Invalid && k != fault.TooLarge {
 				t.Errorf("%v", err)
@@ -20,7 +20,7 @@ func FuzzProjectSettings(f *testing.F) {
 			return
 		}
 		for key := range got.values {
-			if o := optionOf(key); o.key != key || !o.project {
+			if o := Of(key); o.Key != key || !o.Project {
 				t.Errorf("it sets %q", key)
 			}
 		}

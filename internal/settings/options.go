@@ -1,0 +1,81 @@
+// Package settings knows which settings there are and where the value of each
+// comes from: flag, environment, files, default.
+//
+// It leaves what a setting is for to the commands. Its invariant: a file that
+// comes with a repository sets nothing that its author must not choose.
+package settings
+
+import (
+	"slices"
+
+	"github.com/spf13/pflag"
+)
+
+// Option is one setting: where it may come from and what it does. The same
+// table makes flags, reads the environment and files, and writes the reference.
+type Option struct {
+	Name     string // of the flag
+	Env      string // variable of the environment
+	Key      string // in a configuration file
+	Fallback string // what holds where nothing says otherwise
+	Meaning  string
+	Boolean  bool
+	Short    string // one-letter flag
+	Secret   bool   // shown as redacted
+	Project  bool   // may stand in a project's .signalbox.yaml, which is as foreign as the repository
+}
+
+// options is every setting there is, in the order of the reference.
+var options = []Option{
+	{Name: "server", Env: "SIGNALBOX_SERVER", Key: "server", Fallback: "http://127.0.0.1:8420", Meaning: "address of the server"},
+	{Name: "token-file", Env: "SIGNALBOX_TOKEN_FILE", Key: "token_file", Meaning: "file that holds the token; - is standard input"},
+	{Name: "ca", Env: "SIGNALBOX_CA", Key: "ca", Meaning: "file of certificates (PEM) that are trusted besides the system's"},
+	{Name: "output", Env: "SIGNALBOX_OUTPUT", Key: "output", Fallback: "table", Meaning: "table, json or yaml", Short: "o", Project: true},
+	{Name: "no-color", Env: "SIGNALBOX_NO_COLOR", Key: "no_color", Fallback: "false", Meaning: "no colours; also where NO_COLOR is set, TERM is dumb or nobody watches", Boolean: true, Project: true},
+	{Name: "zone", Env: "SIGNALBOX_ZONE", Key: "zone", Fallback: "Local", Meaning: "time zone in which instants are printed beside UTC, such as Europe/Berlin", Project: true},
+
+	{Name: "service", Env: "SIGNALBOX_SERVICE", Key: "service", Meaning: "name of the service", Project: true},
+	{Name: "version", Env: "SIGNALBOX_VERSION", Key: "version", Meaning: "version of the service"},
+	{Name: "digest", Env: "SIGNALBOX_DIGEST", Key: "digest", Meaning: "digest of the artifact, sha256: and 64 hexadecimal digits"},
+	{Name: "environment", Env: "SIGNALBOX_ENVIRONMENT", Key: "environment", Meaning: "name of the environment"},
+
+	{Name: "data", Env: "SIGNALBOX_DATA", Key: "data", Fallback: "signalbox-data", Meaning: "the server's data directory"},
+	{Name: "database", Env: "SIGNALBOX_DATABASE", Key: "database", Meaning: "postgres://… where the embedded database is not wanted", Secret: true},
+	{Name: "database-file", Env: "SIGNALBOX_DATABASE_FILE", Key: "database_file", Meaning: "file that holds the database's address, where it contains a password"},
+	{Name: "keys-dir", Env: "SIGNALBOX_KEYS_DIR", Key: "keys_dir", Meaning: "directory of the signing keys; keys within the data directory unless set"},
+	{Name: "listen", Env: "SIGNALBOX_LISTEN", Key: "listen", Fallback: "127.0.0.1:8420", Meaning: "address that the server listens on"},
+	{Name: "tls-cert", Env: "SIGNALBOX_TLS_CERT", Key: "tls_cert", Meaning: "the server's certificate, a file"},
+	{Name: "tls-key", Env: "SIGNALBOX_TLS_KEY", Key: "tls_key", Meaning: "the certificate's key, a file"},
+	{Name: "behind-proxy", Env: "SIGNALBOX_BEHIND_PROXY", Key: "behind_proxy", Fallback: "false", Meaning: "a proxy in front provides TLS", Boolean: true},
+	{Name: "url", Env: "SIGNALBOX_URL", Key: "url", Meaning: "how people reach the server, for links"},
+	{Name: "repositories", Env: "SIGNALBOX_REPOSITORIES", Key: "repositories", Meaning: "directories, separated by commas, under which the server may read Git repositories"},
+}
+
+// All is every setting there is, in the order of the reference.
+func All() []Option { return slices.Clone(options) }
+
+// Of is the option with a flag, key or variable of the name; the zero Option is none.
+func Of(name string) Option {
+	i := slices.IndexFunc(options, func(o Option) bool { return o.Name == name || o.Key == name || o.Env == name })
+	if i < 0 {
+		return Option{}
+	}
+	return options[i]
+}
+
+// Bind adds the flags of options. Their default stays empty: what holds where
+// no flag is given is for Resolve to say.
+func Bind(flags *pflag.FlagSet, names ...string) {
+	for _, name := range names {
+		o := Of(name)
+		usage := o.Meaning
+		if o.Fallback != "" && !o.Boolean {
+			usage += " (default " + o.Fallback + ")"
+		}
+		if o.Boolean {
+			flags.BoolP(o.Name, o.Short, false, usage)
+		} else {
+			flags.StringP(o.Name, o.Short, "", usage)
+		}
+	}
+}
