@@ -32,6 +32,7 @@ var rooms = []room{
 	{path: "internal/fault", kind: pure},
 	{path: "internal/strict", kind: pure},
 	{path: "internal/event", kind: pure},
+	{path: "internal/dsse", kind: pure},
 	{path: "internal/wire"},
 
 	{path: "internal/catalog", kind: pure, imports: "event"},
