@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"time"
 
-	"signalbox.dev/signalbox/internal/control"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/wire"
 )
 
@@ -75,7 +75,7 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // problems lists what is wrong in a bundle, where that is what went wrong.
 func problems(err error) []wire.Detail {
-	var several *control.Problems
+	var several *policy.Failure
 	if !errors.As(err, &several) {
 		return nil
 	}

@@ -63,6 +63,28 @@ func Failed(problems []Problem) bool {
 	return slices.ContainsFunc(problems, func(p Problem) bool { return p.Severity == LevelError })
 }
 
+// Failure is the error of a bundle that cannot be used: all that is wrong with it.
+type Failure struct{ List []Problem }
+
+// Error lists every problem.
+func (f *Failure) Error() string {
+	var b strings.Builder
+	for _, p := range f.List {
+		fmt.Fprintln(&b, p)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// Unwrap is the first error, as a fault.
+func (f *Failure) Unwrap() error {
+	for _, p := range f.List {
+		if p.Severity == LevelError {
+			return p.Fault()
+		}
+	}
+	return nil
+}
+
 // Problems collects up to MaxProblems of a bundle. The zero value is ready.
 type Problems struct {
 	sources map[string]*source // by name, once read

@@ -173,7 +173,7 @@ func program(dir string) (*policy.Program, error) {
 	}
 	p, problems := policy.Compile(files)
 	if policy.Failed(problems) {
-		return nil, &problemList{problems}
+		return nil, &policy.Failure{List: problems}
 	}
 	return p, nil
 }
@@ -427,28 +427,6 @@ func readList(path string, v any) error {
 		return fault.Invalidf("file.documents", "%s is not one list", path)
 	}
 	return docs[0].Into(v)
-}
-
-// problemList is a bundle that does not compile.
-type problemList struct{ list []policy.Problem }
-
-// Error lists every problem.
-func (p *problemList) Error() string {
-	var b strings.Builder
-	for _, one := range p.list {
-		fmt.Fprintln(&b, one)
-	}
-	return strings.TrimRight(b.String(), "\n")
-}
-
-// Unwrap is the first error, as a fault.
-func (p *problemList) Unwrap() error {
-	for _, one := range p.list {
-		if one.Severity == policy.LevelError {
-			return one.Fault()
-		}
-	}
-	return nil
 }
 
 // writeNew writes a file that does not exist yet.

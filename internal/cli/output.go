@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/settings"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
@@ -62,7 +63,7 @@ func (a *app) note(format string, args ...any) {
 // printError says what happened, where, why and how to fix it, of every error there is.
 func (a *app) printError(err error) {
 	var many interface{ Unwrap() []error }
-	var list *problemList
+	var list *policy.Failure
 	var several *wire.Several
 	switch {
 	case errors.As(err, &many):

@@ -179,7 +179,7 @@ func (c call) oldPolicy(ctx context.Context, dir string) (*policy.Program, error
 	}
 	p, problems := policy.Compile(files)
 	if p == nil {
-		return nil, &problemList{problems}
+		return nil, &policy.Failure{List: problems}
 	}
 	return p, nil
 }

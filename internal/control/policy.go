@@ -47,29 +47,7 @@ func Compiled(files []policy.File) (*policy.Program, error) {
 	if !policy.Failed(problems) {
 		return program, nil
 	}
-	return nil, &Problems{List: problems}
-}
-
-// Problems is a bundle that does not compile.
-type Problems struct{ List []policy.Problem }
-
-// Error lists every problem.
-func (p *Problems) Error() string {
-	var b bytes.Buffer
-	for _, one := range p.List {
-		fmt.Fprintln(&b, one)
-	}
-	return b.String()
-}
-
-// Unwrap is the first problem, as a fault.
-func (p *Problems) Unwrap() error {
-	for _, one := range p.List {
-		if one.Severity == policy.LevelError {
-			return one.Fault()
-		}
-	}
-	return nil
+	return nil, &policy.Failure{List: problems}
 }
 
 // PolicyRequest activates a bundle.

@@ -11,6 +11,8 @@ type (
 	File = bundle.File
 	// Problem is something wrong in a bundle: where, what, why and how to fix it.
 	Problem = bundle.Problem
+	// Failure is the error of a bundle that cannot be used.
+	Failure = bundle.Failure
 )
 
 // Limits of a bundle and weights of a problem, for those who compile one.
