@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -87,18 +88,18 @@ func (c call) policyFormat(dir string) error {
 	if err != nil {
 		return err
 	}
-	changed, err := desk.Format(files)
+	laid, err := prose.Format(files)
 	if err != nil {
 		return err
 	}
-	for _, f := range changed {
-		if path := filepath.Join(dir, filepath.FromSlash(f.Name)); c.is("write") {
+	for _, f := range laid.Files {
+		if path := filepath.Join(dir, filepath.FromSlash(f.Name)); c.is("write") && slices.Contains(laid.Changed, f.Name) {
 			if err := rewrite(path, f.Data); err != nil {
 				return err
 			}
 		}
 	}
-	if err = c.print(changed.Names(), changed.Print); err == nil && len(changed) > 0 && !c.is("write") {
+	if err = c.print(laid.Changed, func(w io.Writer) error { return desk.PrintChanged(w, laid) }); err == nil && len(laid.Changed) > 0 && !c.is("write") {
 		return exitVerdict{fault.Exit(fault.Invalid)}
 	}
 	return err

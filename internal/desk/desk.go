@@ -195,37 +195,9 @@ func Schema(w io.Writer) error {
 	return err
 }
 
-// Formatted are files in the canonical layout that were not in it.
-type Formatted []policy.File
-
-// Format is the files whose layout differs from the canonical one, laid out; an
-// error where one of them cannot be.
-func Format(files []policy.File) (Formatted, error) {
-	var all Formatted
-	for _, f := range files {
-		data, err := prose.Format(f)
-		if err != nil {
-			return nil, err
-		}
-		if !bytes.Equal(data, f.Data) {
-			all = append(all, policy.File{Name: f.Name, Data: data})
-		}
-	}
-	return all, nil
-}
-
-// Names are those of the files.
-func (all Formatted) Names() []string {
-	names := []string{}
-	for _, f := range all {
-		names = append(names, f.Name)
-	}
-	return names
-}
-
-// Print writes the name of each file.
-func (all Formatted) Print(w io.Writer) error {
-	for _, name := range all.Names() {
+// PrintChanged writes the name of each file that was not in the canonical layout.
+func PrintChanged(w io.Writer, all prose.Laid) error {
+	for _, name := range all.Changed {
 		if err := terminal.Said("%s", name)(w); err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/lint"
 	"signalbox.dev/signalbox/internal/policy"
+	"signalbox.dev/signalbox/internal/prose"
 )
 
 var now = time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC)
@@ -73,24 +74,10 @@ func TestCoverageIsPrinted(t *testing.T) {
 	}
 }
 
-func TestFormatTellsWhatDiffers(t *testing.T) {
-	files := policy.Starter()
-	all, err := Format(files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range all {
-		for i := range files {
-			if files[i].Name == f.Name {
-				files[i] = f
-			}
-		}
-	}
-	if again, err := Format(files); err != nil || len(again) > 0 {
-		t.Errorf("%v %v", again.Names(), err)
-	}
-	if _, err := Format([]policy.File{{Name: "a.yaml", Data: []byte("a: [")}}); err == nil {
-		t.Error("what cannot be read is laid out")
+func TestChangedFilesAreNamed(t *testing.T) {
+	all := prose.Laid{Changed: []string{"a.yaml", "b\x1b.yaml"}}
+	if out := text(t, func(b *bytes.Buffer) error { return PrintChanged(b, all) }); !strings.HasPrefix(out, "a.yaml\nb") || strings.Contains(out, "\x1b") {
+		t.Errorf("%q", out)
 	}
 }
 

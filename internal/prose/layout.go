@@ -16,50 +16,76 @@ import (
 	"signalbox.dev/signalbox/internal/policy"
 )
 
-// Format is a file in the canonical layout: two spaces a level, the fields of a
+// Laid is a bundle in the canonical layout.
+type Laid struct {
+	Files   []bundle.File // all of them, in the order in which they were given
+	Changed []string      // names of those that were not in it
+}
+
+// Format lays the files of a bundle out: two spaces a level, the fields of a
 // document in the order of the reference, one line between documents. Comments,
-// the order of documents, quotes and the shape of lists stay. It is an error
-// where the result would mean something else, lose a comment, or not be stable.
-func Format(file bundle.File) ([]byte, error) {
-	if list := readable(file); list != nil {
-		return nil, list
+// the order of documents, quotes and the shape of lists stay. Where a file cannot
+// be read, or its layout would mean something else, lose a comment or not be
+// stable, nothing is laid out, and the *bundle.Failure says of every file why.
+// What does not compile is laid out all the same.
+func Format(files []bundle.File) (Laid, error) {
+	var wrong bundle.Problems
+	if bundle.Read(files, &wrong); wrong.Failed() {
+		return Laid{}, &bundle.Failure{List: wrong.Sorted()}
 	}
-	once, err := layout(file.Data)
+	all := Laid{Changed: []string{}}
+	orders := order()
+	for _, f := range files {
+		data, err := format(f.Data, orders)
+		if err != nil {
+			wrong.Add(bundle.Problem{Where: fault.Position{File: f.Name}, Code: "policy.format", What: "the file is left as it is", Why: err.Error(), Fix: "lay it out by hand"})
+			continue
+		}
+		if !bytes.Equal(data, f.Data) {
+			all.Changed = append(all.Changed, f.Name)
+		}
+		all.Files = append(all.Files, bundle.File{Name: f.Name, Data: data})
+	}
+	if wrong.Failed() {
+		return Laid{}, &bundle.Failure{List: wrong.Sorted()}
+	}
+	return all, nil
+}
+
+// layoutTries is how often a file is laid out until it stays as it is: a comment
+// may stand elsewhere after the first.
+const layoutTries = 4
+
+// format is the layout of a file that can be read, or why it must stay.
+func format(data []byte, orders map[string][]string) ([]byte, error) {
+	once, err := layout(data, orders)
+	for try := 1; ; try++ {
+		if err != nil {
+			return nil, err
+		}
+		var again []byte
+		if again, err = layout(once, orders); err == nil && bytes.Equal(once, again) {
+			break
+		}
+		if try == layoutTries {
+			return nil, errors.New("laying it out again would change it again")
+		}
+		once = again
+	}
+	before, err := meaning(data)
 	if err != nil {
-		return nil, fault.Invalidf("policy.format", "%s cannot be laid out", file.Name).Because(err.Error())
-	}
-	twice, err := layout(once)
-	if err != nil || !bytes.Equal(once, twice) {
-		return nil, unsafe(file.Name, "laying it out again would change it again")
-	}
-	before, err := meaning(file.Data)
-	if err != nil {
-		return nil, fault.Invalidf("policy.format", "%s cannot be laid out", file.Name).Because(err.Error())
+		return nil, err
 	}
 	after, err := meaning(once)
 	switch {
 	case err != nil || before != after:
-		return nil, unsafe(file.Name, "it would mean something else")
-	case !slices.Equal(comments(file.Data), comments(once)):
-		return nil, unsafe(file.Name, "a comment would be lost or moved into a text")
+		return nil, errors.New("it would mean something else")
+	case !slices.Equal(comments(data), comments(once)):
+		return nil, errors.New("a comment would be lost or moved into a text")
+	case astray(data, once):
+		return nil, errors.New("a comment would stand elsewhere")
 	}
 	return once, nil
-}
-
-func unsafe(name, why string) error {
-	return fault.Invalidf("policy.format", "%s is left as it is", name).Because(why).Remedy("lay it out by hand")
-}
-
-// readable is what is wrong with the YAML of a file, or nil.
-func readable(file bundle.File) error {
-	var out bundle.Problems
-	bundle.Read([]bundle.File{file}, &out)
-	for _, p := range out.Sorted() {
-		if p.Severity == bundle.LevelError {
-			return p.Fault()
-		}
-	}
-	return nil
 }
 
 // documents are the nodes of a file.
@@ -85,12 +111,11 @@ func documents(data []byte) ([]*yaml.Node, error) {
 // lineWidth is where long texts are broken, in characters.
 const lineWidth = 120
 
-func layout(data []byte) ([]byte, error) {
-	orders := order()
+func layout(data []byte, orders map[string][]string) ([]byte, error) {
 	var all []string
 	for _, part := range split(data) {
 		head, body := heading(part)
-		docs, err := documents([]byte(body))
+		docs, err := documents([]byte(gathered(body)))
 		switch {
 		case err != nil:
 			return nil, err
@@ -162,6 +187,7 @@ func heading(part string) (head, body string) {
 
 // written is one document in its layout.
 func written(doc *yaml.Node, orders map[string][]string) (string, error) {
+	settle(doc, false)
 	if len(doc.Content) == 1 && doc.Content[0].Kind == yaml.MappingNode {
 		arrange(doc.Content[0], orders[kindOf(doc.Content[0])])
 	}
@@ -175,6 +201,27 @@ func written(doc *yaml.Node, orders map[string][]string) (string, error) {
 	}
 	return tidy(strings.TrimPrefix(b.String(), "---\n")), nil
 }
+
+// settle writes out what the layout would hide: texts whose blank lines mean
+// something, which as a block would end with the document or hold spaces, and
+// nothing between braces or brackets.
+func settle(n *yaml.Node, within bool) {
+	const block = yaml.LiteralStyle | yaml.FoldedStyle
+	within = within || n.Style&yaml.FlowStyle != 0
+	switch {
+	case n.Kind != yaml.ScalarNode:
+	case n.Style&block != 0 && (strings.TrimSuffix(n.Value, "\n") == "" || strings.HasSuffix(n.Value, "\n\n") || slices.ContainsFunc(strings.Split(n.Value, "\n"), blank)):
+		n.Style = n.Style&^block | yaml.DoubleQuotedStyle
+	case within && n.Value == "" && n.ShortTag() == "!!null":
+		n.Value = "null"
+	}
+	for _, c := range n.Content {
+		settle(c, within)
+	}
+}
+
+// blank reports whether a line holds spaces and nothing else.
+func blank(line string) bool { return line != "" && strings.TrimSpace(line) == "" }
 
 // tidy ends a document with one line break and takes spaces from the ends of
 // lines that hold nothing else.
@@ -272,33 +319,8 @@ func said(b *strings.Builder, n *yaml.Node) {
 		}
 		b.WriteString("]")
 	default:
-		fmt.Fprintf(b, "%s %q", n.ShortTag(), n.Value)
-	}
-}
-
-// comments are the texts of all comments, sorted.
-func comments(data []byte) []string {
-	docs, err := documents(data)
-	if err != nil {
-		return nil
-	}
-	var all []string
-	var walk func(*yaml.Node)
-	walk = func(n *yaml.Node) {
-		for _, c := range []string{n.HeadComment, n.LineComment, n.FootComment} {
-			for line := range strings.Lines(c) {
-				if line = strings.TrimSpace(line); line != "" {
-					all = append(all, line)
-				}
-			}
-		}
-		for _, c := range n.Content {
-			walk(c)
+		if b.WriteString(n.ShortTag()); n.ShortTag() != "!!null" { // nothing is the same in all its spellings
+			fmt.Fprintf(b, " %q", n.Value)
 		}
 	}
-	for _, d := range docs {
-		walk(d)
-	}
-	slices.Sort(all)
-	return all
 }
