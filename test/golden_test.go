@@ -263,6 +263,10 @@ func goldenRelease(ctx context.Context, t *testing.T, c *control.Control, as map
 		must(t, err)
 		must(t, report.Close())
 	}
+	statement := `{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://shop.example/vex","author":"Example Team","timestamp":"2026-01-02T03:04:05Z","version":1,"statements":[` +
+		`{"vulnerability":{"name":"CVE-2026-1"},"products":[{"hashes":{"sha-256":"` + digest[7:] + `"}}],"status":"fixed"}]}`
+	_, err = c.AddEvidence(ctx, as["ci"], control.EvidenceRequest{Service: "shop", Version: "v1.1.0", Digest: digest}, strings.NewReader(statement))
+	must(t, err)
 	freeze, err := c.DeclareFreeze(ctx, as["dana"], control.FreezeRequest{Name: "golden", Reason: "golden"})
 	must(t, err)
 	_, err = c.LiftFreeze(ctx, as["dana"], freeze.Name, "golden")

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -281,6 +282,32 @@ func (o offline) attach(ctx context.Context, f *release.Facts) error {
 	return nil
 }
 
+// closeFindings counts scans again beside the statements about vulnerabilities
+// that were given with them. The claims come in the order of the files.
+func closeFindings(f *release.Facts, claims []evidence.Claim) error {
+	read := func(a evidence.Added) *evidence.Claim {
+		n, err := strconv.Atoi(strings.TrimPrefix(a.ID, "file-"))
+		if err != nil || n < 1 || n > len(claims) {
+			return &evidence.Claim{}
+		}
+		return &claims[n-1]
+	}
+	for _, r := range f.Artifact.Recountings() {
+		var said []evidence.Statement
+		for _, s := range r.Statements {
+			said = append(said, read(s).Statements...)
+		}
+		scan := read(r.Scan)
+		draft, err := r.Record(r.Scan.ID, *scan, said)
+		if err != nil {
+			return err
+		}
+		*scan, _ = evidence.Close(*scan, r.Scan.Digest, said)
+		f.Artifact = f.Artifact.After([]event.Draft{draft}, r.Scan.At)
+	}
+	return nil
+}
+
 // claims reads the reports. Each stands under its file's place in the list, so
 // that two reports of one tool both count.
 func (o offline) claims(f *release.Facts) error {
@@ -306,6 +333,9 @@ func (o offline) claims(f *release.Facts) error {
 			return placed(path, err)
 		}
 		f.Artifact, claims = f.Artifact.With(added), append(claims, claim)
+	}
+	if err := closeFindings(f, claims); err != nil {
+		return err
 	}
 	f.Lists.Findings = release.FindingsOf(claims)
 	if len(o.evidence) > 0 {

@@ -3,6 +3,7 @@ package control
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 
 	"signalbox.dev/signalbox/internal/access"
@@ -73,9 +74,66 @@ func (c *Control) AddEvidence(ctx context.Context, r Request, q EvidenceRequest,
 			Claim: claim.Summary(), Provenance: r.Actor.Provenance, File: file, Size: size,
 		}
 		drafts, err := evidence.Add(artifact, added, l.Now)
-		added.At = event.MicrosOf(l.Now)
-		return drafts, added, err
+		if err != nil || len(drafts) == 0 {
+			return nil, standing(artifact, added), err
+		}
+		artifact = artifact.After(drafts, event.MicrosOf(l.Now))
+		again, err := c.recounted(l.ctx, artifact)
+		return append(drafts, again...), standing(artifact.After(again, event.MicrosOf(l.Now)), added), err
 	})
+}
+
+// standing is the claim in whose place one was added, as it stands now.
+func standing(a evidence.Artifact, added evidence.Added) evidence.Added {
+	for _, c := range a.Claims {
+		if c.File == added.File && c.Label == added.Label {
+			return c
+		}
+	}
+	return added
+}
+
+// recounted counts the scans of an artifact again for which other statements
+// stand than before. Its originals are read for that; one that is gone or too
+// long leaves a scan as it was counted, which only ever counts more.
+func (c *Control) recounted(ctx context.Context, a evidence.Artifact) ([]event.Draft, error) {
+	var drafts []event.Draft
+	for _, r := range a.Recountings() {
+		scan, said, err := c.originals(ctx, r)
+		if k := fault.KindOf(err); k == fault.NotFound || k == fault.TooLarge {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("count the report %s again: %w", r.Scan.File, err)
+		}
+		draft, err := r.Record(NewID(), scan, said)
+		if err != nil {
+			return nil, err
+		}
+		drafts = append(drafts, draft)
+	}
+	return drafts, nil
+}
+
+func (c *Control) originals(ctx context.Context, r evidence.Recounting) (scan evidence.Claim, said []evidence.Statement, err error) {
+	if scan, err = c.reread(ctx, r.Scan); err != nil {
+		return scan, nil, err
+	}
+	said, err = c.said(ctx, r.Statements)
+	return scan, said, err
+}
+
+// said is what the originals of statements say.
+func (c *Control) said(ctx context.Context, statements []evidence.Added) ([]evidence.Statement, error) {
+	var all []evidence.Statement
+	for _, s := range statements {
+		claim, err := c.reread(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, claim.Statements...)
+	}
+	return all, nil
 }
 
 // Evidence is the claims that stand about an artifact.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -148,6 +149,9 @@ func (c *Control) listed(l *Load, f *release.Facts) error {
 		if err != nil {
 			return fmt.Errorf("findings of report %s: %w", a.File, err)
 		}
+		if claim, err = c.closed(l.ctx, f.Artifact, a, claim); err != nil {
+			return fmt.Errorf("statements beside report %s: %w", a.File, err)
+		}
 		claims = append(claims, claim)
 	}
 	f.Lists.Findings = release.FindingsOf(claims)
@@ -181,8 +185,25 @@ func (c *Control) commits(ctx context.Context, f *release.Facts) error {
 	return nil
 }
 
+// closed is the claim of a scan with those findings closed that it was counted without.
+func (c *Control) closed(ctx context.Context, all evidence.Artifact, scan evidence.Added, claim evidence.Claim) (evidence.Claim, error) {
+	var beside []evidence.Added
+	for _, s := range all.Claims {
+		if slices.Contains(scan.VEX, s.File) {
+			beside = append(beside, s)
+		}
+	}
+	said, err := c.said(ctx, beside)
+	claim, _ = evidence.Close(claim, scan.Digest, said)
+	return claim, err
+}
+
 // reread is a claim with its items, from the original.
+// One that is longer than maxListed is TooLarge.
 func (c *Control) reread(ctx context.Context, a evidence.Added) (evidence.Claim, error) {
+	if a.Size > maxListed {
+		return evidence.Claim{}, fault.New(fault.TooLarge, "evidence.too-large", "the original of the report is too large to be read again")
+	}
 	from, err := c.Vault.Open(ctx, a.File)
 	if err != nil {
 		return evidence.Claim{}, err

@@ -1,10 +1,12 @@
 package control_test
 
 import (
+	"strings"
 	"testing"
 
 	"signalbox.dev/signalbox/internal/change"
 	"signalbox.dev/signalbox/internal/control"
+	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
@@ -82,5 +84,60 @@ func TestCommitsAreReadWhereARuleReadsThem(t *testing.T) {
 		s, err := h.OpenRelease(h.ctx, h.as("ci"), control.ReleaseRequest{Service: "shop", Version: "v1.1.4", Digest: digest})
 		must(t, err)
 		wants(t, h.AttachChange(h.ctx, h.as("ci"), s.ID, lie), fault.Invalid, "change.commit-list")
+	})
+}
+
+const (
+	vexHead   = `{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://shop.example/vex","author":"Example Team","timestamp":"2026-01-02T03:04:05Z","version":1,"statements":[{"vulnerability":{"name":"R1"},`
+	vexCloses = vexHead + `"products":[{"@id":"pkg:oci/shop","hashes":{"sha-256":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}}],"status":"not_affected","justification":"component_not_present"}]}`
+	vexOther  = vexHead + `"products":[{"@id":"pkg:oci/other@sha256:00"}],"status":"not_affected","justification":"component_not_present"}]}`
+	vexStands = vexHead + `"products":[{"hashes":{"sha-256":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}}],"status":"affected","action_statement":"update"}]}`
+)
+
+// TestStatementsCloseFindings: only for what they name, only where they are
+// believed as much as the scan, and not for longer than they stand.
+func TestStatementsCloseFindings(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		add := func(who, label, report string) {
+			t.Helper()
+			_, err := h.AddEvidence(h.ctx, h.as(who), control.EvidenceRequest{Service: "shop", Version: "v1.1.0", Digest: digest, Label: label}, strings.NewReader(report))
+			must(t, err)
+		}
+		scan := func() evidence.Added {
+			t.Helper()
+			a, err := h.Evidence(h.ctx, digest)
+			must(t, err)
+			for _, c := range a.Claims {
+				if c.Claim.Format == "sarif" {
+					return c
+				}
+			}
+			t.Fatal("no scan stands")
+			return evidence.Added{}
+		}
+		stands := func(what string, total int) {
+			t.Helper()
+			if f := scan().Claim.Findings; f.Total != total || f.Total+f.Suppressed != 1 {
+				t.Errorf("%s: %+v", what, f)
+			}
+		}
+		add("ci", "", badScan)
+		first := scan()
+		stands("the scan alone", 1)
+		add("ann", "by hand", vexCloses)
+		stands("a statement by a person beside a pipeline's scan", 1)
+		add("ci", "other", vexOther)
+		stands("a statement about another artifact", 1)
+		add("ci", "", vexCloses)
+		stands("a statement about the artifact", 0)
+		if again := scan(); again.At != first.At || again.ID == first.ID || again.File != first.File {
+			t.Errorf("counted again, the scan is another: %+v, before %+v", again, first)
+		}
+		add("ci", "", vexStands)
+		stands("the author thought better of it", 1)
+		add("ci", "", vexCloses)
+		add("ci", "", badScan+" ")
+		stands("a new scan beside a statement that stands", 0)
+		h.verified(t)
 	})
 }

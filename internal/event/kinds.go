@@ -37,7 +37,8 @@ const (
 	FreezeLifted   Kind = "freeze.lifted"
 
 	// Evidence: stream artifact, by digest.
-	ClaimAdded Kind = "evidence.added"
+	ClaimAdded     Kind = "evidence.added"
+	ClaimRecounted Kind = "evidence.recounted" // of a scan that stands, beside the VEX statements that stand
 
 	// Releases: stream release.
 	ReleaseOpened     Kind = "release.opened"

@@ -18,8 +18,9 @@ const MaxClaims = 200
 // Skew is how far ahead of our clock a report's own time may be, for clocks differ.
 const Skew = 5 * time.Minute
 
-// Added is a claim as it is recorded: the body of event.ClaimAdded, in the
-// stream of the artifact. It holds counts, never items: those are in File.
+// Added is a claim as it is recorded: the body of event.ClaimAdded and
+// event.ClaimRecounted, in the stream of the artifact. It holds counts, never
+// items: those are in File.
 type Added struct {
 	ID         string       `json:"id"`
 	Service    string       `json:"service"`
@@ -31,6 +32,8 @@ type Added struct {
 	File       string       `json:"file"`            // SHA-256 of the original in the vault, "sha256:…"
 	Size       int64        `json:"size"`            // of the original, bytes
 	At         event.Micros `json:"at"`              // when it was recorded: set by the fold from the fact's time
+	VEX        []string     `json:"vex,omitempty"`   // of a recounted claim: the files of the statements it was counted beside, sorted
+	First      event.Micros `json:"first,omitzero"`  // of a recounted claim: when its report was recorded, which is its At
 }
 
 // Artifact is the state of an artifact's stream: the newest claim of each
@@ -56,14 +59,14 @@ func Shape() event.Shape {
 }
 
 func fold(a *Artifact, f event.Recorded) error {
-	if f.Kind != event.ClaimAdded {
+	if f.Kind != event.ClaimAdded && f.Kind != event.ClaimRecounted {
 		return fmt.Errorf("an artifact knows no %s", f.Kind)
 	}
 	var c Added
 	if err := f.Body(&c); err != nil {
 		return err
 	}
-	c.At = f.Time
+	c.At = cmp.Or(c.First, f.Time)
 	a.Digest = c.Digest
 	a.put(c)
 	return nil
@@ -91,7 +94,17 @@ func (a *Artifact) put(c Added) {
 
 // compareAdded orders by what may stand only once.
 func compareAdded(a, b Added) int {
-	return cmp.Or(cmp.Compare(a.Claim.Kind, b.Claim.Kind), cmp.Compare(a.Claim.toolName(), b.Claim.toolName()), cmp.Compare(a.Label, b.Label))
+	return cmp.Or(cmp.Compare(a.Claim.Kind, b.Claim.Kind), cmp.Compare(a.Claim.toolName(), b.Claim.toolName()), cmp.Compare(a.Label, b.Label),
+		cmp.Compare(a.Claim.scans(), b.Claim.scans()))
+}
+
+// scans is 1 for an inventory or statements, which do not replace a scan by the
+// same tool, and 0 for all else.
+func (c Claim) scans() int {
+	if c.Findings != nil && c.Findings.Unscanned {
+		return 1
+	}
+	return 0
 }
 
 // With is a with c standing, as if recorded at c.At: for decisions without a journal.
@@ -112,7 +125,7 @@ func Add(a Artifact, c Added, now time.Time) ([]event.Draft, error) {
 	if err := check(c, now); err != nil {
 		return nil, err
 	}
-	c.Claim, c.At = c.Claim.Summary(), 0
+	c.Claim, c.At, c.VEX, c.First = c.Claim.Summary(), 0, nil, 0
 	i, found := slices.BinarySearchFunc(a.Claims, c, compareAdded)
 	switch {
 	case !found && len(a.Claims) >= MaxClaims:

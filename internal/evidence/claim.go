@@ -46,7 +46,10 @@ type Claim struct {
 	Tests     *Tests    `json:"tests,omitempty"`
 	Coverage  *Coverage `json:"coverage,omitempty"`
 	Load      *Load     `json:"load,omitempty"`
-	Notes     []string  `json:"notes,omitempty"` // what a reader should know before believing the figures
+
+	Statements []Statement `json:"-"` // of a VEX document: what it says, for Close
+
+	Notes []string `json:"notes,omitempty"` // what a reader should know before believing the figures
 }
 
 // Findings counts what a scanner found. Total is what stands: without
@@ -86,6 +89,7 @@ type Finding struct {
 	Location    string   `json:"location"` // file:line:column as far as known, or a logical name
 	Package     string   `json:"package"`
 	Version     string   `json:"version"`            // of the package
+	PURL        string   `json:"purl,omitempty"`     // package URL of the package and version, where the report gives it
 	Fixed       string   `json:"fixed_in,omitempty"` // the version that mends it
 	Identifiers []string `json:"identifiers"`        // such as CVE-2021-44228, CWE-79
 	Message     string   `json:"message"`            // at most 1,000 bytes

@@ -85,7 +85,7 @@ func (f Finding) cut() Finding {
 	if f.Severity == "" {
 		f.Severity = Unrated
 	}
-	for _, s := range []*string{&f.Rule, &f.Location, &f.Package, &f.Version, &f.Fixed, &f.Why} {
+	for _, s := range []*string{&f.Rule, &f.Location, &f.Package, &f.Version, &f.PURL, &f.Fixed, &f.Why} {
 		*s = Cut(*s, MaxWord)
 	}
 	f.Scale, f.Message = Cut(f.Scale, 80), Cut(f.Message, MaxMessage)

@@ -7,7 +7,9 @@ import (
 	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/evidence/coverage"
 	"signalbox.dev/signalbox/internal/evidence/junit"
+	"signalbox.dev/signalbox/internal/evidence/openvex"
 	"signalbox.dev/signalbox/internal/evidence/sarif"
+	"signalbox.dev/signalbox/internal/evidence/spdx"
 )
 
 // jsonFormat is a format in JSON, recognised by what the document opens with.
@@ -35,12 +37,16 @@ type textFormat struct {
 var (
 	jsons = []jsonFormat{
 		{"SARIF 2.1.0", sarif.Recognise, sarif.Read},
+		{"OpenVEX 0.2.0", openvex.Recognise, openvex.Read},
+		{"SPDX 2.3", spdx.Recognise, spdx.Read},
 	}
 	xmls = []xmlFormat{
 		{"JUnit XML", junit.Recognise, func(string) evidence.XMLReader { return junit.New() }},
 		{"Cobertura", coverage.IsCobertura, coverage.NewCobertura},
 	}
-	texts = []textFormat{}
+	texts = []textFormat{
+		{"SPDX 2.3", spdx.RecogniseTags, spdx.ReadTags},
+	}
 )
 
 // Names are the formats that are read, sorted, for people.
