@@ -11,28 +11,30 @@ import (
 	"path/filepath"
 	"slices"
 
+	"signalbox.dev/signalbox/internal/api"
+	"signalbox.dev/signalbox/internal/cli"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/prose"
 )
 
 // pages are the pages by file name.
-func pages() map[string]string {
-	return map[string]string{
-		"policy.md":   policy.Reference(),
-		"controls.md": controls(policy.Regulated()),
-
-		"policy.schema.json": schema(),
-	}
-}
-
-// schema is that of a policy's documents. What is made of constants can always
-// be written.
-func schema() string {
-	data, err := prose.Schema()
+func pages() (map[string]string, error) {
+	schema, err := prose.Schema()
 	if err != nil {
-		panic(err)
+		return nil, err
 	}
-	return string(data)
+	openAPI, err := api.OpenAPI()
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{
+		"cli.md":             cli.CommandReference(),
+		"configuration.md":   cli.ConfigurationReference(),
+		"controls.md":        controls(policy.Regulated()),
+		"openapi.json":       string(openAPI),
+		"policy.md":          policy.Reference(),
+		"policy.schema.json": string(schema),
+	}, nil
 }
 
 func main() {
@@ -47,7 +49,10 @@ func main() {
 }
 
 func write(dir string) error {
-	all := pages()
+	all, err := pages()
+	if err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(all[name]), 0o644); err != nil {
 			return err
