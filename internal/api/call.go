@@ -265,6 +265,14 @@ func (c *call) answer(v any, err error) error {
 	return nil
 }
 
+// file answers with a file to keep.
+func (c *call) file(media, name string, data []byte) error {
+	c.w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	c.w.Header().Set("Content-Type", media)
+	_, _ = c.w.Write(data) // once the status is out, nothing can be told about a broken line
+	return nil
+}
+
 // write encodes an answer. Once the status is out, nothing can be told about a broken line.
 func write(w http.ResponseWriter, code int, media string, v any) {
 	w.Header().Set("Content-Type", media)

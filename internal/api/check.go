@@ -1,10 +1,13 @@
 package api
 
 import (
+	"bytes"
+
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/control"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
+	"signalbox.dev/signalbox/internal/prose/pdf"
 	"signalbox.dev/signalbox/internal/wire"
 )
 
@@ -19,10 +22,14 @@ func (a *api) drafts() []operation {
 			id: "compare-policy", path: "/policy/differences", need: access.Policy, limit: bundleBytes,
 			about: "Say in words what a bundle would change if it took the place of the one in force; nothing is recorded",
 		}, comparePolicy),
-		act(operation{
-			id: "document-policy", path: "/policy/documents", need: access.Read, limit: bundleBytes,
-			about: "A bundle as auditors read it: the one in force or, with the right \"policy\", the one sent; nothing is recorded",
+		choose[wire.DocumentRequest, wire.PolicyDocument](operation{
+			id: "document-policy", path: "/policy/documents", need: access.Read, limit: bundleBytes, gives: wire.PDF,
+			about: "A bundle as auditors read it: the one in force or, with the right \"policy\", the one sent; with format pdf the answer is the file itself; nothing is recorded",
 		}, documentPolicy),
+		act(operation{
+			id: "format-policy", path: "/policy/layouts", need: access.Policy, limit: bundleBytes,
+			about: "Lay the files of a bundle out canonically, and say which were not; nothing is recorded",
+		}, formatPolicy),
 	}
 }
 
@@ -79,26 +86,29 @@ func comparePolicy(c *call, q wire.DifferenceRequest) (wire.PolicyDifferences, e
 	return w, err
 }
 
-func documentPolicy(c *call, q wire.DocumentRequest) (wire.PolicyDocument, error) {
+// documentPolicy answers with the text and what it is of, or with the PDF alone.
+func documentPolicy(c *call, q wire.DocumentRequest) error {
 	w := wire.PolicyDocument{Format: q.Format}
 	if w.Format == "" {
 		w.Format = "md"
 	}
-	if w.Format != "md" && w.Format != "text" {
-		return w, fault.Invalidf("policy.format", "%q is not a format", clip(q.Format)).On("/format").Remedy("write md or text")
+	if w.Format != "md" && w.Format != "text" && w.Format != "pdf" {
+		return fault.Invalidf("policy.format", "%q is not a format", clip(q.Format)).On("/format").Remedy("write md, text or pdf")
+	}
+	if q.Files != nil || w.Format == "pdf" {
+		done, err := c.heavy()
+		if err != nil {
+			return err
+		}
+		defer done()
 	}
 	var files []policy.File
 	if q.Files != nil { // an empty list is a bundle without files, not the one in force
 		files = append([]policy.File{}, policyFiles(q.Files)...)
-		done, err := c.heavy()
-		if err != nil {
-			return w, err
-		}
-		defer done()
 	}
 	found, err := c.Control.DescribePolicy(c.ctx, c.request(), files)
 	if err != nil {
-		return w, err
+		return err
 	}
 	document := found.Document
 	if q.Explain {
@@ -106,12 +116,35 @@ func documentPolicy(c *call, q wire.DocumentRequest) (wire.PolicyDocument, error
 	}
 	if q.Name != "" {
 		if document = document.Only(q.Name); !q.Explain || len(document.Blocks) == 0 {
-			return w, fault.New(fault.NotFound, "policy.unknown-name", "nothing in the bundle is called "+clip(q.Name)).On("/name").Remedy("with explain, name one of its documents")
+			return fault.New(fault.NotFound, "policy.unknown-name", "nothing in the bundle is called "+clip(q.Name)).On("/name").Remedy("with explain, name one of its documents")
 		}
 	}
-	w.Digest, w.Title, w.Text = found.Digest, document.Title, document.Markdown()
-	if w.Format == "text" {
+	w.Digest, w.Title = found.Digest, document.Title
+	switch w.Format {
+	case "pdf":
+		var b bytes.Buffer
+		if err := pdf.Write(&b, document, found.Digest); err != nil {
+			return err
+		}
+		return c.file(wire.PDF, "policy.pdf", b.Bytes())
+	case "text":
 		w.Text = document.Text()
+	default:
+		w.Text = document.Markdown()
 	}
-	return w, nil
+	return c.answer(w, nil)
+}
+
+func formatPolicy(c *call, q wire.LayoutRequest) (wire.PolicyLayout, error) {
+	done, err := c.heavy()
+	if err != nil {
+		return wire.PolicyLayout{}, err
+	}
+	defer done()
+	laid, err := c.Control.FormatPolicy(c.request(), policyFiles(q.Files))
+	w := wire.PolicyLayout{Files: []wire.PolicyFile{}, Changed: laid.Changed}
+	for _, f := range laid.Files {
+		w.Files = append(w.Files, wire.PolicyFile{Name: f.Name, Data: string(f.Data)})
+	}
+	return w, err
 }

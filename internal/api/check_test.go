@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -190,8 +192,10 @@ func TestDocumentPolicy(t *testing.T) {
 			t.Errorf("the one sent: %s", other.Text)
 		}
 	})
-	_, err := viewer.DocumentPolicy(ctx, wire.DocumentRequest{Format: "pdf"})
+	_, err := viewer.DocumentPolicy(ctx, wire.DocumentRequest{Format: "doc"})
 	wants(t, err, fault.Invalid, "policy.format")
+	_, err = viewer.DocumentPolicy(ctx, wire.DocumentRequest{Format: "pdf"})
+	wants(t, err, fault.Invalid, "client.format")
 	_, err = viewer.DocumentPolicy(ctx, wire.DocumentRequest{Files: candidate(t)})
 	wants(t, err, fault.Forbidden, "access.missing-right")
 	for name, files := range map[string][]wire.PolicyFile{"broken": edited(t, "severity: warn", "severity: worn"), "empty": {}} {
@@ -203,6 +207,89 @@ func TestDocumentPolicy(t *testing.T) {
 	must(t, err)
 	_, err = viewer.DocumentPolicy(ctx, wire.DocumentRequest{})
 	wants(t, err, fault.Conflict, "policy.inactive")
+}
+
+// A PDF is the answer itself, a file to keep; why there is none is a problem document.
+func TestDocumentPolicyAsPDF(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		ctx, manager, viewer := t.Context(), h.client(t, "manager"), h.client(t, "viewer")
+		unrecorded(t, h, func() {
+			file, err := viewer.DocumentPDF(ctx, wire.DocumentRequest{})
+			must(t, err)
+			again, err := viewer.DocumentPDF(ctx, wire.DocumentRequest{})
+			must(t, err)
+			words, err := viewer.DocumentPDF(ctx, wire.DocumentRequest{Explain: true})
+			must(t, err)
+			other, err := manager.DocumentPDF(ctx, wire.DocumentRequest{Files: edited(t, "line_rate: 0.7", "line_rate: 0.85")})
+			must(t, err)
+			for name, b := range map[string][]byte{"in force": file, "explained": words, "sent": other} {
+				if !bytes.HasPrefix(b, []byte("%PDF-")) || !bytes.HasSuffix(bytes.TrimSpace(b), []byte("%%EOF")) || len(b) < 3000 {
+					t.Errorf("%s: %d bytes, %.20q", name, len(b), b)
+				}
+			}
+			if !bytes.Equal(file, again) || bytes.Equal(file, other) || bytes.Equal(file, words) {
+				t.Error("the same policy is another file, or another policy the same")
+			}
+		})
+		whole := h.send(t, message{method: "POST", path: wire.Prefix + "/policy/documents", body: `{"format":"pdf"}`, as: "viewer"})
+		if whole.status != 200 || whole.header.Get("Content-Type") != wire.PDF || whole.header.Get("Content-Disposition") != `attachment; filename="policy.pdf"` {
+			t.Errorf("%d %v", whole.status, whole.header)
+		}
+		_, err := viewer.DocumentPDF(ctx, wire.DocumentRequest{Files: candidate(t)})
+		wants(t, err, fault.Forbidden, "access.missing-right")
+		_, err = manager.DocumentPDF(ctx, wire.DocumentRequest{Files: edited(t, "severity: warn", "severity: worn")})
+		if fault.KindOf(err) != fault.Invalid {
+			t.Errorf("a broken policy: %v", err)
+		}
+		_, err = manager.DeactivatePolicy(ctx, wire.Reasoned{Reason: "wrong"})
+		must(t, err)
+		_, err = viewer.DocumentPDF(ctx, wire.DocumentRequest{})
+		wants(t, err, fault.Conflict, "policy.inactive")
+	})
+}
+
+func TestFormatPolicy(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		ctx, manager := t.Context(), h.client(t, "manager")
+		unrecorded(t, h, func() {
+			loose := edited(t, "severity: warn", "severity:   warn # for now")
+			laid, err := manager.FormatPolicy(ctx, wire.LayoutRequest{Files: loose})
+			must(t, err)
+			var changed []string
+			for i, f := range laid.Files {
+				if f.Name != loose[i].Name || strings.Contains(f.Data, "severity:   warn") {
+					t.Errorf("%s became %s: %s", loose[i].Name, f.Name, f.Data)
+				}
+				if f.Data != loose[i].Data {
+					changed = append(changed, f.Name)
+				}
+			}
+			if len(laid.Files) != len(loose) || len(changed) == 0 || len(changed) == len(loose) || !slices.Equal(changed, laid.Changed) {
+				t.Errorf("%v changed, said are %v", changed, laid.Changed)
+			}
+			again, err := manager.FormatPolicy(ctx, wire.LayoutRequest{Files: laid.Files})
+			must(t, err)
+			if again.Changed == nil || len(again.Changed) > 0 {
+				t.Errorf("again: %v", again.Changed)
+			}
+			same, err := manager.ComparePolicy(ctx, wire.DifferenceRequest{Files: laid.Files})
+			must(t, err)
+			if len(same.Changes) > 0 {
+				t.Errorf("the layout changes %v", same.Changes)
+			}
+			if odd, err := manager.FormatPolicy(ctx, wire.LayoutRequest{Files: edited(t, "severity: warn", "severity: worn")}); err != nil || len(odd.Changed) > 0 {
+				t.Errorf("what does not compile can be laid out all the same: %v %v", odd.Changed, err)
+			}
+		})
+		_, err := manager.FormatPolicy(ctx, wire.LayoutRequest{Files: []wire.PolicyFile{{Name: "b.yaml", Data: "a: ["}, {Name: "a.yaml", Data: "kind: Gate\nname: x\nname: y\n"}}})
+		wants(t, err, fault.Invalid, "policy.duplicate-field")
+		var several *wire.Several
+		if !errors.As(err, &several) || len(several.All) != 2 || several.All[0].Where != (wire.Place{File: "a.yaml", Line: 3, Column: 1}) || several.All[1].Where.File != "b.yaml" || several.All[1].Fix == "" {
+			t.Errorf("each file that cannot be read is told of: %v", err)
+		}
+		_, err = h.client(t, "viewer").FormatPolicy(ctx, wire.LayoutRequest{Files: candidate(t)})
+		wants(t, err, fault.Forbidden, "access.missing-right")
+	})
 }
 
 func sources(bundle []policy.File) []wire.PolicyFile {

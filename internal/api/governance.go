@@ -120,8 +120,8 @@ func (a *api) policies() []operation {
 	return []operation{
 		act(operation{id: "activate-policy", path: "/policy/activations", need: access.Policy, limit: bundleBytes, about: "Activate a bundle; its tests must pass"}, activatePolicy),
 		act(operation{id: "deactivate-policy", path: "/policy/deactivations", need: access.Policy, about: "Put the bundle in force out of force: every answer is cannot tell until another takes effect"}, deactivatePolicy),
-		stream[wire.ReplayRequest, wire.ReplaySummary](operation{
-			id: "replay-policy", path: "/policy/replays", need: access.Policy, limit: bundleBytes, lasting: true,
+		choose[wire.ReplayRequest, wire.ReplaySummary](operation{
+			id: "replay-policy", path: "/policy/replays", need: access.Policy, limit: bundleBytes, lasting: true, gives: wire.EventStream,
 			about: "Decide the recorded history again under a bundle; nothing is recorded. With Accept: text/event-stream it tells progress and each flip as it goes",
 		}, replayPolicy),
 		ask(operation{id: "show-policy", path: "/policy", need: access.Read, about: "The bundle in force"}, showPolicy),

@@ -21,7 +21,7 @@ var needs = map[string]string{
 	"move-release": "any", "preview-decision": "read", "vote": "approve", "withdraw-vote": "approve",
 	"add-evidence": "evidence", "show-evidence": "read",
 	"declare-freeze": "any", "lift-freeze": "any", "list-freezes": "read",
-	"activate-policy": "policy", "deactivate-policy": "policy", "replay-policy": "policy", "check-policy": "policy", "compare-policy": "policy", "document-policy": "read", "show-policy": "read", "show-policy-files": "read", "list-policy-history": "read",
+	"activate-policy": "policy", "deactivate-policy": "policy", "replay-policy": "policy", "check-policy": "policy", "compare-policy": "policy", "document-policy": "read", "format-policy": "policy", "show-policy": "read", "show-policy-files": "read", "list-policy-history": "read",
 	"import-catalog": "catalog", "list-services": "read", "list-environments": "read", "list-people": "read", "list-machines": "read",
 	"start-deployment": "deploy", "finish-deployment": "deploy", "fail-deployment": "deploy", "end-deployment": "deploy", "list-deployments": "read",
 	"show-permit": "read", "recall-permit": "recall",

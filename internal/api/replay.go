@@ -18,10 +18,10 @@ import (
 // listedShares is how many gates, services and teams a summary lists.
 const listedShares = 100
 
-// stream is an operation that takes a JSON body and answers, as the caller
-// accepts, with server-sent events or with the last of them alone.
-func stream[In, Out any](p operation, fn func(c *call, in In) error) operation {
-	p.method, p.in, p.out, p.gives = http.MethodPost, reflect.TypeFor[In](), reflect.TypeFor[Out](), wire.EventStream
+// choose is an operation that takes a JSON body and writes its answer itself: as
+// JSON, or of the media type gives, as the caller asks.
+func choose[In, Out any](p operation, fn func(c *call, in In) error) operation {
+	p.method, p.in, p.out = http.MethodPost, reflect.TypeFor[In](), reflect.TypeFor[Out]()
 	p.run = func(c *call) error {
 		var in In
 		if err := c.decode(&in); err != nil {

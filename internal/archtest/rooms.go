@@ -70,7 +70,7 @@ var rooms = []room{
 	{path: "internal/watch", imports: "control event journal view connect"},
 	{path: "internal/connect", imports: "release " + nouns, nouns: true},
 
-	{path: "internal/api", imports: "event journal control view wire release " + nouns, nouns: true},
+	{path: "internal/api", imports: "event journal control view wire prose/pdf release " + nouns, nouns: true},
 	{path: "internal/hook", imports: "access control connect"},
 	{path: "internal/web", imports: "control view store release " + nouns, nouns: true},
 	{path: "internal/terminal", imports: "wire policy"},

@@ -172,6 +172,10 @@ func program(dir string) (*policy.Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	return compiled(files)
+}
+
+func compiled(files []policy.File) (*policy.Program, error) {
 	p, problems := policy.Compile(files)
 	if policy.Failed(problems) {
 		return nil, &policy.Failure{List: problems}

@@ -18,6 +18,9 @@ import (
 	"signalbox.dev/signalbox/internal/prose"
 )
 
+// orActive says what may stand in place of a directory.
+const orActive = "With active in place of DIR it is the policy in force on the server."
+
 // policyTools are the commands that look a policy over, with no server.
 func (a *app) policyTools() []*cobra.Command {
 	check := a.command("lint DIR", "Say what is wrong or doubtful in a policy", func(_ context.Context, c call) error { return c.policyLint(c.args[0]) })
@@ -26,13 +29,15 @@ func (a *app) policyTools() []*cobra.Command {
 	test.Flags().Bool("coverage", false, "say which gates and comparisons no case exercises, and which cases to add")
 	format := a.command("fmt DIR", "Say which files are not in the canonical layout", func(_ context.Context, c call) error { return c.policyFormat(c.args[0]) })
 	format.Flags().BoolP("write", "w", false, "write them in that layout")
-	explain := a.command("explain DIR [NAME]", "Say a policy, or one of its documents, in plain words", func(_ context.Context, c call) error { return c.policyExplain() })
+	explain := a.command("explain DIR [NAME]", "Say a policy, or one of its documents, in plain words", func(ctx context.Context, c call) error { return c.policyExplain(ctx) })
+	explain.Long = explain.Short + ".\n" + orActive
 	f := explain.Flags()
 	f.String("catalog", "", "with --service and --environment: catalog file that describes them")
 	bind(f, "service", "environment")
 	diff := a.command("diff OLD NEW", "Say in words what changes from one policy to another, and for whom", func(ctx context.Context, c call) error { return c.policyDiff(ctx) })
-	diff.Long = "Say in words what changes from one policy to another, and for whom.\nOLD and NEW are directories; OLD may be active, the policy in force on the server."
-	document := a.command("document DIR", "Print a policy as auditors read it", func(_ context.Context, c call) error { return c.policyDocument(c.args[0]) })
+	diff.Long = diff.Short + ".\nOLD and NEW are directories; active in place of one is the policy in force on the server."
+	document := a.command("document DIR", "Print a policy as auditors read it", func(ctx context.Context, c call) error { return c.policyDocument(ctx) })
+	document.Long = document.Short + ".\n" + orActive
 	document.Flags().String("format", "md", "md or pdf")
 	document.Flags().String("out", "", "file to write; - and unless given it is standard output")
 	schema := a.command("schema", "Print the JSON Schema of a policy's documents, for editors", func(_ context.Context, c call) error { return desk.Schema(c.Out) })
@@ -117,8 +122,8 @@ func rewrite(path string, data []byte) error {
 	return nil
 }
 
-func (c call) policyExplain() error {
-	p, err := program(c.args[0])
+func (c call) policyExplain(ctx context.Context) error {
+	p, err := c.policyOf(ctx, c.args[0])
 	if err != nil {
 		return err
 	}
@@ -144,11 +149,11 @@ func (c call) policyExplain() error {
 }
 
 func (c call) policyDiff(ctx context.Context) error {
-	to, err := program(c.args[1])
+	to, err := c.policyOf(ctx, c.args[1])
 	if err != nil {
 		return err
 	}
-	from, err := c.oldPolicy(ctx, c.args[0])
+	from, err := c.policyOf(ctx, c.args[0])
 	if err != nil {
 		return err
 	}
@@ -161,8 +166,8 @@ func (c call) policyDiff(ctx context.Context) error {
 	})
 }
 
-// oldPolicy is a directory's, or the one in force.
-func (c call) oldPolicy(ctx context.Context, dir string) (*policy.Program, error) {
+// policyOf is a directory's, or the one in force.
+func (c call) policyOf(ctx context.Context, dir string) (*policy.Program, error) {
 	if dir != "active" {
 		return program(dir)
 	}
@@ -171,6 +176,9 @@ func (c call) oldPolicy(ctx context.Context, dir string) (*policy.Program, error
 		return nil, err
 	}
 	found, err := client.PolicyFiles(ctx)
+	if err == nil && len(found.Files) == 0 {
+		err = fault.New(fault.Conflict, "policy.inactive", "no policy is in force").Remedy("name a directory, or activate one")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -178,15 +186,11 @@ func (c call) oldPolicy(ctx context.Context, dir string) (*policy.Program, error
 	for _, f := range found.Files {
 		files = append(files, policy.File{Name: f.Name, Data: []byte(f.Data)})
 	}
-	p, problems := policy.Compile(files)
-	if p == nil {
-		return nil, &policy.Failure{List: problems}
-	}
-	return p, nil
+	return compiled(files)
 }
 
-func (c call) policyDocument(dir string) error {
-	p, err := program(dir)
+func (c call) policyDocument(ctx context.Context) error {
+	p, err := c.policyOf(ctx, c.args[0])
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,13 @@ func TestPolicyDiff(t *testing.T) {
 	server := serve(t, map[string]any{"GET /policy/files": wire.PolicyFiles{Files: files}}).at(t)
 	replaced(t, server, "new", "releases.yaml", "quorum: 2", "quorum: 3")
 	server.run(t, "policy", "diff", "active", "new").expect(t, 0, change)
-	serve(t, map[string]any{}).at(t).run(t, "policy", "diff", "active", "new").expect(t, 2)
+	server.run(t, "policy", "document", "active").expect(t, 0, "# Release policy starter 1.0")
+	server.run(t, "policy", "explain", "active", "no-critical-findings").expect(t, 0, "it is no-go unless")
+	none := serve(t, map[string]any{"GET /policy/files": wire.PolicyFiles{Files: []wire.PolicyFile{}}}).at(t)
+	for _, args := range [][]string{{"diff", "active", "active"}, {"document", "active"}, {"explain", "active"}} {
+		none.run(t, append([]string{"policy"}, args...)...).expect(t, 8, "no policy is in force")
+	}
+	serve(t, map[string]any{}).at(t).run(t, "policy", "document", "active").expect(t, 2)
 }
 
 func TestPolicyDocument(t *testing.T) {

@@ -116,6 +116,15 @@ func (c *Control) ComparePolicy(ctx context.Context, r Request, files []policy.F
 	return Compared{From: from.Digest(), To: to.Digest(), Changes: changes}, err
 }
 
+// FormatPolicy lays the files of a bundle out, whether it compiles or not.
+// Nothing is recorded.
+func (c *Control) FormatPolicy(r Request, files []policy.File) (prose.Laid, error) {
+	if err := r.Actor.May(access.Policy); err != nil {
+		return prose.Laid{}, err
+	}
+	return prose.Format(files)
+}
+
 // inForce is the bundle in force, or a Conflict where none is.
 func (c *Control) inForce(ctx context.Context) (*policy.Program, error) {
 	program, _, err := c.ActivePolicy(ctx)

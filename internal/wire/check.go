@@ -1,6 +1,10 @@
 package wire
 
-import "context"
+import (
+	"context"
+
+	"signalbox.dev/signalbox/internal/fault"
+)
 
 // CheckRequest asks what is wrong with a bundle.
 type CheckRequest struct {
@@ -93,7 +97,7 @@ type PolicyChange struct {
 // DocumentRequest asks for a bundle as auditors read it.
 type DocumentRequest struct {
 	Files  []PolicyFile `json:"files,omitzero" doc:"The bundle in force, where absent; a bundle sent takes the right \"policy\""`
-	Format string       `json:"format,omitempty" enum:"md,text" doc:"md where absent"`
+	Format string       `json:"format,omitempty" enum:"md,text,pdf" doc:"md where absent; with pdf the answer is the file, application/pdf"`
 	// Explain asks for the bundle in plain words, document by document, instead.
 	Explain bool   `json:"explain,omitempty" doc:"In plain words, document by document"`
 	Name    string `json:"name,omitempty" doc:"With explain: the one document of that name"`
@@ -107,6 +111,21 @@ type PolicyDocument struct {
 	Text   string `json:"text"`
 }
 
+// LayoutRequest asks for the canonical layout of a bundle, which need not compile.
+type LayoutRequest struct {
+	Files []PolicyFile `json:"files"`
+}
+
+// PolicyLayout is a bundle in the canonical layout. Comments, quotes and the order
+// of documents stay, and what it means.
+type PolicyLayout struct {
+	Files   []PolicyFile `json:"files" doc:"All of them, in the order in which they were sent"`
+	Changed []string     `json:"changed" doc:"Names of those that were not in the layout"`
+}
+
+// PDF is the media type of a document that DocumentPDF answers.
+const PDF = "application/pdf"
+
 // CheckPolicy says what is wrong with a bundle and runs its test cases. Nothing is recorded.
 func (c *Client) CheckPolicy(ctx context.Context, q CheckRequest) (PolicyCheck, error) {
 	return send[PolicyCheck](ctx, c, "/policy/checks", q)
@@ -119,5 +138,24 @@ func (c *Client) ComparePolicy(ctx context.Context, q DifferenceRequest) (Policy
 
 // DocumentPolicy is a bundle as auditors read it, the one in force where none is sent.
 func (c *Client) DocumentPolicy(ctx context.Context, q DocumentRequest) (PolicyDocument, error) {
+	if q.Format == "pdf" {
+		return PolicyDocument{}, fault.Invalidf("client.format", "a PDF is bytes and no text").On("format").Remedy("ask DocumentPDF")
+	}
 	return send[PolicyDocument](ctx, c, "/policy/documents", q)
+}
+
+// DocumentPDF is what DocumentPolicy is, as PDF.
+func (c *Client) DocumentPDF(ctx context.Context, q DocumentRequest) ([]byte, error) {
+	q.Format = "pdf"
+	p, err := post("/policy/documents", q)
+	if err != nil {
+		return nil, err
+	}
+	p.accept = PDF
+	return c.bytes(ctx, p)
+}
+
+// FormatPolicy lays the files of a bundle out. Nothing is recorded.
+func (c *Client) FormatPolicy(ctx context.Context, q LayoutRequest) (PolicyLayout, error) {
+	return send[PolicyLayout](ctx, c, "/policy/layouts", q)
 }
