@@ -15,39 +15,6 @@ import (
 	"signalbox.dev/signalbox/internal/wire"
 )
 
-func (a *api) evidence() []operation {
-	return []operation{
-		send(operation{
-			id: "add-evidence", path: "/evidence", need: access.Evidence, about: "Add a report: SARIF, JUnit or Cobertura, at most 200 MiB",
-			takes: "application/octet-stream", limit: control.MaxReport + 1, lasting: true,
-			params: append(needed("service", "version", "digest"), text("label")...),
-		}, addEvidence),
-		ask(operation{id: "show-evidence", path: "/evidence", need: access.Read, params: needed("digest"), about: "The claims that stand about an artifact"}, showEvidence),
-	}
-}
-
-func addEvidence(c *call) (wire.Claim, error) {
-	q := control.EvidenceRequest{Service: c.text("service"), Version: c.text("version"), Digest: c.text("digest"), Label: c.text("label")}
-	if c.r.ContentLength < 0 || c.r.ContentLength > jsonBytes {
-		done, err := c.heavy()
-		if err != nil {
-			return wire.Claim{}, err
-		}
-		defer done()
-	}
-	added, err := c.Control.AddEvidence(c.ctx, c.request(), q, c.r.Body)
-	return wireClaim(added), err
-}
-
-func showEvidence(c *call) (wire.Artifact, error) {
-	stands, err := c.Control.Evidence(c.ctx, c.text("digest"))
-	w := wire.Artifact{Digest: c.text("digest"), Claims: []wire.Claim{}}
-	for _, added := range stands.Claims {
-		w.Claims = append(w.Claims, wireClaim(added))
-	}
-	return w, err
-}
-
 func (a *api) freezes() []operation {
 	return []operation{
 		act(operation{id: "declare-freeze", path: "/freezes", need: signedIn, about: "Declare a freeze"}, declareFreeze),

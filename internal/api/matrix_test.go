@@ -19,7 +19,7 @@ var needs = map[string]string{
 	"ask-gate": "gate", "list-decisions": "read", "show-decision": "read", "show-basis": "read",
 	"open-release": "open", "list-releases": "read", "show-release": "read", "revise-release": "open", "attach-change": "open", "read-change": "open",
 	"move-release": "any", "preview-decision": "read", "vote": "approve", "withdraw-vote": "approve",
-	"add-evidence": "evidence", "show-evidence": "read",
+	"add-evidence": "evidence", "show-evidence": "read", "compare-evidence": "read", "show-claim": "read", "show-original": "read",
 	"declare-freeze": "any", "lift-freeze": "any", "list-freezes": "read",
 	"activate-policy": "policy", "deactivate-policy": "policy", "replay-policy": "policy", "check-policy": "policy", "compare-policy": "policy", "document-policy": "read", "format-policy": "policy", "show-policy": "read", "show-policy-files": "read", "list-policy-history": "read",
 	"import-catalog": "catalog", "list-services": "read", "list-environments": "read", "list-people": "read", "list-machines": "read",

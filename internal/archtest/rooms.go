@@ -73,7 +73,7 @@ var rooms = []room{
 	{path: "internal/api", imports: "event journal control view wire prose/pdf release " + nouns, nouns: true},
 	{path: "internal/hook", imports: "access control connect"},
 	{path: "internal/web", imports: "control view store release " + nouns, nouns: true},
-	{path: "internal/terminal", imports: "wire policy"},
+	{path: "internal/terminal", imports: "wire policy evidence"},
 	{path: "internal/desk", imports: "catalog policy lint prose prose/pdf terminal"},
 	{path: "internal/settings", imports: "catalog"},
 	{path: "internal/cli", imports: "settings event wire terminal verify seal connect/git lint prose desk report release " + nouns},

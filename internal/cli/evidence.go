@@ -2,13 +2,11 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/report"
 	"signalbox.dev/signalbox/internal/terminal"
@@ -31,7 +29,7 @@ func (a *app) evidence() *cobra.Command {
 		if err != nil {
 			return asInvalid(placed(c.args[0], err))
 		}
-		return c.print(claim, claimTable(claim))
+		return c.print(claim, terminal.Report(claim))
 	})
 	look.Long = "Say what a report claims; it may be compressed with gzip. These are read:\n" + strings.Join(report.Names(), ", ") + ".\nIt ends with 0, or with 2 where the report is not a good one."
 
@@ -52,16 +50,83 @@ func (a *app) evidence() *cobra.Command {
 	require(add, "service", "version", "digest")
 	add.Flags().String("label", "", "tells apart reports of one tool, such as unit and end-to-end")
 
-	list := a.online("list", "List the claims that stand about an artifact", func(ctx context.Context, c call, client *wire.Client) error {
-		artifact, err := client.Evidence(ctx, c.setting("digest"))
+	return a.group("evidence", "Reports about an artifact, and what they claim", look, add, a.listEvidence(), a.showEvidence(), a.diffEvidence())
+}
+
+func (a *app) listEvidence() *cobra.Command {
+	list := a.online("list", "List the claims that stand about an artifact or a version", func(ctx context.Context, c call, client *wire.Client) error {
+		var artifact wire.Artifact
+		var err error
+		switch digest, service, version := c.setting("digest"), c.setting("service"), c.setting("version"); {
+		case digest != "":
+			artifact, err = client.Evidence(ctx, digest)
+		case service != "" && version != "":
+			artifact, err = client.EvidenceOf(ctx, service, version)
+		default:
+			err = fault.Invalidf("cli.missing", "%s needs --digest, or --service and --version", c.path).Remedy("see " + c.path + " --help")
+		}
 		if err != nil {
 			return err
 		}
 		return c.showClaims(artifact.Claims)
 	})
-	bind(list.Flags(), "digest")
-	require(list, "digest")
-	return a.group("evidence", "Reports about an artifact, and what they claim", look, add, list)
+	bind(list.Flags(), "service", "version", "digest")
+	list.Long = "List the claims that stand about an artifact (--digest), or about the artifacts of a version\n(--service and --version). The newest of each kind, tool and label stands."
+	return list
+}
+
+func (a *app) showEvidence() *cobra.Command {
+	show := a.online("show CLAIM", "Show a claim, with the findings that its report lists", func(ctx context.Context, c call, client *wire.Client) error {
+		if c.text("original") != "" {
+			return c.original(ctx, client)
+		}
+		claim, err := client.ShowClaim(ctx, c.setting("digest"), c.args[0])
+		if err != nil {
+			return err
+		}
+		return c.print(claim, terminal.Claim(claim, c.stamp))
+	})
+	show.Long = "Show a claim that stands about an artifact, named by its id as evidence list prints it.\n--original writes the report that it was read from, byte for byte, to a file or, with -, to standard output."
+	bind(show.Flags(), "digest")
+	require(show, "digest")
+	show.Flags().String("original", "", "a new file for the report itself; - is standard output")
+	return show
+}
+
+func (c call) original(ctx context.Context, client *wire.Client) error {
+	path := c.text("original")
+	if path == "-" {
+		return client.Original(ctx, c.setting("digest"), c.args[0], c.Out)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fault.Invalidf("cli.file", "the report cannot be written").Because(err.Error()).On("--original").Remedy("name a file that is not there yet")
+	}
+	if err = client.Original(ctx, c.setting("digest"), c.args[0], f); err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		_ = f.Close()
+		_ = os.Remove(path)
+	}
+	return err
+}
+
+func (a *app) diffEvidence() *cobra.Command {
+	diff := a.online("diff", "Compare the claims about two versions of a service", func(ctx context.Context, c call, client *wire.Client) error {
+		d, err := client.CompareEvidence(ctx, c.setting("service"), c.text("from"), c.text("to"))
+		if err != nil {
+			return err
+		}
+		return c.print(d, terminal.EvidenceDiff(d))
+	})
+	diff.Long = "Compare the claims that stand about two versions of a service: which findings appeared, which are gone,\nand tests and coverage side by side. It compares and does not judge: it ends with 0 whatever differs."
+	bind(diff.Flags(), "service")
+	require(diff, "service")
+	diff.Flags().String("from", "", "the earlier version")
+	diff.Flags().String("to", "", "the later version")
+	require(diff, "from", "to")
+	return diff
 }
 
 // asInvalid makes whatever is wrong with a report the fault of the input.
@@ -72,59 +137,8 @@ func asInvalid(err error) error {
 	return fault.Invalidf("evidence.unreadable", "the report cannot be read").Because(err.Error()).Cause(err)
 }
 
-func claimTable(c evidence.Claim) func(io.Writer) error {
-	pairs := []string{"kind", string(c.Kind), "format", strings.TrimSpace(c.Format + " " + c.Version), "tool", strings.TrimSpace(c.Tool.Name + " " + c.Tool.Version)}
-	if !c.Generated.IsZero() {
-		pairs = append(pairs, "written", terminal.Stamp(c.Generated, nil))
-	}
-	switch {
-	case c.Findings != nil:
-		s := c.Findings.BySeverity
-		pairs = append(pairs, "findings", findingsLine(wire.Findings{
-			Total: c.Findings.Total, Suppressed: c.Findings.Suppressed,
-			Critical: s.Critical, High: s.High, Medium: s.Medium, Low: s.Low, Info: s.Info, Unrated: s.Unrated,
-		}))
-	case c.Tests != nil:
-		pairs = append(pairs, "tests", testsLine(wire.Tests{Total: c.Tests.Total, Passed: c.Tests.Passed, Failed: c.Tests.Failed, Errored: c.Tests.Errored, Skipped: c.Tests.Skipped}))
-	case c.Coverage != nil:
-		pairs = append(pairs, "coverage", coverageLine(wire.Coverage{
-			LineRate: c.Coverage.LineRate, LinesCovered: c.Coverage.LinesCovered, LinesValid: c.Coverage.LinesValid, BranchRate: c.Coverage.BranchRate,
-		}))
-	}
-	for _, n := range c.Notes {
-		pairs = append(pairs, "note", n)
-	}
-	return terminal.Facts(pairs...)
-}
-
-func findingsLine(f wire.Findings) string {
-	return fmt.Sprintf("%d: %d critical, %d high, %d medium, %d low, %d info, %d unrated; %d suppressed",
-		f.Total, f.Critical, f.High, f.Medium, f.Low, f.Info, f.Unrated, f.Suppressed)
-}
-
-func testsLine(t wire.Tests) string {
-	return fmt.Sprintf("%d: %d passed, %d failed, %d errored, %d skipped", t.Total, t.Passed, t.Failed, t.Errored, t.Skipped)
-}
-
-func coverageLine(c wire.Coverage) string {
-	text := fmt.Sprintf("%.1f %% of lines (%d of %d)", 100*c.LineRate, c.LinesCovered, c.LinesValid)
-	if c.BranchRate != nil {
-		text += fmt.Sprintf(", %.1f %% of branches", 100**c.BranchRate)
-	}
-	return text
-}
-
 func (c call) showClaims(claims []wire.Claim) error {
-	return showList(c, claims, []string{"KIND", "TOOL", "LABEL", "BELIEVED", "RECORDED", "SAYS"}, func(w wire.Claim) []string {
-		says := ""
-		switch {
-		case w.Findings != nil:
-			says = findingsLine(*w.Findings)
-		case w.Tests != nil:
-			says = testsLine(*w.Tests)
-		case w.Coverage != nil:
-			says = coverageLine(*w.Coverage)
-		}
-		return []string{w.Kind, w.Tool, w.Label, terminal.By(w.Provenance), c.stamp(w.At), says}
+	return showList(c, claims, []string{"KIND", "TOOL", "LABEL", "BELIEVED", "RECORDED", "SAYS", "CLAIM"}, func(w wire.Claim) []string {
+		return []string{w.Kind, w.Tool, w.Label, terminal.By(w.Provenance), c.stamp(w.At), terminal.Says(w), w.ID}
 	})
 }

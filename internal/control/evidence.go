@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/event"
@@ -143,4 +144,127 @@ func (c *Control) Evidence(ctx context.Context, digest string) (evidence.Artifac
 		return evidence.Artifact{}, err
 	}
 	return view(ctx, c, func(l *Load) (evidence.Artifact, error) { return read[evidence.Artifact](l, stream) })
+}
+
+// EvidenceOf is the claims that stand about the artifacts of a version.
+func (c *Control) EvidenceOf(ctx context.Context, service, version string) (evidence.Artifact, error) {
+	return view(ctx, c, func(l *Load) (evidence.Artifact, error) { return claimsOf(l, service, version) })
+}
+
+func claimsOf(l *Load, service, version string) (evidence.Artifact, error) {
+	all, err := readAll[evidence.Artifact](l, evidence.ReleaseKey, evidence.ReleaseValue(service, version))
+	if err != nil {
+		return evidence.Artifact{}, err
+	}
+	a := evidence.About(all, service, version)
+	if len(a.Claims) == 0 {
+		return a, fault.New(fault.NotFound, "evidence.none", fmt.Sprintf("no report stands about %s %s", service, version)).
+			Remedy("signalbox evidence add sends one")
+	}
+	return a, nil
+}
+
+// Claim is one claim that stands, with the findings that its original lists.
+func (c *Control) Claim(ctx context.Context, digest, id string) (evidence.Added, error) {
+	a, err := c.Evidence(ctx, digest)
+	if err != nil {
+		return evidence.Added{}, err
+	}
+	for _, added := range a.Claims {
+		if added.ID != id {
+			continue
+		}
+		claim, err := c.reread(ctx, added)
+		if err == nil {
+			claim, err = c.closed(ctx, a, added, claim)
+		}
+		if err != nil {
+			return added, err
+		}
+		claim.Notes = added.Claim.Notes
+		added.Claim = claim
+		return added, nil
+	}
+	return evidence.Added{}, fault.New(fault.NotFound, "evidence.no-claim", "no claim with this id stands about the artifact").On("id").
+		Remedy("signalbox evidence list names those that stand; one that was replaced stands in the audit trail alone")
+}
+
+// Original is the report that a standing claim was read from, byte for byte.
+func (c *Control) Original(ctx context.Context, digest, id string) (evidence.Added, io.ReadCloser, error) {
+	a, err := c.Evidence(ctx, digest)
+	if err != nil {
+		return evidence.Added{}, nil, err
+	}
+	for _, added := range a.Claims {
+		if added.ID == id {
+			from, err := c.Vault.Open(ctx, added.File)
+			return added, from, err
+		}
+	}
+	return evidence.Added{}, nil, fault.New(fault.NotFound, "evidence.no-claim", "no claim with this id stands about the artifact").On("id")
+}
+
+// EvidenceDiff is how the claims about two versions of a service differ.
+type EvidenceDiff struct {
+	From, To evidence.Artifact
+	Now      time.Time
+	Findings evidence.Compared
+	Notes    []string // what could not be compared, and why
+}
+
+// CompareEvidence compares what stands about two versions of a service.
+func (c *Control) CompareEvidence(ctx context.Context, service, from, to string) (EvidenceDiff, error) {
+	d, err := view(ctx, c, func(l *Load) (EvidenceDiff, error) {
+		d := EvidenceDiff{Now: l.Now}
+		var err error
+		if d.From, err = claimsOf(l, service, from); err == nil {
+			d.To, err = claimsOf(l, service, to)
+		}
+		return d, err
+	})
+	if err != nil {
+		return d, err
+	}
+	before, notes, err := c.scans(ctx, d.From)
+	if err != nil {
+		return d, err
+	}
+	after, more, err := c.scans(ctx, d.To)
+	d.Findings, d.Notes = evidence.Compare(before, after), append(notes, more...)
+	return d, err
+}
+
+// scans is the claims of scans with their items, and a note for each that
+// cannot be read one by one.
+func (c *Control) scans(ctx context.Context, a evidence.Artifact) (claims []evidence.Claim, notes []string, err error) {
+	for _, added := range a.Claims {
+		if added.Claim.Findings == nil {
+			continue
+		}
+		claim, err := c.reread(ctx, added)
+		if err == nil {
+			claim, err = c.closed(ctx, a, added, claim)
+		}
+		switch k := fault.KindOf(err); {
+		case k == fault.NotFound || k == fault.TooLarge || k == fault.Unverified:
+			notes = append(notes, fmt.Sprintf("the findings of %s about %s are not compared one by one: %v", added.Claim.Tool.Name, added.Version, err))
+			continue
+		case err != nil:
+			return nil, nil, fmt.Errorf("findings of report %s: %w", added.File, err)
+		case claim.Findings.Omitted > 0:
+			notes = append(notes, fmt.Sprintf("%d findings of %s about %s are not listed and not compared", claim.Findings.Omitted, added.Claim.Tool.Name, added.Version))
+		}
+		claims = append(claims, claim)
+	}
+	if len(claims) == 0 {
+		notes = append(notes, "no scan stands about "+versionOf(a)+": that a finding is not there says nothing")
+	}
+	return claims, notes, nil
+}
+
+func versionOf(a evidence.Artifact) string {
+	for _, c := range a.Claims {
+		return c.Version
+	}
+	return ""
 }

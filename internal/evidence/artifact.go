@@ -53,7 +53,13 @@ func Stream(digest string) (event.Stream, error) {
 	return event.StreamOf("artifact", id), nil
 }
 
-// Shape folds artifact streams. Keys: lookup "artifact.release", service and version.
+// ReleaseKey names the lookup key of the artifacts of a version.
+const ReleaseKey = "artifact.release"
+
+// ReleaseValue is the value of ReleaseKey for a version.
+func ReleaseValue(service, version string) string { return service + "@" + version }
+
+// Shape folds artifact streams. Keys: lookup ReleaseKey, service and version.
 func Shape() event.Shape {
 	return event.ShapeOf("artifact", 1, fold, keys)
 }
@@ -75,7 +81,7 @@ func fold(a *Artifact, f event.Recorded) error {
 func keys(a Artifact) []event.Key {
 	var out []event.Key
 	for _, c := range a.Claims {
-		k := event.Key{Kind: event.Lookup, Name: "artifact.release", Value: c.Service + "@" + c.Version}
+		k := event.Key{Kind: event.Lookup, Name: ReleaseKey, Value: ReleaseValue(c.Service, c.Version)}
 		if !slices.Contains(out, k) {
 			out = append(out, k)
 		}

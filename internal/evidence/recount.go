@@ -64,7 +64,7 @@ func (r Recounting) Record(id string, claim Claim, said []Statement) (event.Draf
 	case claim.Findings.Omitted > 0:
 		closed.Notes = append(slices.Clone(closed.Notes), "statements about vulnerabilities close nothing here: not all findings are listed")
 	case n > 0:
-		closed.Notes = append(slices.Clone(closed.Notes), fmt.Sprintf("%d findings are closed by statements about vulnerabilities", n))
+		closed.Notes = append(slices.Clone(closed.Notes), fmt.Sprintf("closed by statements about vulnerabilities: %d", n))
 	}
 	again.Claim = closed.Summary()
 	return event.Draft{Stream: stream, Kind: event.ClaimRecounted, Body: again}, nil

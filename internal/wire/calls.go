@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/url"
 	"strconv"
 )
@@ -111,6 +112,31 @@ func (c *Client) Unvote(ctx context.Context, release string, q UnvoteRequest) (D
 // Evidence is the claims that stand about an artifact.
 func (c *Client) Evidence(ctx context.Context, digest string) (Artifact, error) {
 	return ask[Artifact](ctx, c, get("/evidence", values("digest", digest)))
+}
+
+// EvidenceOf is the claims that stand about the artifacts of a version.
+func (c *Client) EvidenceOf(ctx context.Context, service, version string) (Artifact, error) {
+	return ask[Artifact](ctx, c, get("/evidence", values("service", service, "version", version)))
+}
+
+// ShowClaim is a claim that stands, with the findings that its report lists.
+func (c *Client) ShowClaim(ctx context.Context, digest, claim string) (ClaimDetail, error) {
+	return ask[ClaimDetail](ctx, c, get(id("/evidence", claim, ""), values("digest", digest)))
+}
+
+// Original writes the report that a claim was read from, byte for byte.
+func (c *Client) Original(ctx context.Context, digest, claim string, w io.Writer) error {
+	q := get(id("/evidence", claim, "/original"), values("digest", digest))
+	q.accept, q.limit = "application/octet-stream", uploadTime
+	return c.do(ctx, q, func(r io.Reader) error {
+		_, err := io.Copy(w, r)
+		return err
+	})
+}
+
+// CompareEvidence is how the claims about two versions of a service differ.
+func (c *Client) CompareEvidence(ctx context.Context, service, from, to string) (EvidenceDiff, error) {
+	return ask[EvidenceDiff](ctx, c, get("/evidence/compare", values("service", service, "from", from, "to", to)))
 }
 
 // DeclareFreeze declares a freeze.

@@ -15,7 +15,7 @@ type Claim struct {
 	Version    string    `json:"version"`
 	Digest     string    `json:"digest"`
 	Label      string    `json:"label,omitempty"`
-	Kind       string    `json:"kind" enum:"findings,tests,coverage"`
+	Kind       string    `json:"kind" enum:"findings,tests,coverage,load"`
 	Format     string    `json:"format"`
 	Tool       string    `json:"tool,omitempty"`
 	Generated  time.Time `json:"generated,omitzero"`
@@ -62,4 +62,52 @@ type Coverage struct {
 type Artifact struct {
 	Digest string  `json:"digest"`
 	Claims []Claim `json:"claims"`
+}
+
+// ClaimDetail is a claim with the findings that its report lists.
+type ClaimDetail struct {
+	Claim
+	Items   []Finding `json:"items"`
+	Omitted int       `json:"omitted,omitzero" doc:"Findings that are counted but not listed"`
+}
+
+// Finding is one result of a scanner.
+type Finding struct {
+	Rule        string   `json:"rule"`
+	Severity    string   `json:"severity" enum:"critical,high,medium,low,info,unrated"`
+	Scale       string   `json:"scale" doc:"Where the severity came from"`
+	Location    string   `json:"location,omitempty"`
+	Package     string   `json:"package,omitempty"`
+	Version     string   `json:"version,omitempty" doc:"Of the package"`
+	PURL        string   `json:"purl,omitempty"`
+	Fixed       string   `json:"fixed_in,omitempty"`
+	Identifiers []string `json:"identifiers"`
+	Message     string   `json:"message"`
+	Suppressed  bool     `json:"suppressed" doc:"It does not stand"`
+	Why         string   `json:"why,omitempty" doc:"It does not stand"`
+}
+
+// EvidenceDiff is how the claims about two versions of a service differ.
+type EvidenceDiff struct {
+	Service  string           `json:"service"`
+	From     EvidenceSums     `json:"from"`
+	To       EvidenceSums     `json:"to"`
+	Findings FindingsCompared `json:"findings"`
+	Notes    []string         `json:"notes" doc:"What could not be compared, and why"`
+}
+
+// EvidenceSums is what stands about a version; what no report says is absent.
+type EvidenceSums struct {
+	Version  string    `json:"version"`
+	Findings *Findings `json:"findings,omitempty"`
+	Tests    *Tests    `json:"tests,omitempty"`
+	Coverage *Coverage `json:"coverage,omitempty"`
+}
+
+// FindingsCompared is which findings stand about one version alone.
+type FindingsCompared struct {
+	Appeared []Finding `json:"appeared"`
+	Gone     []Finding `json:"gone"`
+	Stayed   int       `json:"stayed"`
+	Omitted  int       `json:"omitted,omitzero" doc:"Of both lists, for length"`
 }
