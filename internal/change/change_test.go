@@ -177,7 +177,7 @@ func TestPeople(t *testing.T) {
 		return strings.Join(out, " ")
 	}
 	for name, pair := range map[string][2]string{
-		"authors":      {keys(c.Authors), "ada@example.com ben@example.com name:nameless"},
+		"authors":      {keys(c.Authors), "ada@example.com ada@example.com ben@example.com name:nameless"},
 		"committers":   {keys(c.Committers), "ben@example.com eve@example.com noreply@github.com"},
 		"co-authors":   {keys(c.CoAuthors), "cleo@example.com"},
 		"contributors": {keys(c.Contributors()), "ada@example.com ben@example.com cleo@example.com eve@example.com name:nameless"},

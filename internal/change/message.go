@@ -28,6 +28,19 @@ func CoAuthors(message string) []Identity {
 // reverted is what git revert writes into the body.
 var reverted = regexp.MustCompile(`(?m)^This reverts commit [0-9a-f]{7,64}`)
 
+// Telling is what of a message's body says something here: its lines that
+// announce a breaking change or take a commit back. The rest may be megabytes.
+func Telling(body string) string {
+	var out []string
+	for line := range strings.Lines(body) {
+		line = strings.TrimRight(line, "\n")
+		if footer.MatchString(line) || reverted.MatchString(line) {
+			out = append(out, clip(strings.ToValidUTF8(line, ""), 200))
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
 func (k Commit) breaking() bool {
 	m := conventional.FindStringSubmatch(k.Subject)
 	return m != nil && m[2] == "!" || footer.MatchString(k.Body)

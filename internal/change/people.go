@@ -2,6 +2,7 @@ package change
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,25 +31,33 @@ func (i Identity) Key() string {
 // Forge reports whether i is a forge's own committer, not a person.
 func (i Identity) Forge() bool { return slices.Contains(forges, i.Key()) }
 
-type people map[string]Identity
+// people are identities, each once by what key tells apart.
+type people struct {
+	key  func(Identity) string
+	held map[string]Identity
+}
+
+// stated tells identities apart as they stand: an address under two names is two.
+func stated() people {
+	return people{func(i Identity) string { return i.Key() + "\x00" + i.Email + "\x00" + i.Name }, map[string]Identity{}}
+}
 
 func (p people) add(i Identity) {
-	if _, there := p[i.Key()]; !there {
-		p[i.Key()] = i
+	if _, there := p.held[p.key(i)]; !there {
+		p.held[p.key(i)] = i
 	}
 }
 
 func (p people) list() []Identity {
-	out := make([]Identity, 0, len(p))
-	for _, i := range p {
-		out = append(out, i)
+	out := make([]Identity, 0, len(p.held))
+	for _, key := range slices.Sorted(maps.Keys(p.held)) {
+		out = append(out, p.held[key])
 	}
-	slices.SortFunc(out, func(a, b Identity) int { return strings.Compare(a.Key(), b.Key()) })
 	return out
 }
 
 func (c *Change) people(commits []Commit) {
-	authors, committers, co := people{}, people{}, people{}
+	authors, committers, co := stated(), stated(), stated()
 	for _, k := range commits {
 		authors.add(k.Author)
 		committers.add(k.Committer)
@@ -59,10 +68,10 @@ func (c *Change) people(commits []Commit) {
 	c.Authors, c.Committers, c.CoAuthors = authors.list(), committers.list(), co.list()
 }
 
-// Contributors is every identity that had a hand in the change, each once:
-// authors, co-authors, and committers other than forges.
+// Contributors is every identity that had a hand in the change, each address
+// once: authors, co-authors, and committers other than forges.
 func (c Change) Contributors() []Identity {
-	all := people{}
+	all := people{Identity.Key, map[string]Identity{}}
 	persons := slices.DeleteFunc(slices.Clone(c.Committers), Identity.Forge)
 	for _, list := range [][]Identity{c.Authors, persons, c.CoAuthors} {
 		for _, i := range list {

@@ -4,27 +4,32 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"hash"
 	"io"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/htmlindex"
 
 	"signalbox.dev/signalbox/internal/change"
 	"signalbox.dev/signalbox/internal/fault"
 )
 
-// A commit object longer than maxCommit is refused; of a message, the first
-// maxBody bytes are kept once its trailers have been read.
+// Bounds of what is read: of a commit object, and of all of a range together.
 const (
-	maxCommit = 4 << 20
-	maxBody   = 16 << 10
+	maxCommit  = 4 << 20
+	maxHistory = 1 << 30
 )
 
-func (r repository) commits(ctx context.Context, ids []byte, n int) ([]change.Commit, error) {
+func (r *room) commits(ctx context.Context, ids []byte, n int) ([]change.Commit, error) {
 	if n == 0 {
 		return nil, nil
 	}
@@ -38,9 +43,11 @@ func (r repository) commits(ctx context.Context, ids []byte, n int) ([]change.Co
 }
 
 // readBatch reads n commits as git cat-file --batch writes them: a line of id,
-// type and size, then the object and a line feed.
+// type and size, then the object and a line feed. An object that its id is not
+// the hash of is refused: ids stand for people and messages.
 func readBatch(in *bufio.Reader, n int) ([]change.Commit, error) {
 	out := make([]change.Commit, 0, min(n, 1<<16))
+	total := 0
 	for range n {
 		line, err := in.ReadSlice('\n')
 		if err != nil {
@@ -54,13 +61,37 @@ func readBatch(in *bufio.Reader, n int) ([]change.Commit, error) {
 		if err != nil || size < 0 || size > maxCommit {
 			return nil, fault.New(fault.TooLarge, "git.commit-too-large", fmt.Sprintf("commit %s is longer than %d bytes", f[0], maxCommit))
 		}
+		if total += size; total > maxHistory {
+			return nil, fault.New(fault.TooLarge, "git.history-too-large", fmt.Sprintf("the commits between the two versions are longer than %d bytes together", maxHistory)).
+				On("from").Remedy("name a version nearer to this one")
+		}
 		object := make([]byte, size+1)
 		if _, err := io.ReadFull(in, object); err != nil {
 			return nil, fmt.Errorf("commit %s: %w", f[0], err)
 		}
-		out = append(out, parseCommit(f[0], object[:size]))
+		if object = object[:size]; hashOf(object, len(f[0])) != f[0] {
+			return nil, fault.Invalidf("git.unreadable", "the repository cannot be read").Because(fmt.Sprintf("the object %s is not what its id says", f[0])).
+				On("repo").Remedy("run git fsck there")
+		}
+		out = append(out, parseCommit(f[0], object))
 	}
 	return out, nil
+}
+
+// hashOf is the id of a commit object, in as many hexadecimal digits as asked for.
+func hashOf(object []byte, digits int) string {
+	var h hash.Hash
+	switch digits {
+	case 40:
+		h = sha1.New() // git's choice: an id that was made to collide is not detected
+	case 64:
+		h = sha256.New()
+	default:
+		return ""
+	}
+	fmt.Fprintf(h, "commit %d\x00", len(object))
+	h.Write(object)
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 func missing(line string) error {
@@ -98,26 +129,30 @@ func parseCommit(id string, object []byte) change.Commit {
 	return c
 }
 
-// setMessage splits subject and body: the subject is the first paragraph on one line.
+// setMessage splits subject and body: the subject is the first paragraph on
+// one line. Of the body only what says something of the change is kept.
 func setMessage(c *change.Commit, m string) {
 	m = strings.TrimLeft(strings.ReplaceAll(m, "\r\n", "\n"), "\n")
 	subject, body, _ := strings.Cut(m, "\n\n")
 	c.Subject = strings.ToValidUTF8(cut(strings.Join(strings.Fields(subject), " "), 1000), "")
 	c.CoAuthors = change.CoAuthors(m)
-	c.Body = strings.ToValidUTF8(cut(body, maxBody), "")
+	c.Body = change.Telling(body)
 }
 
 func cut(s string, n int) string { return s[:min(len(s), n)] }
 
-// parseIdentity reads "Name <e-mail> seconds zone". What is malformed is kept
-// as far as it goes: an identity is never empty where the line was not.
+// parseIdentity reads "Name <e-mail> seconds zone" as git does: the name ends
+// at the first <, the address at the first > after it, and the time follows the
+// last one. What is malformed is kept as far as it goes: an identity is never
+// empty where the line was not.
 func parseIdentity(s string) (change.Identity, time.Time) {
-	open, end := strings.Index(s, "<"), strings.LastIndex(s, ">")
-	if open < 0 || end < open {
+	name, rest, opened := strings.Cut(s, "<")
+	email, _, closed := strings.Cut(rest, ">")
+	if !opened || !closed {
 		return change.Identity{Name: strings.TrimSpace(s)}, time.Time{}
 	}
-	i := change.Identity{Name: strings.TrimSpace(s[:open]), Email: strings.TrimSpace(s[open+1 : end])}
-	f := strings.Fields(s[end+1:])
+	i := change.Identity{Name: strings.TrimSpace(name), Email: strings.TrimSpace(email)}
+	f := strings.Fields(s[strings.LastIndex(s, ">")+1:])
 	if len(f) == 0 {
 		return i, time.Time{}
 	}
@@ -131,18 +166,13 @@ func parseIdentity(s string) (change.Identity, time.Time) {
 // text is b as UTF-8. Bytes that are not are read as the encoding that the
 // commit states or else as ISO 8859-1, in which every byte is a letter of its
 // own: two identities never become one.
-func text(b []byte, encoding string) string {
-	known := map[string]*charmap.Charmap{
-		"ISO-8859-1": charmap.ISO8859_1, "LATIN1": charmap.ISO8859_1, "ISO-8859-15": charmap.ISO8859_15,
-		"ISO-8859-2": charmap.ISO8859_2, "WINDOWS-1252": charmap.Windows1252, "CP1252": charmap.Windows1252,
-		"WINDOWS-1251": charmap.Windows1251, "CP1251": charmap.Windows1251, "KOI8-R": charmap.KOI8R,
-	}
-	stated, ok := known[strings.ToUpper(encoding)]
-	if utf8.Valid(b) && !ok {
+func text(b []byte, stated string) string {
+	code, ok := encodingOf(stated)
+	if !ok && utf8.Valid(b) {
 		return string(b)
 	}
 	if ok {
-		if s, err := stated.NewDecoder().Bytes(b); err == nil && !bytes.ContainsRune(s, utf8.RuneError) {
+		if s, err := code.NewDecoder().Bytes(b); err == nil && !bytes.ContainsRune(s, utf8.RuneError) {
 			return string(s)
 		}
 	}
@@ -151,4 +181,21 @@ func text(b []byte, encoding string) string {
 		runes[i] = rune(c)
 	}
 	return string(runes)
+}
+
+// encodingOf is the encoding of a name, other than UTF-8. The first of ISO 8859
+// stands for itself: for the web, whose list is used, it is Windows-1252.
+func encodingOf(name string) (encoding.Encoding, bool) {
+	switch strings.ToUpper(name) {
+	case "ISO-8859-1", "ISO8859-1", "LATIN1", "LATIN-1":
+		return charmap.ISO8859_1, true
+	}
+	code, err := htmlindex.Get(name)
+	if err != nil {
+		return nil, false
+	}
+	if canonical, err := htmlindex.Name(code); err != nil || canonical == "utf-8" || canonical == "replacement" {
+		return nil, false
+	}
+	return code, true
 }

@@ -17,12 +17,12 @@ import (
 
 // workshop is a real repository in a temporary directory.
 type workshop struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	n   int
 }
 
-func newWorkshop(t *testing.T, options ...string) *workshop {
+func newWorkshop(t testing.TB, options ...string) *workshop {
 	t.Helper()
 	w := &workshop{t: t, dir: t.TempDir()}
 	w.git(append([]string{"init", "-q", "-b", "main"}, options...)...)
@@ -428,10 +428,9 @@ func TestMissingGit(t *testing.T) {
 	}
 }
 
-// A long history is read in one go, not commit by commit: the number of
-// programs started does not grow with it.
-func TestLongHistory(t *testing.T) {
-	const n = 20_000
+// long is a repository with a history of n commits.
+func long(t testing.TB, n int) *workshop {
+	t.Helper()
 	w := newWorkshop(t)
 	var b strings.Builder
 	for i := range n {
@@ -444,6 +443,14 @@ func TestLongHistory(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	return w
+}
+
+// A long history is read in one go, not commit by commit: the number of
+// programs started does not grow with it.
+func TestLongHistory(t *testing.T) {
+	const n = 20_000
+	w := long(t, n)
 	began := time.Now()
 	c := change.Describe(w.inspect("", "main"))
 	t.Logf("%d commits in %v", c.Commits, time.Since(began))

@@ -13,18 +13,18 @@ import (
 )
 
 func TestParseNumstat(t *testing.T) {
-	got, err := parseNumstat([]byte("1\t2\ta b\x00-\t-\tc\x003\t0\t\x00old\tname\x00new\nname\x000\t0\t\xff\x00"))
+	got, binary, err := parseNumstat([]byte("1\t2\ta b\x00-\t-\tc\x003\t0\t\x00old\tname\x00new\nname\x000\t0\t\xff\x00"))
 	want := []change.File{
 		{Path: "a b", Added: 1, Deleted: 2},
 		{Path: "c", Binary: true},
 		{Path: "new\nname", OldPath: "old\tname", Added: 3},
 		{Path: `"\xff"`},
 	}
-	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+	if diff := cmp.Diff(want, got); err != nil || diff != "" || len(binary) != 1 || string(binary[0]) != "c" {
 		t.Errorf("%v\n%s", err, diff)
 	}
 	for _, bad := range []string{"1\t2\ta", "1\ta\x00", "-\t1\ta\x00", "x\ty\ta\x00", "1\t2\t\x00old\x00", "1\t2\t\x00\x00new\x00", "-1\t0\ta\x00"} {
-		if got, err := parseNumstat([]byte(bad)); err == nil {
+		if got, _, err := parseNumstat([]byte(bad)); err == nil {
 			t.Errorf("%q: read as %+v", bad, got)
 		}
 	}
@@ -34,7 +34,7 @@ func TestParseIdentity(t *testing.T) {
 	for in, want := range map[string]change.Identity{
 		"Ada Example <ada@example.com> 1700000000 +0100": {Name: "Ada Example", Email: "ada@example.com"},
 		"<ada@example.com> 1700000000 +0100":             {Email: "ada@example.com"},
-		"Ada <x> Example <ada@example.com> 1 +0000":      {Name: "Ada", Email: "x> Example <ada@example.com"},
+		"Ada <x> Example <ada@example.com> 1 +0000":      {Name: "Ada", Email: "x"},
 		"Ada Example <> 1 +0000":                         {Name: "Ada Example"},
 		"Ada Example":                                    {Name: "Ada Example"},
 		"> Ada <":                                        {Name: "> Ada <"},
@@ -65,6 +65,10 @@ func TestTextKeepsApart(t *testing.T) {
 		{"René", "UTF-8", "René"},
 		{"\xe9", "windows-1251", "й"},
 		{"Ren\xe9", "EBCDIC", "René"},
+		{"\x93\xfa\x96{", "Shift_JIS", "日本"},
+		{"\x80", "ISO-8859-1", "\u0080"},
+		{"\x80", "windows-1252", "€"},
+		{"René", "utf8", "René"},
 	} {
 		if got := text([]byte(c.in), c.encoding); got != c.want {
 			t.Errorf("%q as %q: %q", c.in, c.encoding, got)
@@ -73,7 +77,7 @@ func TestTextKeepsApart(t *testing.T) {
 }
 
 func batch(object string) string {
-	return fmt.Sprintf("1111111111111111111111111111111111111111 commit %d\n%s\n", len(object), object)
+	return fmt.Sprintf("%s commit %d\n%s\n", hashOf([]byte(object), 40), len(object), object)
 }
 
 func TestReadBatchRefuses(t *testing.T) {
@@ -83,6 +87,8 @@ func TestReadBatchRefuses(t *testing.T) {
 	}
 	for name, in := range map[string]string{
 		"nothing":   "",
+		"forged":    strings.Replace(good, "A <a", "B <b", 1),
+		"short id":  "1111 commit 0\n\n",
 		"cut short": good[:len(good)-5],
 		"missing":   "1111111111111111111111111111111111111111 missing\n",
 		"another":   "1111111111111111111111111111111111111111 blob 1\nx\n",
@@ -126,7 +132,7 @@ func FuzzParseCommit(f *testing.F) {
 func FuzzParseNumstat(f *testing.F) {
 	f.Add([]byte("1\t2\ta\x003\t0\t\x00old\x00new\x00-\t-\tc\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		files, err := parseNumstat(b)
+		files, _, err := parseNumstat(b)
 		for _, file := range files {
 			if err == nil && (file.Added < 0 || file.Deleted < 0) {
 				t.Errorf("negative: %+v", file)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
+
+	"signalbox.dev/signalbox/internal/change"
 )
 
 // fallback is how many commits back the version before is taken to be where no
@@ -13,16 +15,17 @@ const fallback = 20
 // Previous is the version before another: the nearest tag that begins with v
 // and a digit below it, else the commit twenty before on the first line of
 // parents, else "" for the beginning.
-func Previous(ctx context.Context, dir, to string) (string, error) {
-	r, err := open(ctx, dir)
+func Previous(ctx context.Context, dir, to string) (previous string, err error) {
+	r, err := enter(ctx, Options{Repository: dir})
 	if err != nil {
 		return "", err
 	}
-	id, err := r.resolve(ctx, to, "to")
+	defer func() { err = errors.Join(err, r.leave()) }()
+	id, err := r.source.resolve(ctx, to, "to", &change.Raw{})
 	if err != nil {
 		return "", err
 	}
-	tag, err := r.line(ctx, "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", id+"^")
+	tag, err := r.source.line(ctx, "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", id+"^")
 	if err == nil {
 		return tag, nil
 	}

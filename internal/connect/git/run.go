@@ -14,22 +14,19 @@ import (
 	"signalbox.dev/signalbox/internal/fault"
 )
 
-// settings outrank the repository's own configuration, which is foreign: no
-// program that it names is run, nothing is fetched, and counts are git's defaults.
+// settings outrank the configuration of the repository that was asked for,
+// which is foreign: no program that it names is run and nothing is fetched.
 var settings = []string{
 	"core.fsmonitor=false",
 	"core.hooksPath=/dev/null",
 	"core.attributesFile=/dev/null",
 	"core.commitGraph=false",
-	"core.quotePath=false",
+	"core.warnAmbiguousRefs=true",
 	"protocol.allow=never",
-	"diff.external=",
-	"diff.renameLimit=1000",
 	"log.showSignature=false",
 }
 
-// environment is all that git sees of ours. The directory is trusted whoever
-// owns it, because none of its programs can run.
+// environment is all that git sees of ours.
 func environment() []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"),
@@ -37,7 +34,6 @@ func environment() []string {
 		"HOME=/nonexistent",
 		"GIT_CONFIG_NOSYSTEM=1",
 		"GIT_CONFIG_SYSTEM=/dev/null",
-		"GIT_CONFIG_GLOBAL=/dev/null",
 		"GIT_ATTR_NOSYSTEM=1",
 		"GIT_NO_REPLACE_OBJECTS=1",
 		"GIT_GRAFT_FILE=/dev/null",
@@ -45,15 +41,13 @@ func environment() []string {
 		"GIT_TERMINAL_PROMPT=0",
 		"GIT_NO_LAZY_FETCH=1",
 		"GIT_ALLOW_PROTOCOL=none",
-		"GIT_CONFIG_COUNT=1",
-		"GIT_CONFIG_KEY_0=safe.directory",
-		"GIT_CONFIG_VALUE_0=*",
 	}
 }
 
 // repository runs git in one directory.
 type repository struct {
 	dir string
+	env []string
 }
 
 func (r repository) command(ctx context.Context, args ...string) *exec.Cmd {
@@ -62,7 +56,7 @@ func (r repository) command(ctx context.Context, args ...string) *exec.Cmd {
 		full = append(full, "-c", s)
 	}
 	cmd := exec.CommandContext(ctx, "git", append(full, args...)...)
-	cmd.Env = environment()
+	cmd.Env = r.env
 	cmd.WaitDelay = 2 * time.Second
 	return cmd
 }
@@ -81,14 +75,25 @@ func (f *failure) Error() string {
 // output is the standard output of git, at most limit bytes.
 func (r repository) output(ctx context.Context, limit int64, args ...string) ([]byte, error) {
 	var out []byte
-	err := r.stream(ctx, nil, func(stdout io.Reader) error {
-		var err error
-		if out, err = io.ReadAll(io.LimitReader(stdout, limit+1)); err == nil && int64(len(out)) > limit {
-			err = fault.New(fault.TooLarge, "git.too-large", fmt.Sprintf("git %s says more than %d bytes", args[0], limit))
+	err := r.stream(ctx, nil, whole(&out, limit, args[0]), args...)
+	return out, err
+}
+
+// answer is what git writes, at most maxFiles bytes, when it has read a question.
+func (r repository) answer(ctx context.Context, question []byte, args ...string) ([]byte, error) {
+	var out []byte
+	err := r.stream(ctx, bytes.NewReader(question), whole(&out, maxFiles, args[0]), args...)
+	return out, err
+}
+
+// whole reads all of git's output into out.
+func whole(out *[]byte, limit int64, verb string) func(io.Reader) error {
+	return func(stdout io.Reader) (err error) {
+		if *out, err = io.ReadAll(io.LimitReader(stdout, limit+1)); err == nil && int64(len(*out)) > limit {
+			err = fault.New(fault.TooLarge, "git.too-large", fmt.Sprintf("git %s says more than %d bytes", verb, limit))
 		}
 		return err
-	}, args...)
-	return out, err
+	}
 }
 
 // line is one short answer of git without the line's end.
