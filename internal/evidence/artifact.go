@@ -3,6 +3,7 @@ package evidence
 import (
 	"cmp"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -183,7 +184,8 @@ func (c Claim) Whole() bool {
 // toolName is the tool, or the format where the report does not name one.
 func (c Claim) toolName() string { return cmp.Or(c.Tool.Name, c.Format) }
 
-// Summary is the claim without items and at most 20 notes: what a fact may hold.
+// Summary is the claim as a fact may hold it: without findings one by one, with
+// as many components and thresholds as its bounds admit, and at most 20 notes.
 func (c Claim) Summary() Claim {
 	if c.Findings != nil {
 		f := *c.Findings
@@ -191,8 +193,32 @@ func (c Claim) Summary() Claim {
 		f.Items = nil
 		c.Findings = &f
 	}
+	if c.Load != nil {
+		l := *c.Load
+		l.Parts, l.Limits = fitting(l.Parts, maxPartsText), fitting(l.Limits, maxLimitsText)
+		l.MoreParts += len(c.Load.Parts) - len(l.Parts)
+		c.Load = &l
+	}
 	c.Notes = slices.Clone(c.Notes[:min(len(c.Notes), 20)])
 	return c
+}
+
+// Bounds of what a fact holds of a load test, in bytes of JSON; a fact as a
+// whole may be 32 KiB long.
+const (
+	maxPartsText  = 12 << 10
+	maxLimitsText = 6 << 10
+)
+
+// fitting is the first elements of a list that take at most limit bytes of JSON.
+func fitting[T any](list []T, limit int) []T {
+	for i := range list {
+		b, err := json.Marshal(list[i])
+		if limit -= len(b) + 1; err != nil || limit < 0 {
+			return slices.Clone(list[:i])
+		}
+	}
+	return slices.Clone(list)
 }
 
 // Since is the instant from which the claim's age counts: when it was

@@ -115,31 +115,40 @@ type Coverage struct {
 	BranchRate   *float64 `json:"branch_rate"` // nil where the report measures no branches
 }
 
-// Load is what a load test measured.
+// Load is what a load test measured. Times are in milliseconds, and nil where
+// the report does not give them.
 type Load struct {
 	Requests  int        `json:"requests"`   // above 0
 	ErrorRate float64    `json:"error_rate"` // 0 to 1
-	P50       *float64   `json:"p50_ms"`     // milliseconds; nil where the report does not give it
+	P50       *float64   `json:"p50_ms"`
 	P95       *float64   `json:"p95_ms"`
 	P99       *float64   `json:"p99_ms"`
-	Failed    int        `json:"thresholds_failed"` // of the test's own thresholds
-	Seconds   float64    `json:"duration_s"`        // from first to last request, 0 where unknown
-	Parts     []LoadPart `json:"parts,omitzero"`    // by component (a request's name, a scenario, a transaction), at most MaxParts
-	Limits    []Limit    `json:"thresholds,omitzero"`
+	Mean      *float64   `json:"mean_ms"`
+	Set       int        `json:"thresholds_set"`         // by the test itself, and judged in the report
+	Failed    int        `json:"thresholds_failed"`      // of them
+	Seconds   float64    `json:"duration_s"`             // from first to last request, 0 where unknown
+	Parts     []LoadPart `json:"parts,omitzero"`         // those with the most requests first, at most MaxParts
+	MoreParts int        `json:"parts_omitted,omitzero"` // that are not in Parts
+	Limits    []Limit    `json:"thresholds,omitzero"`    // those that failed first, at most MaxParts
 }
 
 // MaxParts bounds the components of a load test, and its thresholds, that are listed.
 const MaxParts = 50
 
-// LoadPart is what a load test measured of one component.
+// LoadPart is what a load test measured of one component: a request's name, an
+// endpoint, a scenario, a transaction. What the report does not give is nil.
 type LoadPart struct {
-	Name      string   `json:"name"`
-	Requests  int      `json:"requests"`
-	ErrorRate float64  `json:"error_rate"`
+	Name      string   `json:"name"` // at most MaxPartName bytes
+	Requests  *int     `json:"requests"`
+	ErrorRate *float64 `json:"error_rate"`
 	P50       *float64 `json:"p50_ms"`
 	P95       *float64 `json:"p95_ms"`
 	P99       *float64 `json:"p99_ms"`
+	Mean      *float64 `json:"mean_ms"`
 }
+
+// MaxPartName bounds the name of a component, and of a threshold, in bytes.
+const MaxPartName = 100
 
 // Limit is a threshold that the test itself set.
 type Limit struct {

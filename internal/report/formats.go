@@ -7,6 +7,7 @@ import (
 	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/evidence/coverage"
 	"signalbox.dev/signalbox/internal/evidence/junit"
+	"signalbox.dev/signalbox/internal/evidence/load"
 	"signalbox.dev/signalbox/internal/evidence/openvex"
 	"signalbox.dev/signalbox/internal/evidence/sarif"
 	"signalbox.dev/signalbox/internal/evidence/spdx"
@@ -33,19 +34,31 @@ type textFormat struct {
 	read func([]byte) (evidence.Claim, error)
 }
 
-// What is read, a row a format. No document may fit two rows of a table.
+// What is read, a row a format. No document may fit two rows of a table. A row
+// without a name is of something that is often taken for a report: its reader
+// says what to send instead.
 var (
 	jsons = []jsonFormat{
 		{"SARIF 2.1.0", sarif.Recognise, sarif.Read},
 		{"OpenVEX 0.2.0", openvex.Recognise, openvex.Read},
 		{"SPDX 2.3", spdx.Recognise, spdx.Read},
+		{"k6", load.IsK6, load.ReadK6},
+		{"", load.IsK6Points, load.RefuseK6Points},
+		{"Gatling", load.IsGatling, load.ReadGatling},
+		{"Locust", load.IsLocust, load.ReadLocust},
 	}
 	xmls = []xmlFormat{
 		{"JUnit XML", junit.Recognise, func(string) evidence.XMLReader { return junit.New() }},
 		{"Cobertura", coverage.IsCobertura, coverage.NewCobertura},
+		{"JMeter", load.IsJMeterXML, func(string) evidence.XMLReader { return load.NewJMeterXML() }},
 	}
 	texts = []textFormat{
 		{"SPDX 2.3", spdx.RecogniseTags, spdx.ReadTags},
+		{"JMeter", load.IsJMeterCSV, load.ReadJMeterCSV},
+		{"Gatling", load.IsGatlingLog, load.ReadGatlingLog},
+		{"Locust", load.IsLocustCSV, load.ReadLocustCSV},
+		{"Go benchmarks", load.IsGoBench, load.ReadGoBench},
+		{"", load.IsStranger, load.RefuseStranger},
 	}
 )
 
@@ -62,5 +75,5 @@ func Names() []string {
 		out = append(out, f.name)
 	}
 	slices.Sort(out)
-	return slices.Compact(out)
+	return slices.DeleteFunc(slices.Compact(out), func(name string) bool { return name == "" })
 }
