@@ -90,7 +90,7 @@ var rooms = []room{
 // pureLibraries are the modules of others that a still or pure room may import:
 // each computes and touches nothing outside.
 const pureLibraries = "cel.dev/cel-go cel.dev/expr google.golang.org/protobuf go.yaml.in/yaml/v4 " +
-	"github.com/gowebpki/jcs github.com/go-json-experiment/json golang.org/x/text golang.org/x/mod " +
+	"github.com/go-json-experiment/json golang.org/x/text golang.org/x/mod " +
 	"github.com/owenrumney/go-sarif/v3 github.com/in-toto/attestation github.com/secure-systems-lab/go-securesystemslib " +
 	"github.com/transparency-dev/formats github.com/transparency-dev/merkle github.com/pandatix/go-cvss"
 

@@ -4,11 +4,10 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"slices"
 	"strconv"
 
-	"github.com/gowebpki/jcs"
+	"signalbox.dev/signalbox/internal/strict"
 )
 
 // content is the canonical form of a change, schema 1 (RFC 8785): what
@@ -34,12 +33,9 @@ func digest(r Raw) string {
 	if c.Files == nil {
 		c.Files = []File{}
 	}
-	b, err := json.Marshal(c)
+	b, err := strict.Canonical(c)
 	if err != nil {
 		panic("change: strings and numbers do not encode: " + err.Error())
-	}
-	if canonical, err := jcs.Transform(b); err == nil {
-		b = canonical
 	}
 	sum := sha256.Sum256(b)
 	return "sha256:" + hex.EncodeToString(sum[:])

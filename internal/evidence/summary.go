@@ -3,12 +3,10 @@ package evidence
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/gowebpki/jcs"
+	"signalbox.dev/signalbox/internal/strict"
 )
 
 // Believed is what every summary says of the claims it counts.
@@ -147,12 +145,9 @@ func (a Artifact) ContentDigest() (string, error) {
 	for _, x := range a.Claims {
 		c.Claims = append(c.Claims, bound{x.Claim.Kind, x.Claim.toolName(), x.Label, x.Provenance, x.File})
 	}
-	b, err := json.Marshal(c)
+	b, err := strict.Canonical(c)
 	if err != nil {
-		return "", fmt.Errorf("encode claims: %w", err)
-	}
-	if b, err = jcs.Transform(b); err != nil {
-		return "", fmt.Errorf("canonical claims: %w", err)
+		return "", err
 	}
 	sum := sha256.Sum256(b)
 	return "sha256:" + hex.EncodeToString(sum[:]), nil

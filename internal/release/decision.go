@@ -3,14 +3,11 @@ package release
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"time"
-
-	"github.com/gowebpki/jcs"
 
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/policy"
+	"signalbox.dev/signalbox/internal/strict"
 )
 
 // Engine is the version of the evaluator, recorded in every decision.
@@ -96,12 +93,9 @@ type subject struct {
 
 // canonical is v's RFC 8785 form and its digest "sha256:…".
 func canonical(v any) (text, digest string, err error) {
-	b, err := json.Marshal(v)
+	b, err := strict.Canonical(v)
 	if err != nil {
-		return "", "", fmt.Errorf("encode canonically: %w", err)
-	}
-	if b, err = jcs.Transform(b); err != nil {
-		return "", "", fmt.Errorf("encode canonically: %w", err)
+		return "", "", err
 	}
 	return string(b), Sum(b), nil
 }

@@ -46,7 +46,7 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 	if d.Evidence, err = f.Artifact.ContentDigest(); err != nil {
 		return Decision{}, err
 	}
-	if _, d.Subject, err = f.Subject(); err != nil {
+	if _, d.Subject, err = f.subject(d.Evidence); err != nil {
 		return Decision{}, err
 	}
 	var ends []time.Time
@@ -120,15 +120,20 @@ func (d *Decision) take(out policy.Outcome) {
 
 // Subject is what approvers approve: its canonical bytes and their digest.
 func (f Facts) Subject() (text, digest string, err error) {
+	evidence, err := f.Artifact.ContentDigest()
+	if err != nil {
+		return "", "", err
+	}
+	return f.subject(evidence)
+}
+
+func (f Facts) subject(evidence string) (text, digest string, err error) {
 	s := subject{
 		Schema: 1, Service: f.Release.Service, Version: f.Release.Version, Digest: f.Release.Digest, Environment: f.Environment,
-		Revision: f.Release.Revision, Size: f.Release.Size, ChangeType: f.Release.ChangeType,
+		Revision: f.Release.Revision, Size: f.Release.Size, ChangeType: f.Release.ChangeType, Evidence: evidence,
 	}
 	if f.Release.Change != nil {
 		s.Change = f.Release.Change.Digest
-	}
-	if s.Evidence, err = f.Artifact.ContentDigest(); err != nil {
-		return "", "", err
 	}
 	if f.Policy != nil {
 		s.Policy = f.Policy.Digest()
