@@ -185,11 +185,14 @@ type granted struct {
 // Shapes are the folds of persons, machines and tokens.
 func Shapes() []event.Shape {
 	return []event.Shape{
-		event.ShapeOf(PersonNoun, 1, foldPerson, personKeys),
+		PersonShape(),
 		event.ShapeOf(MachineNoun, 1, foldMachine, machineKeys),
 		event.ShapeOf(TokenNoun, 1, foldToken, tokenKeys),
 	}
 }
+
+// PersonShape is the fold of persons.
+func PersonShape() event.Shape { return event.ShapeOf(PersonNoun, 1, foldPerson, personKeys) }
 
 func foldPerson(p *Person, f event.Recorded) error {
 	switch f.Kind {

@@ -78,8 +78,9 @@ type Standing struct {
 	Rejected  bool
 	Approvals int
 	Required  int
-	Eligible  int // present persons who could still approve
-	Counted   []string
+	Eligible  int      // present persons who could still approve
+	Counted   []string // who approved
+	Against   []string // who rejected, where that counts
 	Excluded  []Exclusion
 	Lapsed    int       // votes excluded for other-content or expired
 	Until     time.Time // when the first counted vote ceases to count and the quorum with it; zero: never
@@ -92,7 +93,6 @@ func Weigh(q Question) Standing {
 	}
 	tier := q.Chain.Tiers[0]
 	s := Standing{Required: max(tier.Quorum, 1)}
-	rejections := 0
 	var expiries []time.Time
 	for _, v := range newest(q.Votes, q.Environment) {
 		if code := q.excludes(v, tier); code != "" {
@@ -103,7 +103,7 @@ func Weigh(q Question) Standing {
 			continue
 		}
 		if v.Answer == Reject {
-			rejections++
+			s.Against = append(s.Against, v.Person)
 			continue
 		}
 		s.Approvals++
@@ -112,7 +112,7 @@ func Weigh(q Question) Standing {
 			expiries = append(expiries, v.At.Time().Add(q.Chain.ValidFor))
 		}
 	}
-	s.Rejected = rejections >= max(q.Chain.Rejections, 1)
+	s.Rejected = len(s.Against) >= max(q.Chain.Rejections, 1)
 	s.Satisfied = !s.Rejected && s.Approvals >= s.Required
 	s.Eligible = q.eligible(tier, s.Counted)
 	if spare := s.Approvals - s.Required; s.Satisfied && len(expiries) > spare {

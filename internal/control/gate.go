@@ -113,8 +113,7 @@ func (c *Control) facts(l *Load, state release.State, environment string) (relea
 			}
 			return err
 		},
-		func() error { return c.listed(l, &f) },
-		func() error { return c.commits(l.ctx, &f) },
+		func() error { return c.listed(l.ctx, &f) },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -127,62 +126,80 @@ func (c *Control) facts(l *Load, state release.State, environment string) (relea
 // maxListed bounds the original of a report that is read again for its items, in bytes.
 const maxListed = 16 << 20
 
-// listed reads findings one by one out of the original reports, where a rule of
-// the policy reads them. Where there are too many, or an original is gone, they
-// stay unknown, and such a rule cannot tell.
-func (c *Control) listed(l *Load, f *release.Facts) error {
-	if f.Policy == nil || !f.Policy.NeedsLists()["findings"] {
+// listed reads what rules of the policy read one by one. Where an original is
+// gone, its list stays unknown, and such a rule cannot tell.
+func (c *Control) listed(ctx context.Context, f *release.Facts) (err error) {
+	if f.Policy == nil {
 		return nil
 	}
+	needs := f.Policy.NeedsLists()
+	if needs["findings"] {
+		if f.Lists.Findings, err = c.findings(ctx, f.Artifact); err != nil && fault.KindOf(err) != fault.NotFound {
+			return err
+		}
+	}
+	if needs["change"] && f.Release.Change != nil {
+		if f.Lists.Commits, err = c.commits(ctx, f.Release.Change.Record.CommitsFile); err != nil && fault.KindOf(err) != fault.NotFound {
+			return err
+		}
+	}
+	return nil
+}
+
+// findings reads findings one by one out of the original reports; nil where there
+// are too many. Errors: fault NotFound where an original is gone, Unverified where
+// it has rotten.
+func (c *Control) findings(ctx context.Context, artifact evidence.Artifact) ([]policy.Finding, error) {
 	var claims []evidence.Claim
-	for _, a := range f.Artifact.Claims {
+	for _, a := range artifact.Claims {
 		if a.Claim.Findings == nil {
 			continue
 		}
 		if a.Size > maxListed || a.Claim.Findings.Total+a.Claim.Findings.Suppressed > policy.MaxInputList {
-			return nil
+			return nil, nil
 		}
-		claim, err := c.reread(l.ctx, a)
-		if fault.KindOf(err) == fault.NotFound {
-			return nil
-		}
+		claim, err := c.reread(ctx, a)
 		if err != nil {
-			return fmt.Errorf("findings of report %s: %w", a.File, err)
+			return nil, fmt.Errorf("findings of report %s: %w", a.File, err)
 		}
-		if claim, err = c.closed(l.ctx, f.Artifact, a, claim); err != nil {
-			return fmt.Errorf("statements beside report %s: %w", a.File, err)
+		if claim, err = c.closed(ctx, artifact, a, claim); err != nil {
+			return nil, fmt.Errorf("statements beside report %s: %w", a.File, err)
 		}
 		claims = append(claims, claim)
 	}
-	f.Lists.Findings = release.FindingsOf(claims)
-	return nil
+	return release.FindingsOf(claims), nil
 }
 
-// commits reads the commits one by one, where a rule of the policy reads them;
-// the vault holds what it opens against the digest. Where they were not sent, or
-// are gone, they stay unknown.
-func (c *Control) commits(ctx context.Context, f *release.Facts) error {
-	if f.Policy == nil || !f.Policy.NeedsLists()["change"] || f.Release.Change == nil || f.Release.Change.Record.CommitsFile == "" {
-		return nil
+// commits reads the commits of a change one by one out of a file; nil where they
+// were not sent. Errors as of findings.
+func (c *Control) commits(ctx context.Context, file string) ([]policy.Commit, error) {
+	if file == "" {
+		return nil, nil
 	}
-	from, err := c.Vault.Open(ctx, f.Release.Change.Record.CommitsFile)
-	if fault.KindOf(err) == fault.NotFound {
-		return nil
-	}
+	b, err := c.original(ctx, file)
 	if err != nil {
-		return fmt.Errorf("open the commits of the change: %w", err)
-	}
-	defer func() { _ = from.Close() }()
-	b, err := io.ReadAll(io.LimitReader(from, maxListed+1))
-	if err != nil {
-		return fmt.Errorf("read the commits of the change: %w", err)
+		return nil, fmt.Errorf("commits of the change: %w", err)
 	}
 	var list []change.CommitFact
 	if err := strict.Decode(b, &list); err != nil {
-		return fmt.Errorf("commits of the change: %w", err)
+		return nil, fmt.Errorf("commits of the change: %w", err)
 	}
-	f.Lists.Commits = release.CommitsOf(list)
-	return nil
+	return release.CommitsOf(list), nil
+}
+
+// original is the bytes of a file, at most maxListed of them, and those that its
+// digest says: whoever stops reading before the end has proven nothing.
+func (c *Control) original(ctx context.Context, digest string) ([]byte, error) {
+	from, err := c.Vault.Open(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = from.Close() }()
+	b, err := io.ReadAll(io.LimitReader(from, maxListed+1))
+	if err == nil && len(b) > maxListed {
+		err = fault.New(fault.TooLarge, "evidence.too-large", "the file "+digest+" is too large to be read again")
+	}
+	return b, err
 }
 
 // closed is the claim of a scan with those findings closed that it was counted without.
@@ -204,14 +221,9 @@ func (c *Control) reread(ctx context.Context, a evidence.Added) (evidence.Claim,
 	if a.Size > maxListed {
 		return evidence.Claim{}, fault.New(fault.TooLarge, "evidence.too-large", "the original of the report is too large to be read again")
 	}
-	from, err := c.Vault.Open(ctx, a.File)
+	b, err := c.original(ctx, a.File)
 	if err != nil {
 		return evidence.Claim{}, err
-	}
-	defer func() { _ = from.Close() }()
-	b, err := io.ReadAll(io.LimitReader(from, maxListed+1))
-	if err != nil {
-		return evidence.Claim{}, fmt.Errorf("read the original: %w", err)
 	}
 	return report.Read(b)
 }

@@ -13,7 +13,6 @@ import (
 
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/event"
-	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
 )
@@ -61,7 +60,7 @@ func (c *Control) Replay(ctx context.Context, r Request, q ReplayRequest) (Repla
 	if err != nil {
 		return done, err
 	}
-	w := replaying{Control: c, ctx: ctx, q: q, candidate: candidate, bundles: bundles, rules: map[[2]string]release.Rules{}, tally: done.Tally}
+	w := replaying{Control: c, ctx: ctx, q: q, candidate: candidate, bundles: bundles, rules: map[[2]string]release.Rules{}, tally: done.Tally, then: c.thenFor(candidate)}
 	return done, w.run()
 }
 
@@ -94,6 +93,7 @@ type replaying struct {
 	rules     map[[2]string]release.Rules // by digest of the bundle and release type
 	old       programs
 	tally     *release.Tally
+	then      *then
 }
 
 // page is facts read ahead.
@@ -175,7 +175,10 @@ func (w *replaying) page(facts []event.Recorded) error {
 		}
 	}
 	recorded := make([]release.Recorded, len(decided))
-	if err := parallel(len(decided), func(i int) error { return decided[i].Body(&recorded[i].Decision) }); err != nil {
+	if err := parallel(len(decided), func(i int) error {
+		recorded[i].Position = decided[i].Position
+		return decided[i].Body(&recorded[i].Decision)
+	}); err != nil {
 		return err
 	}
 	if err := w.ground(recorded); err != nil {
@@ -183,7 +186,11 @@ func (w *replaying) page(facts []event.Recorded) error {
 	}
 	flips := make([]release.Flip, len(recorded))
 	if err := parallel(len(recorded), func(i int) error {
-		flips[i] = release.Replay(recorded[i], w.candidate)
+		r := recorded[i]
+		if err := w.then.recall(w.ctx, &r); err != nil { // into a copy: lists may be long
+			return err
+		}
+		flips[i] = release.Replay(r, w.candidate)
 		return w.ctx.Err()
 	}); err != nil {
 		return err
@@ -209,44 +216,7 @@ func (w *replaying) ground(recorded []release.Recorded) error {
 			return err
 		}
 	}
-	if !w.candidate.NeedsLists()["findings"] {
-		return nil
-	}
-	_, err = view(w.ctx, w.Control, func(l *Load) (bool, error) { return true, w.relisted(l, recorded) })
-	return err
-}
-
-// relisted reads findings one by one out of the original reports, of those
-// decisions for whose artifact the same claims still stand.
-func (w *replaying) relisted(l *Load, recorded []release.Recorded) error {
-	lists := map[string]policy.Lists{} // by digest of the claims
-	for i, r := range recorded {
-		d := r.Decision
-		known, found := lists[d.Evidence]
-		if !found {
-			stream, err := evidence.Stream(d.Digest)
-			if err != nil {
-				continue
-			}
-			f := release.Facts{Policy: w.candidate}
-			if f.Artifact, err = read[evidence.Artifact](l, stream); err != nil {
-				return err
-			}
-			digest, err := f.Artifact.ContentDigest()
-			if err != nil {
-				return err
-			}
-			if digest != d.Evidence {
-				continue
-			}
-			if err := w.Control.listed(l, &f); err != nil {
-				return err
-			}
-			known, lists[d.Evidence] = f.Lists, f.Lists
-		}
-		recorded[i].Lists = known
-	}
-	return nil
+	return w.then.prepare(w.ctx, recorded)
 }
 
 // ruled is what the bundle of a decision's day asked for. One that this version

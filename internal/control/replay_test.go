@@ -165,8 +165,9 @@ func TestDeactivatePolicy(t *testing.T) {
 	})
 }
 
-// BenchmarkReplay1000 decides a thousand decisions again, each among seven
-// other facts and with a basis of its own.
+// BenchmarkReplay1000 decides a thousand decisions again, each of a release of
+// its own with a change and two votes, among ten other facts and with a basis of
+// its own; under candidates that read no list, one, and all.
 func BenchmarkReplay1000(b *testing.B) {
 	engines := map[string]func(b *testing.B) store.Options{
 		"sqlite":   func(b *testing.B) store.Options { return store.Options{Data: b.TempDir()} },
@@ -181,11 +182,24 @@ func BenchmarkReplay1000(b *testing.B) {
 			h.furnish()
 			h.approve(h.prepare(), "ben", "cid")
 			h.multiply(h.ask().Decision, 1000)
-			files := stricter(b)
-			for b.Loop() {
-				if _, sum := h.replay(files, time.Time{}); sum.Stopped < 1000 {
-					b.Fatalf("%+v", sum.Tally)
+			for _, reads := range []struct{ what, condition string }{
+				{"none", "findings.critical == 0"},
+				{"findings", readsFindings},
+				{"commits", readsCommits},
+				{"votes", readsVotes},
+				{"all", readsFindings + " && " + readsCommits + " && " + readsVotes},
+			} {
+				files := stricter(b)
+				for i := range files {
+					files[i].Data = bytes.ReplaceAll(files[i].Data, []byte("condition: findings.critical == 0"), []byte("condition: "+reads.condition))
 				}
+				b.Run(reads.what, func(b *testing.B) {
+					for b.Loop() {
+						if _, sum := h.replay(files, time.Time{}); sum.Stopped < 1000 || sum.Untold > 0 {
+							b.Fatalf("%+v", sum.Tally)
+						}
+					}
+				})
 			}
 		})
 	}
@@ -196,9 +210,12 @@ func (h *house) multiply(d release.Decision, n int) {
 	h.t.Helper()
 	basis, err := h.Basis(h.ctx, d.Basis)
 	must(h.t, err)
-	for from := 0; from < n; from += journal.CommandParts {
+	before, err := h.Journal.History(h.ctx, event.StreamOf(release.Noun, d.Release))
+	must(h.t, err)
+	const batch = 32
+	for from := 0; from < n; from += batch {
 		c := journal.Command{Actor: "system/test", Auth: "local", Source: "test"}
-		for i := from; i < min(from+journal.CommandParts, n); i++ {
+		for i := from; i < min(from+batch, n); i++ {
 			version := fmt.Sprintf("v1.2.%d", i)
 			part := []byte(strings.ReplaceAll(string(basis), `"version":"v1.1.0"`, `"version":"`+version+`"`))
 			if !json.Valid(part) {
@@ -209,7 +226,13 @@ func (h *house) multiply(d release.Decision, n int) {
 			stream := event.StreamOf(release.Noun, one.Release)
 			c.Parts = append(c.Parts, part)
 			opened := release.Opened{ID: one.Release, Service: one.Service, Version: version, Digest: one.Digest, Phase: release.Ready}
-			c.Facts = append(c.Facts, event.Draft{Stream: stream, Kind: event.ReleaseOpened, Body: opened}, event.Draft{Stream: stream, Kind: event.Decided, Body: one})
+			c.Facts = append(c.Facts, event.Draft{Stream: stream, Kind: event.ReleaseOpened, Body: opened})
+			for _, f := range before {
+				if f.Kind == event.ChangeAttached || f.Kind == event.ApprovalVoted {
+					c.Facts = append(c.Facts, event.Draft{Stream: stream, Kind: f.Kind, Body: json.RawMessage(f.BodyBytes)})
+				}
+			}
+			c.Facts = append(c.Facts, event.Draft{Stream: stream, Kind: event.Decided, Body: one})
 			for range 6 {
 				c.Facts = append(c.Facts, event.Draft{Stream: stream, Kind: event.ReleaseMoved, Body: release.Moved{Environment: "production", From: release.Ready, To: release.Ready, Cause: "test"}})
 			}

@@ -60,3 +60,26 @@ func TestStream(t *testing.T) {
 		t.Errorf("noun %q, id %q", s.Noun(), s.ID())
 	}
 }
+
+// The past is what had happened before, and a fact that nobody understands is no past.
+func TestPast(t *testing.T) {
+	shape := ShapeOf("count", 1, func(n *int, f Recorded) error {
+		if f.Kind != ReleaseOpened {
+			return Unknown(f)
+		}
+		*n += int(f.Position)
+		return nil
+	}, nil)
+	at := func(position uint64, kind Kind) Recorded {
+		return Recorded{Header: Header{Position: position, Kind: kind}}
+	}
+	facts := []Recorded{at(3, ReleaseOpened), at(7, ReleaseOpened), at(9, ReleaseMoved)}
+	for before, want := range map[uint64]int{0: 0, 3: 0, 4: 3, 7: 3, 8: 10, 9: 10} {
+		if got, err := Past[int](shape, facts, before); err != nil || got != want {
+			t.Errorf("before %d: %d, %v", before, got, err)
+		}
+	}
+	if _, err := Past[int](shape, facts, 10); err == nil {
+		t.Error("a fact that the fold does not know is passed over")
+	}
+}

@@ -69,5 +69,23 @@ func Decode[S any](state []byte) (S, error) {
 	return s, err
 }
 
+// Past is the state of a stream as it stood before a position, folded from its
+// facts. Those of kinds that say nothing of what is asked for may be left out.
+func Past[S any](shape Shape, facts []Recorded, before uint64) (S, error) {
+	var state []byte
+	for _, f := range facts {
+		if f.Position >= before {
+			break
+		}
+		next, err := shape.Fold(state, f)
+		if err != nil {
+			var none S
+			return none, err
+		}
+		state = next
+	}
+	return Decode[S](state)
+}
+
 // Unknown is the error for a fact that a fold has no rule for.
 func Unknown(f Recorded) error { return fmt.Errorf("stream %s has no rule for %s", f.Stream, f.Kind) }

@@ -80,7 +80,16 @@ func TestAppend(t *testing.T) {
 		if h, err := k.History(t.Context(), counterStream("b")); err != nil || len(h) != 1 || h[0].Version != 2 {
 			t.Errorf("history %v, %v", h, err)
 		}
-		if n := k.verify(t); n != 3 {
+		k.must(t, add("a", 2))
+		streams := []event.Stream{counterStream("b"), counterStream("a"), counterStream("none"), counterStream("a")}
+		all, err := k.Histories(t.Context(), streams)
+		if a := all[counterStream("a")]; err != nil || len(all) != 2 || len(a) != 2 || a[0].Version != 1 || a[1].Version != 2 || len(all[counterStream("b")]) != 1 {
+			t.Errorf("histories %v, %v", all, err)
+		}
+		if all, err := k.Histories(t.Context(), streams, event.Decided); err != nil || len(all) != 0 {
+			t.Errorf("of another kind %v, %v", all, err)
+		}
+		if n := k.verify(t); n != 4 {
 			t.Errorf("%d facts", n)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"signalbox.dev/signalbox/internal/event"
@@ -103,6 +104,29 @@ func history(ctx context.Context, tx *store.Tx, stream event.Stream) ([]event.Re
 	return facts(ctx, tx, factColumns+"WHERE stream = $1 ORDER BY version", string(stream))
 }
 
+// Histories is the facts of some kinds in each of the streams, in order; of all
+// kinds where none is named.
+func (j *Journal) Histories(ctx context.Context, streams []event.Stream, kinds ...event.Kind) (map[event.Stream][]event.Recorded, error) {
+	values := make([]any, len(streams))
+	for i, s := range streams {
+		values[i] = string(s)
+	}
+	all := map[event.Stream][]event.Recorded{}
+	err := j.db.ReadTx(ctx, func(tx *store.Tx) error {
+		return tx.Among(ctx, func(r *sql.Rows) error {
+			f, err := scan(r)
+			if err == nil && (len(kinds) == 0 || slices.Contains(kinds, f.Kind)) {
+				all[f.Stream] = append(all[f.Stream], f)
+			}
+			return err
+		}, factColumns+"WHERE stream IN (?) ORDER BY stream, version", values)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read facts: %w", err)
+	}
+	return all, nil
+}
+
 // Fact is the fact at a position. Errors: fault NotFound.
 func (j *Journal) Fact(ctx context.Context, position uint64) (event.Recorded, error) {
 	all, err := j.Facts(ctx, position, 1)
@@ -115,32 +139,38 @@ func (j *Journal) Fact(ctx context.Context, position uint64) (event.Recorded, er
 	return all[0], nil
 }
 
-// facts reads rows of factColumns. The header's bytes are the fact; the columns
-// only find it, and must agree.
+// facts reads rows of factColumns.
 func facts(ctx context.Context, tx *store.Tx, query string, args ...any) ([]event.Recorded, error) {
 	var all []event.Recorded
 	err := tx.Each(ctx, func(r *sql.Rows) error {
-		var f event.Recorded
-		var position, version uint64
-		var stream event.Stream
-		if err := r.Scan(&position, &stream, &version, &f.HeaderBytes, &f.BodyBytes, &f.PrivateBytes); err != nil {
-			return err
-		}
-		if err := json.Unmarshal(f.HeaderBytes, &f.Header); err != nil {
-			return fmt.Errorf("header at %d: %w", position, err)
-		}
-		if f.Position != position || f.Stream != stream || f.Version != version {
-			return fault.New(fault.Unverified, "journal.header", fmt.Sprintf("the row of position %d holds another fact", position)).
-				Because(fmt.Sprintf("its header says position %d, %s at version %d", f.Position, f.Stream, f.Version)).
-				Remedy("verify an export of the journal")
-		}
+		f, err := scan(r)
 		all = append(all, f)
-		return nil
+		return err
 	}, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read facts: %w", err)
 	}
 	return all, nil
+}
+
+// scan reads a row of factColumns. The header's bytes are the fact; the columns
+// only find it, and must agree.
+func scan(r *sql.Rows) (event.Recorded, error) {
+	var f event.Recorded
+	var position, version uint64
+	var stream event.Stream
+	if err := r.Scan(&position, &stream, &version, &f.HeaderBytes, &f.BodyBytes, &f.PrivateBytes); err != nil {
+		return f, err
+	}
+	if err := json.Unmarshal(f.HeaderBytes, &f.Header); err != nil {
+		return f, fmt.Errorf("header at %d: %w", position, err)
+	}
+	if f.Position != position || f.Stream != stream || f.Version != version {
+		return f, fault.New(fault.Unverified, "journal.header", fmt.Sprintf("the row of position %d holds another fact", position)).
+			Because(fmt.Sprintf("its header says position %d, %s at version %d", f.Position, f.Stream, f.Version)).
+			Remedy("verify an export of the journal")
+	}
+	return f, nil
 }
 
 // Part is the part of a basis with the SHA-256 digest. Errors: fault NotFound,

@@ -83,7 +83,7 @@ func (f Facts) listVotes(s approval.Standing) []policy.Vote {
 		return slices.Sorted(slices.Values(append([]string{}, f.People[person].Groups...)))
 	}
 	all := []policy.Vote{}
-	for _, p := range s.Counted {
+	for _, p := range slices.Concat(s.Counted, s.Against) {
 		all = append(all, policy.Vote{Groups: groups(p), Answer: answers[p], Counted: true})
 	}
 	for _, x := range s.Excluded {

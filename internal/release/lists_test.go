@@ -50,6 +50,10 @@ func TestVotesOneByOne(t *testing.T) {
 	if fewer.Basis == d.Basis || fewer.Lists == d.Lists {
 		t.Error("other votes, the same basis")
 	}
+	reject(&f, "cid")
+	if v := decide(t, f).Inputs.Approval.Votes; len(v) != 3 || v[1].Answer != "reject" || !v[1].Counted {
+		t.Errorf("a rejection that counts is not among the votes: %+v", v)
+	}
 }
 
 func TestFindingsOneByOne(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/approval"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
@@ -15,9 +16,19 @@ import (
 // release type asked for under the bundle of its day.
 type Recorded struct {
 	Decision Decision
+	Position uint64 // of the fact
 	Basis    []byte // the canonical bytes under Decision.Basis; nil where they are gone
 	Rules    Rules
-	Lists    policy.Lists // as they were then, where the candidate reads them; nil: not known
+	Then     Then // what the basis leaves out and the candidate reads
+}
+
+// Then is what stands one by one beside a basis, as it was when the decision was
+// taken. What the candidate does not read is left out.
+type Then struct {
+	Lists   policy.Lists             // findings and commits; a list that was not known then is nil
+	Release State                    // with its votes
+	Voters  map[string]access.Person // who voted, by id, without those who had departed
+	Lost    map[string]string        // by section: why its list is not to be had as it was
 }
 
 // Rules is what a release type asks for: who approves, and which freezes it is exempt from.
@@ -25,6 +36,7 @@ type Rules struct {
 	Known  bool                  // false: the bundle cannot be read any more, or none was in force
 	Chain  *policy.ApprovalChain // nil: nobody need approve
 	Exempt []string              // names of FreezeRules
+	Reads  map[string]bool       // sections of whose list some rule reads
 }
 
 // RulesOf is what a bundle asks of a release type; nothing of "", which is none.
@@ -32,7 +44,7 @@ func RulesOf(p *policy.Program, name string) Rules {
 	if p == nil {
 		return Rules{}
 	}
-	r := Rules{Known: true}
+	r := Rules{Known: true, Reads: p.NeedsLists()}
 	for _, t := range p.ReleaseTypes() {
 		if t.Name != name {
 			continue
@@ -105,7 +117,7 @@ func Replay(r Recorded, candidate *policy.Program) Flip {
 	class := candidate.Classify(in)
 	w.approvals(r.Rules, class)
 	w.freezes(r.Rules, class)
-	w.lists(r.Lists, candidate.NeedsLists())
+	w.lists(r, in, class, candidate.NeedsLists())
 	f.Why = strings.Join(w.taken, "; ")
 	out := candidate.Decide(w.in)
 	f.Observed = !out.Enforced && out.Observe != nil
@@ -209,40 +221,29 @@ type weighed struct {
 	taken   []string // what was taken for granted
 	chain   bool     // approvals are unknown
 	freeze  bool     // freezes are unknown
-	listed  bool     // a list that rules read is unknown
+	lost    []string // sections whose list is unknown
 }
 
 // best is the inputs with what is unknown as good as it can be.
 func (w weighed) best() policy.Inputs {
 	in := w.in
 	if w.chain {
-		in.Approval = policy.Approval{Known: true, Satisfied: true}
+		in.Approval = policy.Approval{Known: true, Satisfied: true, Votes: []policy.Vote{}}
 	}
 	if w.freeze {
 		in.Calendar = policy.Calendar{Known: true, Freezes: []string{}, Rules: []string{}, Exempt: []string{}}
 	}
-	if w.listed { // no rule that reads one then cannot tell
-		in.Findings.Items, in.Approval.Votes, in.Change.CommitList = []policy.Finding{}, []policy.Vote{}, []policy.Commit{}
+	for _, section := range w.lost { // no rule that reads the list then cannot tell
+		switch section {
+		case "findings":
+			in.Findings.Items = []policy.Finding{}
+		case "change":
+			in.Change.CommitList = []policy.Commit{}
+		case "approval":
+			in.Approval.Votes = []policy.Vote{}
+		}
 	}
 	return in
-}
-
-// lists are those that the candidate's rules read. Commits and votes one by
-// one are not in the record.
-func (w *weighed) lists(known policy.Lists, needs map[string]bool) {
-	w.in.Findings.Items = known.Findings
-	if needs["findings"] && w.in.Findings.Known && known.Findings == nil {
-		w.listed = true
-		w.unknown = append(w.unknown, "the findings one by one are not to be had any more as they were then")
-	}
-	if needs["change"] && w.in.Change.Known {
-		w.listed = true
-		w.unknown = append(w.unknown, "the commits one by one are not in the record")
-	}
-	if needs["approval"] {
-		w.listed = true
-		w.unknown = append(w.unknown, "the votes one by one are not in the record")
-	}
 }
 
 // approvals are those recorded where the chain is the same, and counted anew

@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/approval"
 	"signalbox.dev/signalbox/internal/calendar"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/evidence"
@@ -43,7 +45,13 @@ func recorded(t testing.TB, f Facts) Recorded {
 	t.Helper()
 	d := decide(t, f)
 	d.ID = "d"
-	return Recorded{Decision: d, Basis: []byte(d.BasisText), Rules: RulesOf(f.Policy, d.Type)}
+	then := Then{Release: f.Release, Voters: map[string]access.Person{}, Lists: policy.Lists{Findings: f.Lists.Findings, Commits: f.Lists.Commits}, Lost: map[string]string{}}
+	for _, v := range f.Release.Votes {
+		if p, present := f.People[v.Person]; present && !p.Departed {
+			then.Voters[v.Person] = p
+		}
+	}
+	return Recorded{Decision: d, Basis: []byte(d.BasisText), Rules: RulesOf(f.Policy, d.Type), Then: then}
 }
 
 func frozen(rules ...string) []calendar.Freeze {
@@ -138,31 +146,97 @@ func TestReplayUnderObserve(t *testing.T) {
 	}
 }
 
-// A list that the candidate reads and that is not to be had is no answer; what
-// stops a release without it still does.
+// What was known one by one is decided on; what was not known then is what a rule
+// cannot tell, and what is lost is no answer. What stops a release anyway still does.
 func TestReplayOfLists(t *testing.T) {
-	items := otherwise(t, "condition: findings.critical == 0", `condition: findings.items.all(f, f.severity != "critical")`)
-	votes := otherwise(t, "condition: findings.critical == 0", `condition: size(approval.votes) > 1`)
-	r := recorded(t, good(t))
-	if got := Replay(r, items); got.Effect != Untold || !strings.Contains(got.Why, "one by one") {
-		t.Errorf("without the findings: %+v", got)
+	reading := func(condition string) *policy.Program {
+		return otherwise(t, "condition: findings.critical == 0", "condition: "+condition)
 	}
-	r.Lists.Findings = []policy.Finding{}
-	if got := Replay(r, items); got.Effect != Same || got.Now != policy.Go {
-		t.Errorf("with none found: %+v", got)
+	items := reading(`findings.items.all(f, f.severity != "critical")`)
+	commits := reading(`change.commit_list.all(c, c.signed)`)
+	votes := reading(`approval.votes.filter(v, v.counted && "release-approvers" in v.groups).size() > 1`)
+	plain := func(*Facts) {}
+	noTests := func(f *Facts) { f.Artifact.Claims = f.Artifact.Claims[:2]; *f = approved(t, *f, "ben", "cid") }
+	for name, c := range map[string]struct {
+		candidate *policy.Program
+		facts     func(f *Facts)
+		lost      string // section
+		effect    Effect
+		now       policy.Verdict
+		why       string
+	}{
+		"no findings":               {items, func(f *Facts) { f.Lists.Findings = []policy.Finding{} }, "", Same, policy.Go, ""},
+		"a critical finding":        {items, func(f *Facts) { f.Lists.Findings = []policy.Finding{{Severity: "critical"}} }, "", Stopped, policy.NoGo, ""},
+		"findings never listed":     {items, plain, "", Stopped, policy.CannotTell, ""},
+		"findings lost":             {items, plain, "findings", Untold, policy.CannotTell, "the findings one by one are not to be had: rotten"},
+		"findings lost, no tests":   {items, noTests, "findings", Same, policy.CannotTell, "stopped all the same"},
+		"other lists lost":          {items, func(f *Facts) { f.Lists.Findings = []policy.Finding{} }, "change", Same, policy.Go, ""},
+		"signed commits":            {commits, func(f *Facts) { f.Lists.Commits = []policy.Commit{{Signed: true}} }, "", Same, policy.Go, ""},
+		"an unsigned commit":        {commits, func(f *Facts) { f.Lists.Commits = []policy.Commit{{Signed: true}, {}} }, "", Stopped, policy.NoGo, ""},
+		"commits never listed":      {commits, plain, "", Stopped, policy.CannotTell, ""},
+		"commits lost":              {commits, plain, "change", Untold, policy.CannotTell, "the commits one by one are not to be had: rotten"},
+		"too many commits to count": {commits, func(f *Facts) { f.Lists.Commits = make([]policy.Commit, policy.MaxInputList+1) }, "", Stopped, policy.CannotTell, ""},
+		"votes":                     {votes, plain, "", Same, policy.Go, ""},
+		"no votes yet":              {votes, func(f *Facts) { *f = approved(t, *f) }, "", Other, policy.NoGo, ""},
+		"votes lost":                {votes, plain, "approval", Untold, policy.CannotTell, "the votes one by one are not to be had: rotten"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := good(t)
+			c.facts(&f)
+			r := recorded(t, f)
+			if c.lost != "" {
+				r.Then.Lost[c.lost] = "rotten"
+			}
+			got := Replay(r, c.candidate)
+			if got.Effect != c.effect || got.Now != c.now || !strings.Contains(got.Why, c.why) || c.why == "" && got.Why != "" {
+				t.Errorf("%+v", got)
+			}
+		})
 	}
-	r.Lists.Findings = []policy.Finding{{Severity: "critical"}}
-	if got := Replay(r, items); got.Effect != Stopped || got.Now != policy.NoGo {
-		t.Errorf("with a critical one: %+v", got)
+}
+
+// Votes are those that the decision weighed, or none: what does not add up to
+// what was counted then is not taken for it.
+func TestReplayOfVotesThatDoNotAddUp(t *testing.T) {
+	votes := otherwise(t, "condition: findings.critical == 0", "condition: approval.votes.size() < 10")
+	for name, spoil := range map[string]func(r *Recorded){
+		"a vote is missing":    func(r *Recorded) { r.Then.Release.Votes = r.Then.Release.Votes[:1] },
+		"a vote too many":      func(r *Recorded) { r.Then.Release = approved(t, good(t), "ann", "ben", "cid").Release },
+		"somebody is unknown":  func(r *Recorded) { delete(r.Then.Voters, "ben") },
+		"for another content":  func(r *Recorded) { r.Decision.Subject = "sha256:00" },
+		"somebody else":        func(r *Recorded) { r.Decision.Approvals = []string{"ben", "dee"} },
+		"of an earlier policy": func(r *Recorded) { r.Rules.Chain.ValidFor = time.Second },
+	} {
+		r := recorded(t, good(t))
+		if got := Replay(r, votes); got.Effect != Same {
+			t.Fatalf("as it was: %+v", got)
+		}
+		spoil(&r)
+		if got := Replay(r, votes); got.Effect != Untold || !strings.Contains(got.Why, "votes") {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
-	if got := Replay(r, votes); got.Effect != Untold || !strings.Contains(got.Why, "votes") {
-		t.Errorf("without the votes: %+v", got)
-	}
+}
+
+// Where the rules of the day read the same lists, their digest proves them.
+func TestReplayProvesLists(t *testing.T) {
+	both := `findings.items.all(f, f.severity != "critical") && change.commit_list.all(c, c.signed) && approval.votes.size() > 1`
 	f := good(t)
-	f.Artifact.Claims = f.Artifact.Claims[:2] // no tests
+	f.Policy = otherwise(t, "condition: findings.critical == 0", "condition: "+both)
+	f.Lists = policy.Lists{Findings: []policy.Finding{{Severity: "low", Rule: "R1"}}, Commits: []policy.Commit{{Signed: true}, {Signed: true, Type: "fix"}}}
 	f = approved(t, f, "ben", "cid")
-	if got := Replay(recorded(t, f), items); got.Effect != Same || got.Was != policy.CannotTell {
-		t.Errorf("stopped anyway: %+v", got)
+	candidate := otherwise(t, "condition: findings.critical == 0", "condition: approval.votes.size() > 1 && change.commit_list.size() > 1 && findings.items.size() < 9")
+	if got := Replay(recorded(t, f), candidate); got.Effect != Same || got.Now != policy.Go {
+		t.Fatalf("as they were: %+v", got)
+	}
+	other := recorded(t, f)
+	other.Then.Lists.Findings = []policy.Finding{{Severity: "low", Rule: "R2"}}
+	if got := Replay(other, candidate); got.Effect != Untold || !strings.Contains(got.Why, "is not what the rules of the day read") {
+		t.Errorf("other findings: %+v", got)
+	}
+	fewer := otherwise(t, "condition: findings.critical == 0", "condition: findings.items.size() < 9")
+	if got := Replay(other, fewer); got.Effect != Same {
+		t.Errorf("a candidate that reads fewer has nothing to compare with: %+v", got)
 	}
 }
 
@@ -187,8 +261,10 @@ func TestReplayIsTheGate(t *testing.T) {
 		{"exempt: [emergency]", "exempt: [emergency, feature, small]"},
 		{"change.signed == change.commits", "change.signed > 100"},
 		{"valid_for: 24h", "valid_for: 48h"},
+		{"condition: findings.critical == 0", `condition: approval.votes.exists(v, v.counted) && approval.votes.all(v, v.answer == "approve")`},
+		{"condition: change.known", `condition: change.commit_list.all(c, c.signed) || approval.votes.size() > 2`},
 	}
-	told := 0
+	told, listed := 0, 0
 	programs := map[string]*policy.Program{}
 	rapid.Check(t, func(r *rapid.T) {
 		pick := func(name string) *policy.Program {
@@ -212,14 +288,19 @@ func TestReplayIsTheGate(t *testing.T) {
 		f.Artifact.Claims = f.Artifact.Claims[rapid.IntRange(0, 3).Draw(r, "claims lost"):]
 		f.Release.Change.Record.Complete = rapid.Bool().Draw(r, "complete")
 		voters := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"ann", "ben", "cid"}), 0, 3, rapid.ID).Draw(r, "voters")
+		f.Lists.Commits = rapid.SampledFrom([][]policy.Commit{nil, {{Signed: true}}, {{Signed: true}, {}}}).Draw(r, "commits")
 		f = approved(t, f, voters...)
+		against := rapid.SampledFrom([]string{"", "ben", "dee"}).Draw(r, "against")
+		reject(&f, against)
 		record, candidate := recorded(t, f), pick("new")
 		got := Replay(record, candidate)
 		if f.Policy == candidate && got.Effect != Same {
 			r.Fatalf("under its own policy: %+v", got)
 		}
 		f.Policy = candidate
-		want := decide(t, approved(t, f, voters...))
+		f = approved(t, f, voters...)
+		reject(&f, against)
+		want := decide(t, f)
 		switch {
 		case got.Effect == Untold:
 			return
@@ -229,9 +310,21 @@ func TestReplayIsTheGate(t *testing.T) {
 			r.Fatalf("replayed as %s, the gate says %s: %+v\n%v", got.Now, want.Verdict, got, blocking(want))
 		}
 		told++
+		if len(candidate.NeedsLists()) > 0 {
+			listed++
+		}
 	})
-	if told == 0 {
-		t.Error("no replay told anything")
+	if told == 0 || listed == 0 {
+		t.Errorf("%d replays told anything, %d of them with lists", told, listed)
+	}
+}
+
+// reject is f with one vote turned into a rejection, or added as one.
+func reject(f *Facts, person string) {
+	for i, v := range f.Release.Votes {
+		if v.Person == person {
+			f.Release.Votes[i].Answer = approval.Reject
+		}
 	}
 }
 
