@@ -50,10 +50,14 @@ var (
 	xmls = []xmlFormat{
 		{"JUnit XML", junit.Recognise, func(string) evidence.XMLReader { return junit.New() }},
 		{"Cobertura", coverage.IsCobertura, coverage.NewCobertura},
+		{"Clover", coverage.IsClover, func(string) evidence.XMLReader { return coverage.NewClover() }},
+		{"JaCoCo", coverage.IsJaCoCo, coverage.NewJaCoCo},
 		{"JMeter", load.IsJMeterXML, func(string) evidence.XMLReader { return load.NewJMeterXML() }},
 	}
 	texts = []textFormat{
 		{"SPDX 2.3", spdx.RecogniseTags, spdx.ReadTags},
+		{"LCOV", coverage.IsLCOV, coverage.ReadLCOV},
+		{"Go cover profile", coverage.IsGoCover, coverage.ReadGoCover},
 		{"JMeter", load.IsJMeterCSV, load.ReadJMeterCSV},
 		{"Gatling", load.IsGatlingLog, load.ReadGatlingLog},
 		{"Locust", load.IsLocustCSV, load.ReadLocustCSV},
