@@ -26,15 +26,16 @@ type Added struct {
 	ID         string       `json:"id"`
 	Service    string       `json:"service"`
 	Version    string       `json:"version"`
-	Digest     string       `json:"digest"`          // of the artifact, "sha256:" and 64 hexadecimal digits, lower case
-	Label      string       `json:"label,omitempty"` // tells apart reports of one tool, such as "unit" and "end-to-end"
-	Claim      Claim        `json:"claim"`           // without items
-	Provenance string       `json:"provenance"`      // server, pipeline, person, assumed
-	File       string       `json:"file"`            // SHA-256 of the original in the vault, "sha256:…"
-	Size       int64        `json:"size"`            // of the original, bytes
-	At         event.Micros `json:"at"`              // when it was recorded: set by the fold from the fact's time
-	VEX        []string     `json:"vex,omitempty"`   // of a recounted claim: the files of the statements it was counted beside, sorted
-	First      event.Micros `json:"first,omitzero"`  // of a recounted claim: when its report was recorded, which is its At
+	Digest     string       `json:"digest"`             // of the artifact, "sha256:" and 64 hexadecimal digits, lower case
+	Label      string       `json:"label,omitempty"`    // tells apart reports of one tool, such as "unit" and "end-to-end"
+	Claim      Claim        `json:"claim"`              // without items
+	Provenance string       `json:"provenance"`         // server, pipeline, person, assumed
+	File       string       `json:"file"`               // SHA-256 of the original in the vault, "sha256:…"
+	Size       int64        `json:"size"`               // of the original, bytes
+	Envelope   []string     `json:"envelope,omitempty"` // of an attestation: its bytes, decompressed, as the digests of their parts in the journal
+	At         event.Micros `json:"at"`                 // when it was recorded: set by the fold from the fact's time
+	VEX        []string     `json:"vex,omitempty"`      // of a recounted claim: the files of the statements it was counted beside, sorted
+	First      event.Micros `json:"first,omitzero"`     // of a recounted claim: when its report was recorded, which is its At
 }
 
 // Artifact is the state of an artifact's stream: the newest claim of each
@@ -138,6 +139,9 @@ func Add(a Artifact, c Added, now time.Time) ([]event.Draft, error) {
 	case !found && len(a.Claims) >= MaxClaims:
 		return nil, fault.New(fault.TooLarge, "evidence.too-many", fmt.Sprintf("%d claims stand about this artifact, and no more are kept", MaxClaims)).
 			On("label").Remedy("send the report under a label that stands already")
+	case !found && c.Claim.Kind == AttestationKind && a.attestations() >= MaxAttestations:
+		return nil, fault.New(fault.TooLarge, "evidence.too-many", fmt.Sprintf("%d attestations stand about this artifact, and no more are kept", MaxAttestations)).
+			On("label").Remedy("send it under a label that stands already")
 	case found && a.Claims[i].File == c.File && a.Claims[i].Provenance == c.Provenance:
 		return nil, nil
 	case found && rank(c.Provenance) < rank(a.Claims[i].Provenance):
@@ -146,6 +150,16 @@ func Add(a Artifact, c Added, now time.Time) ([]event.Draft, error) {
 			On("label").Remedy("send it the way the first one came, or under a label of its own")
 	}
 	return []event.Draft{{Stream: stream, Kind: event.ClaimAdded, Body: c}}, nil
+}
+
+func (a Artifact) attestations() int {
+	n := 0
+	for _, c := range a.Claims {
+		if c.Claim.Kind == AttestationKind {
+			n++
+		}
+	}
+	return n
 }
 
 func check(c Added, now time.Time) error {
@@ -159,6 +173,10 @@ func check(c Added, now time.Time) error {
 		return fault.New(fault.TooLarge, "evidence.label", "the label is longer than 100 bytes").On("label")
 	case !c.Claim.Whole():
 		return fault.Invalidf("evidence.empty", "the claim says nothing").On("claim")
+	case c.Claim.Attestation != nil && !c.Claim.Attestation.Names(c.Digest):
+		return fault.Invalidf("evidence.other-subject", "the attestation is about something else than this artifact").On("digest").
+			Because(fmt.Sprintf("none of its %d subjects has the digest %s", c.Claim.Attestation.SubjectCount, c.Digest)).
+			Remedy("send the attestation of this artifact, or name the artifact that this one is about")
 	case c.Claim.Generated.After(now.Add(Skew)):
 		return fault.Invalidf("evidence.future", "the report says it was written at %s", c.Claim.Generated.UTC().Format(time.RFC3339)).
 			Because("that is in the future").Remedy("set the clock of the machine that wrote it, and write it again")
@@ -177,6 +195,8 @@ func (c Claim) Whole() bool {
 		return c.Coverage != nil
 	case LoadKind:
 		return c.Load != nil
+	case AttestationKind:
+		return c.Attestation != nil
 	}
 	return false
 }
@@ -198,6 +218,11 @@ func (c Claim) Summary() Claim {
 		l.Parts, l.Limits = fitting(l.Parts, maxPartsText), fitting(l.Limits, maxLimitsText)
 		l.MoreParts += len(c.Load.Parts) - len(l.Parts)
 		c.Load = &l
+	}
+	if c.Attestation != nil {
+		a := *c.Attestation
+		a.Subjects = nil
+		c.Attestation = &a
 	}
 	c.Notes = slices.Clone(c.Notes[:min(len(c.Notes), 20)])
 	return c

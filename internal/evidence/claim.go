@@ -21,11 +21,13 @@ const (
 	TestsKind    Kind = "tests"
 	CoverageKind Kind = "coverage"
 	LoadKind     Kind = "load"
+
+	AttestationKind Kind = "attestation"
 )
 
 // Valid reports whether k is a kind of claim.
 func (k Kind) Valid() bool {
-	return k == FindingsKind || k == TestsKind || k == CoverageKind || k == LoadKind
+	return k == FindingsKind || k == TestsKind || k == CoverageKind || k == LoadKind || k == AttestationKind
 }
 
 // Tool is what wrote the report; empty where the format does not say.
@@ -34,8 +36,8 @@ type Tool struct {
 	Version string `json:"version,omitempty"`
 }
 
-// Claim is what one report says. Exactly one of Findings, Tests, Coverage and
-// Load is set, the one that Kind names.
+// Claim is what one report says. Exactly one of Findings, Tests, Coverage, Load
+// and Attestation is set, the one that Kind names.
 type Claim struct {
 	Kind      Kind      `json:"kind"`
 	Format    string    `json:"format"`
@@ -47,7 +49,8 @@ type Claim struct {
 	Coverage  *Coverage `json:"coverage,omitempty"`
 	Load      *Load     `json:"load,omitempty"`
 
-	Statements []Statement `json:"-"` // of a VEX document: what it says, for Close
+	Statements  []Statement  `json:"-"` // of a VEX document: what it says, for Close
+	Attestation *Attestation `json:"attestation,omitempty"`
 
 	Notes []string `json:"notes,omitempty"` // what a reader should know before believing the figures
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"signalbox.dev/signalbox/internal/evidence"
+	"signalbox.dev/signalbox/internal/evidence/attestation"
 	"signalbox.dev/signalbox/internal/evidence/coverage"
 	"signalbox.dev/signalbox/internal/evidence/junit"
 	"signalbox.dev/signalbox/internal/evidence/load"
@@ -46,6 +47,7 @@ var (
 		{"", load.IsK6Points, load.RefuseK6Points},
 		{"Gatling", load.IsGatling, load.ReadGatling},
 		{"Locust", load.IsLocust, load.ReadLocust},
+		{"in-toto attestations in DSSE", attestation.Recognise, attestation.Read},
 	}
 	xmls = []xmlFormat{
 		{"JUnit XML", junit.Recognise, func(string) evidence.XMLReader { return junit.New() }},

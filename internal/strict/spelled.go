@@ -13,8 +13,11 @@ import (
 // the known one. at is the JSON pointer of the object, "" for the document.
 func Spelled(members map[string]any, at string, known ...string) error {
 	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if slices.Contains(known, name) {
+			continue
+		}
 		for _, k := range known {
-			if name != k && strings.EqualFold(name, k) {
+			if strings.EqualFold(name, k) {
 				return fault.Invalidf("json.case", "the member %q is not written %q", name, k).
 					Because("readers differ on which of the two it is").On(at + "/" + k)
 			}
