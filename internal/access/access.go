@@ -49,12 +49,13 @@ const (
 	Policy   Right = "policy"   // store and activate policy
 	Catalog  Right = "catalog"  // import the catalog
 	Grant    Right = "grant"    // grant roles, issue and revoke tokens for others
-	Export   Right = "export"   // export the journal with the personal data in it
+	Export   Right = "export"   // export the journal and originals, with the personal data in them
+	Operate  Right = "operate"  // see to the installation: sweep its vault
 )
 
 // Rights lists every right.
 func Rights() []Right {
-	return []Right{Read, Open, Evidence, Gate, Approve, Move, Deploy, Freeze, Recall, Policy, Catalog, Grant, Export}
+	return []Right{Read, Open, Evidence, Gate, Approve, Move, Deploy, Freeze, Recall, Policy, Catalog, Grant, Export, Operate}
 }
 
 // roles says what each role may do. An administrator runs the house and does
@@ -67,7 +68,7 @@ var roles = map[string][]Right{
 	"policy-author":   {Read, Policy},
 	"pipeline":        {Read, Open, Evidence, Gate, Deploy},
 	"auditor":         {Read, Export},
-	"administrator":   {Read, Catalog, Grant, Recall, Export},
+	"administrator":   {Read, Catalog, Grant, Recall, Export, Operate},
 }
 
 // Roles lists every role, sorted.

@@ -150,6 +150,8 @@ func empty(t *testing.T, db *store.DB) *house {
 	must(t, err)
 	keys, err := seal.Open(t.TempDir()+"/keys", origin, !begun)
 	must(t, err)
+	files, err := vault.Open(ctx, vault.Options{DB: db, Origin: origin, Shelf: vault.NewTable(db, origin)})
+	must(t, err)
 	views := view.New(db)
 	var folders []journal.Folder
 	for _, f := range views.Folders() {
@@ -162,7 +164,7 @@ func empty(t *testing.T, db *store.DB) *house {
 	must(t, err)
 	h := &house{db: db, tokens: map[string]string{"anonymous": ""}, log: &journalOfErrors{}, closing: make(chan struct{})}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
-	h.control = &control.Control{Journal: j, Vault: vault.NewTable(db), Keys: keys, Log: log}
+	h.control = &control.Control{Journal: j, Vault: files, Keys: keys, Log: log}
 	handler, err := api.New(api.Options{
 		Control: h.control, Views: views, Journal: j, Log: log, Version: "test", Closing: h.closing,
 		Now: func() time.Time { return time.Now().Add(time.Duration(h.later.Load())) },

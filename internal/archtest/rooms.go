@@ -68,7 +68,7 @@ var rooms = []room{
 	{path: "internal/view", imports: "event store release " + nouns, nouns: true},
 
 	{path: "internal/control", imports: "event state journal vault seal verify lint prose report release " + nouns, nouns: true},
-	{path: "internal/watch", imports: "control event journal view connect"},
+	{path: "internal/watch", imports: "control event journal store view connect"},
 	{path: "internal/connect", imports: "release " + nouns, nouns: true},
 
 	{path: "internal/api", imports: "event journal control view wire prose/pdf release " + nouns, nouns: true},

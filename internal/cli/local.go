@@ -26,6 +26,13 @@ type StoreOptions struct {
 	Data     string // directory of the embedded database, keys and vault
 	Database string // "" for the embedded database, or postgres://…
 	Keys     string // directory of the signing keys; "" is Data/keys
+	Vault    VaultOptions
+}
+
+// VaultOptions say where original files are kept, as the settings have it.
+type VaultOptions struct {
+	Where string // disk, disk:DIRECTORY or database; "" is by the database
+	Quota string // most bytes of all together, such as 50GiB; "" is no bound
 }
 
 // ServeOptions are those of the command serve.
@@ -85,11 +92,14 @@ func absent(what string) error {
 		Remedy("use a build of signalbox that has one")
 }
 
-var storeNames = []string{"data", "database", "database-file", "keys-dir"}
+var storeNames = []string{"data", "database", "database-file", "keys-dir", "vault", "vault-quota"}
 
 // store is the options of the store, as set.
 func (c call) store() (StoreOptions, error) {
-	o := StoreOptions{Data: c.setting("data"), Database: c.setting("database"), Keys: c.setting("keys-dir")}
+	o := StoreOptions{
+		Data: c.setting("data"), Database: c.setting("database"), Keys: c.setting("keys-dir"),
+		Vault: VaultOptions{Where: c.setting("vault"), Quota: c.setting("vault-quota")},
+	}
 	if file := c.setting("database-file"); file != "" {
 		text, err := c.secretFile("database-file", file)
 		if err != nil {

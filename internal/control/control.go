@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"time"
@@ -33,13 +34,22 @@ const tries = 8
 // Control runs commands. Its fields are set once, before the first command.
 type Control struct {
 	Journal *journal.Journal
-	Vault   vault.Vault
+	Vault   Files
 	Keys    *seal.Keys
 	Log     *slog.Logger
 	Changes ChangeReader // nil: the server reads no repositories
 	TZData  string       // version of the time zone data, recorded in decisions
 
 	programs programs
+}
+
+// Files is the vault as commands use it.
+type Files interface {
+	Put(ctx context.Context, r io.ReadSeeker) (digest string, size int64, err error)
+	Open(ctx context.Context, digest string) (io.ReadCloser, error)
+	Status(ctx context.Context) (vault.Status, error)
+	Sweep(ctx context.Context, s vault.Sweeping) (vault.Swept, error)
+	Check(ctx context.Context, after string) (vault.Checked, error)
 }
 
 // Request is who asks, and the key under which asking twice acts once.

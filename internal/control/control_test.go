@@ -99,10 +99,11 @@ const (
 // house is a control over a real journal, with an example organisation in it.
 type house struct {
 	*control.Control
-	t    testing.TB
-	ctx  context.Context
-	keys verify.Keys
-	who  map[string]access.Actor
+	t     testing.TB
+	ctx   context.Context
+	files *vault.Vault
+	keys  verify.Keys
+	who   map[string]access.Actor
 }
 
 func shapes() []event.Shape {
@@ -119,14 +120,16 @@ func raise(t testing.TB, db *store.DB, keyDir string) *house {
 	must(t, err)
 	keys, err := seal.Open(keyDir, origin, !begun)
 	must(t, err)
+	files, err := vault.Open(ctx, vault.Options{DB: db, Origin: origin, Shelf: vault.NewTable(db, origin)})
+	must(t, err)
 	j, err := journal.Open(ctx, journal.Options{DB: db, Shapes: shapes(), Signer: keys.Signer(), Logger: slog.New(slog.DiscardHandler)})
 	must(t, err)
 	t.Cleanup(func() { must(t, j.Close()) })
 	public, err := verify.ParseKeys(keys.PublicText())
 	must(t, err)
 	return &house{
-		Control: &control.Control{Journal: j, Vault: vault.NewTable(db), Keys: keys, Log: slog.New(slog.DiscardHandler)},
-		t:       t, ctx: ctx, keys: public, who: map[string]access.Actor{},
+		Control: &control.Control{Journal: j, Vault: files, Keys: keys, Log: slog.New(slog.DiscardHandler)},
+		t:       t, ctx: ctx, files: files, keys: public, who: map[string]access.Actor{},
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
-	"signalbox.dev/signalbox/internal/vault"
 )
 
 // probed is the starter policy with a gate more, in another condition's place
@@ -34,13 +33,13 @@ const (
 // fragile is a vault whose files can be lost, all but the bundles of the history,
 // and that counts what else is opened.
 type fragile struct {
-	vault.Vault
+	control.Files
 	opened atomic.Int64
 	fail   atomic.Pointer[error]
 }
 
 func (f *fragile) Open(ctx context.Context, digest string) (io.ReadCloser, error) {
-	from, err := f.Vault.Open(ctx, digest)
+	from, err := f.Files.Open(ctx, digest)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +79,7 @@ func TestReplayReadsListsAsTheyStood(t *testing.T) {
 		if clean.Verdict != policy.Go || critical.Verdict != policy.NoGo || last.ID == rash.ID {
 			t.Fatalf("%s, %s, %s", clean.Verdict, critical.Verdict, last.Verdict)
 		}
-		kept := &fragile{Vault: h.Vault}
+		kept := &fragile{Files: h.Vault}
 		h.Vault = kept
 
 		if _, sum := h.replay(stricter(t), time.Time{}); sum.Stopped != 1 || kept.opened.Load() != 0 {
@@ -120,7 +119,7 @@ func TestReplayOfLostFiles(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		h.approve(h.prepare(), "ben", "cid")
 		granted := h.ask().Decision
-		kept := &fragile{Vault: h.Vault}
+		kept := &fragile{Files: h.Vault}
 		h.Vault = kept
 		for name, err := range map[string]error{
 			"there are no bytes": fault.New(fault.NotFound, "vault.absent", "there are no bytes"),

@@ -32,7 +32,7 @@ func Local() cli.Local {
 }
 
 func storeOptions(o cli.StoreOptions) Options {
-	return Options{Data: o.Data, Database: o.Database, Keys: o.Keys, Log: slog.New(slog.DiscardHandler)}
+	return Options{Data: o.Data, Database: o.Database, Keys: o.Keys, Vault: VaultOptions(o.Vault), Log: slog.New(slog.DiscardHandler)}
 }
 
 func serveOptions(o cli.ServeOptions, log io.Writer) Options {
@@ -106,7 +106,7 @@ func doctor(ctx context.Context, o cli.StoreOptions) []cli.Finding {
 	}
 	defer func() { _ = opened.Close() }()
 	findings = append(findings, cli.Finding{Check: "open", OK: true, What: "database, keys, journal and vault open"})
-	return append(findings, opened.clock(ctx), opened.checkpoint(ctx), opened.administrator(ctx), opened.policy(ctx), opened.views(ctx))
+	return append(findings, opened.clock(ctx), opened.checkpoint(ctx), opened.administrator(ctx), opened.policy(ctx), opened.views(ctx), opened.files(ctx))
 }
 
 // there reports whether an installation may be where the options say: on

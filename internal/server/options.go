@@ -22,6 +22,7 @@ type Options struct {
 	Data         string // directory of the embedded database, keys and vault
 	Database     string // "" for the embedded store, or postgres://…
 	Keys         string // directory of the signing keys; "" is Data/keys
+	Vault        VaultOptions
 	Listen       string // address, host:port; "" is 127.0.0.1:8420
 	TLSCert      string // certificate and key files, both or neither
 	TLSKey       string

@@ -28,8 +28,8 @@ import (
 	"signalbox.dev/signalbox/internal/release"
 	"signalbox.dev/signalbox/internal/seal"
 	"signalbox.dev/signalbox/internal/store"
-	"signalbox.dev/signalbox/internal/vault"
 	"signalbox.dev/signalbox/internal/view"
+	"signalbox.dev/signalbox/internal/watch"
 	"signalbox.dev/signalbox/internal/web"
 )
 
@@ -98,18 +98,29 @@ func (s *Server) open(ctx context.Context) error {
 		return err
 	}
 	s.closes("journal", s.Journal.Close)
-	bytes, err := s.vault()
+	files, err := s.vault(ctx, origin)
 	if err != nil {
 		return err
 	}
-	s.Control = &control.Control{Journal: s.Journal, Vault: bytes, Keys: keys, Log: o.Log, Changes: reader(o.Repositories), TZData: tzdata()}
+	s.Control = &control.Control{Journal: s.Journal, Vault: files, Keys: keys, Log: o.Log, Changes: reader(o.Repositories), TZData: tzdata()}
 	if err := s.Control.RecheckPolicy(ctx); err != nil {
 		return err
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.running.Go(func() { s.ended("checkpoints", s.Journal.RunCheckpoints(background)) })
+	s.running.Go(func() { s.ended("timers", s.timers().Run(background)) })
 	s.closes("background tasks", func() error { stop(); s.running.Wait(); return nil })
 	return nil
+}
+
+// timers are the tasks that are due by themselves.
+func (s *Server) timers() *watch.Watch {
+	return &watch.Watch{DB: s.DB, Log: s.options.Log, Tasks: []watch.Task{
+		{Name: "vault/sweep", Every: 24 * time.Hour, Retry: time.Hour, Do: func(ctx context.Context) error {
+			_, err := s.Control.SweepVault(ctx, control.Request{Actor: access.System("timer")}, false)
+			return err
+		}},
+	}}
 }
 
 // folders are the views as the journal knows them.
@@ -129,20 +140,6 @@ func (s *Server) ended(task string, err error) {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		s.options.Log.Error("a background task ended", "task", task, "error", err)
 	}
-}
-
-// vault keeps originals beside the embedded database, or in PostgreSQL, which
-// every replica shares.
-func (s *Server) vault() (vault.Vault, error) {
-	if s.options.Database != "" {
-		return vault.NewTable(s.DB), nil
-	}
-	dir, err := vault.OpenDir(filepath.Join(s.options.Data, "vault"))
-	if err != nil {
-		return nil, err
-	}
-	s.closes("vault", dir.Close)
-	return dir, nil
 }
 
 // Close closes what Open opened, the last first.

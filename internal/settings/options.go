@@ -43,6 +43,8 @@ var options = []Option{
 	{Name: "database", Env: "SIGNALBOX_DATABASE", Key: "database", Meaning: "postgres://… where the embedded database is not wanted", Secret: true},
 	{Name: "database-file", Env: "SIGNALBOX_DATABASE_FILE", Key: "database_file", Meaning: "file that holds the database's address, where it contains a password"},
 	{Name: "keys-dir", Env: "SIGNALBOX_KEYS_DIR", Key: "keys_dir", Meaning: "directory of the signing keys; keys within the data directory unless set"},
+	{Name: "vault", Env: "SIGNALBOX_VAULT", Key: "vault", Meaning: "where original files are kept: disk, disk:DIRECTORY or database; unless set, vault within the data directory, or the database where it is PostgreSQL"},
+	{Name: "vault-quota", Env: "SIGNALBOX_VAULT_QUOTA", Key: "vault_quota", Meaning: "most bytes of all original files together, such as 50GiB; no bound unless set"},
 	{Name: "listen", Env: "SIGNALBOX_LISTEN", Key: "listen", Fallback: "127.0.0.1:8420", Meaning: "address that the server listens on"},
 	{Name: "tls-cert", Env: "SIGNALBOX_TLS_CERT", Key: "tls_cert", Meaning: "the server's certificate, a file"},
 	{Name: "tls-key", Env: "SIGNALBOX_TLS_KEY", Key: "tls_key", Meaning: "the certificate's key, a file"},

@@ -8,27 +8,29 @@ import (
 	"fmt"
 	"io"
 
+	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
 )
 
-// Table is a vault in the database, for replicas that share no disk. An entry
+// Table is a shelf in the database, for replicas that share no disk. An entry
 // passes through memory whole.
 type Table struct {
-	db    *store.DB
-	limit int64
+	db     *store.DB
+	origin string
 }
 
-// NewTable is the vault in the table blobs of db.
-func NewTable(db *store.DB) *Table { return &Table{db: db, limit: MaxSize} }
+// NewTable is the shelf in the table blobs of db, of the installation whose
+// journal has the origin.
+func NewTable(db *store.DB, origin string) *Table { return &Table{db: db, origin: origin} }
 
-// Put is Vault.Put.
-func (t *Table) Put(ctx context.Context, r io.Reader) (digest string, size int64, err error) {
-	var body bytes.Buffer
-	digest, size, err = intake(ctx, &body, r, t.limit)
-	if err != nil {
-		return "", 0, err
+// place is Shelf.place.
+func (t *Table) place(ctx context.Context, e Entry, r io.ReadSeeker) (Lock, error) {
+	body := make([]byte, 0, e.Size+1) // never nil, which would be stored as NULL
+	whole := bytes.NewBuffer(body)
+	if _, err := io.Copy(whole, ending{ctx, r}); err != nil {
+		return Lock{}, err
 	}
-	err = t.db.InTx(ctx, func(tx *store.Tx) error {
+	err := t.db.InTx(ctx, func(tx *store.Tx) error {
 		now, err := tx.Now(ctx)
 		if err != nil {
 			return err
@@ -37,28 +39,17 @@ func (t *Table) Put(ctx context.Context, r io.Reader) (digest string, size int64
 			INSERT INTO blobs (digest, size, body, created) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (digest) DO UPDATE SET size = excluded.size, body = excluded.body
 			WHERE blobs.body <> excluded.body`,
-			digest, size, notNil(body.Bytes()), now.UnixMicro())
+			e.Digest, e.Size, whole.Bytes(), now.UnixMicro())
 		return err
 	})
-	if err != nil {
-		return "", 0, fmt.Errorf("put %s: %w", digest, err)
+	if store.Full(err) {
+		return Lock{}, fault.New(fault.Unavailable, "vault.full", "the disk of the vault is full").Remedy("make room; no restart is needed").Cause(err)
 	}
-	return digest, size, nil
+	return Lock{}, err
 }
 
-// notNil keeps the empty entry from being stored as NULL.
-func notNil(b []byte) []byte {
-	if b == nil {
-		return []byte{}
-	}
-	return b
-}
-
-// Open is Vault.Open.
-func (t *Table) Open(ctx context.Context, digest string) (io.ReadCloser, error) {
-	if _, err := hexOf(digest); err != nil {
-		return nil, err
-	}
+// open is Shelf.open.
+func (t *Table) open(ctx context.Context, digest string) (io.ReadCloser, error) {
 	var body []byte
 	err := t.db.ReadTx(ctx, func(tx *store.Tx) error {
 		return tx.QueryRow(ctx, `SELECT body FROM blobs WHERE digest = $1`, digest).Scan(&body)
@@ -67,22 +58,42 @@ func (t *Table) Open(ctx context.Context, digest string) (io.ReadCloser, error) 
 		return nil, absent(digest)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", digest, err)
+		return nil, err
 	}
-	return check(io.NopCloser(bytes.NewReader(body)), digest), nil
+	return io.NopCloser(bytes.NewReader(body)), nil
 }
 
-// Has is Vault.Has.
-func (t *Table) Has(ctx context.Context, digest string) (bool, error) {
-	if _, err := hexOf(digest); err != nil {
-		return false, err
-	}
-	var n int
+// list is Shelf.list.
+func (t *Table) list(ctx context.Context, after string, n int) ([]Entry, error) {
+	var all []Entry
 	err := t.db.ReadTx(ctx, func(tx *store.Tx) error {
-		return tx.QueryRow(ctx, `SELECT count(*) FROM blobs WHERE digest = $1`, digest).Scan(&n)
+		return tx.Each(ctx, func(r *sql.Rows) error {
+			var e Entry
+			err := r.Scan(&e.Digest, &e.Size)
+			all = append(all, e)
+			return err
+		}, `SELECT digest, size FROM blobs WHERE digest > $1 ORDER BY digest LIMIT $2`, after, n)
 	})
 	if err != nil {
-		return false, fmt.Errorf("look for %s: %w", digest, err)
+		return nil, fmt.Errorf("list the vault: %w", err)
 	}
-	return n > 0, nil
+	return all, nil
 }
+
+// remove is Shelf.remove.
+func (t *Table) remove(ctx context.Context, digest string) error {
+	err := t.db.InTx(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM blobs WHERE digest = $1`, digest)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("remove from the vault: %w", err)
+	}
+	return nil
+}
+
+// tableID is the id of every vault in a database: it goes where the books go.
+const tableID = "database"
+
+// mark is Shelf.mark.
+func (t *Table) mark(context.Context, string) (string, error) { return markOf(t.origin, tableID), nil }

@@ -106,6 +106,8 @@ func raise(t *testing.T, db *store.DB) *house {
 	must(t, err)
 	keys, err := seal.Open(t.TempDir()+"/keys", origin, !begun)
 	must(t, err)
+	files, err := vault.Open(ctx, vault.Options{DB: db, Origin: origin, Shelf: vault.NewTable(db, origin)})
+	must(t, err)
 	views := view.New(db)
 	var folders []journal.Folder
 	for _, f := range views.Folders() {
@@ -118,7 +120,7 @@ func raise(t *testing.T, db *store.DB) *house {
 	must(t, err)
 	t.Cleanup(func() { must(t, j.Close()) })
 	h := &house{
-		Control: &control.Control{Journal: j, Vault: vault.NewTable(db), Keys: keys, Log: slog.New(slog.DiscardHandler)},
+		Control: &control.Control{Journal: j, Vault: files, Keys: keys, Log: slog.New(slog.DiscardHandler)},
 		t:       t, ctx: ctx, db: db, views: views, who: map[string]access.Actor{},
 	}
 	h.furnish()

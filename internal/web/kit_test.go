@@ -142,6 +142,8 @@ func raise(t *testing.T, db *store.DB, c *clock) *house {
 	must(t, err)
 	keys, err := seal.Open(t.TempDir()+"/keys", origin, !begun)
 	must(t, err)
+	files, err := vault.Open(ctx, vault.Options{DB: db, Origin: origin, Shelf: vault.NewTable(db, origin)})
+	must(t, err)
 	log := slog.New(slog.DiscardHandler)
 	views := view.New(db)
 	var folders []journal.Folder
@@ -152,7 +154,7 @@ func raise(t *testing.T, db *store.DB, c *clock) *house {
 	must(t, err)
 	t.Cleanup(func() { must(t, j.Close()) })
 	h := &house{
-		Control: &control.Control{Journal: j, Vault: vault.NewTable(db), Keys: keys, Log: log},
+		Control: &control.Control{Journal: j, Vault: files, Keys: keys, Log: log},
 		t:       t, ctx: ctx, db: db, clock: c, tokens: map[string]string{},
 	}
 	h.handler, err = New(Options{Control: h.Control, Views: views, DB: db, Version: "test", Log: log, Now: c.now})
