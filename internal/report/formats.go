@@ -47,7 +47,7 @@ var (
 		{"", load.IsK6Points, load.RefuseK6Points},
 		{"Gatling", load.IsGatling, load.ReadGatling},
 		{"Locust", load.IsLocust, load.ReadLocust},
-		{"in-toto attestations in DSSE", attestation.Recognise, attestation.Read},
+		{"in-toto attestation", attestation.Recognise, attestation.Read},
 	}
 	xmls = []xmlFormat{
 		{"JUnit XML", junit.Recognise, func(string) evidence.XMLReader { return junit.New() }},
