@@ -2,6 +2,7 @@ package coverage
 
 import (
 	"bytes"
+	"hash/fnv"
 	"regexp"
 
 	"signalbox.dev/signalbox/internal/evidence"
@@ -19,29 +20,15 @@ var goCoverStart = regexp.MustCompile(`^mode: (?:set|count|atomic)(?:\r?\n|$)`)
 // IsGoCover reports whether text begins like a profile that go test writes.
 func IsGoCover(start []byte) bool { return goCoverStart.Match(start[:min(len(start), 20)]) }
 
-// goBlock is the place of a block in the sources.
-type goBlock struct {
-	file                                    uint32
-	startLine, startColumn, line, endColumn uint32
-}
-
-type goRun struct {
-	statements uint32
-	ran        bool
-}
-
 // goCover counts statements as go tool cover -func totals them: a block that
 // stands several times, as with -coverpkg, is one that ran where any of them did.
 type goCover struct {
-	files  map[string]uint32
-	blocks map[goBlock]goRun
-	last   string // file of the line before
-	lastID uint32
+	blocks map[uint64]uint64 // by a hash of file and place: statements<<1, and 1 where it ran
 }
 
 // ReadGoCover makes a claim of a profile.
 func ReadGoCover(b []byte) (evidence.Claim, error) {
-	g := goCover{files: map[string]uint32{}, blocks: map[goBlock]goRun{}}
+	g := goCover{blocks: map[uint64]uint64{}}
 	b = bytes.TrimLeft(b, " \t\r\n")
 	if len(b) == 0 || b[len(b)-1] != '\n' {
 		return evidence.Claim{}, broken("the last line does not end").Remedy("it is cut short: write it again")
@@ -56,9 +43,9 @@ func ReadGoCover(b []byte) (evidence.Claim, error) {
 		}
 	}
 	var statements counts
-	for _, r := range g.blocks {
-		own := counts{valid: int(r.statements)}
-		if r.ran {
+	for _, block := range g.blocks {
+		own := counts{valid: int(block >> 1)}
+		if block&1 == 1 {
 			own.covered = own.valid
 		}
 		statements.sum(own)
@@ -71,75 +58,44 @@ func (g *goCover) read(line []byte) *fault.Error {
 	if len(line) == 0 {
 		return nil
 	}
-	wrong := func() *fault.Error {
+	colon := bytes.LastIndexByte(line, ':')
+	numbers, ok := blockNumbers(line[colon+1:])
+	if !ok || colon <= 0 {
 		return broken("the line is no block of a profile: %q", evidence.Cut(string(line), 120)).
 			Because("a block is FILE:LINE.COLUMN,LINE.COLUMN STATEMENTS COUNT").Remedy("send what go test -coverprofile writes; profiles are joined without their modes")
 	}
-	colon := bytes.LastIndexByte(line, ':')
-	if colon <= 0 {
-		return wrong()
-	}
-	block, run := goBlock{}, goRun{}
-	var hits uint64
-	rest := line[colon+1:]
-	for _, x := range []struct {
-		end   byte
-		to    *uint32
-		count *uint64
-	}{
-		{'.', &block.startLine, nil},
-		{',', &block.startColumn, nil},
-		{'.', &block.line, nil},
-		{' ', &block.endColumn, nil},
-		{' ', &run.statements, nil},
-		{0, nil, &hits},
-	} {
-		word := rest
-		if x.end != 0 {
-			i := bytes.IndexByte(rest, x.end)
-			if i < 0 {
-				return wrong()
+	place := fnv.New64a()
+	_, _ = place.Write(line[:colon+1+bytes.IndexByte(line[colon+1:], ' ')])
+	return g.add(place.Sum64(), numbers[4]<<1|min(numbers[5], 1))
+}
+
+// blockNumbers are the six numbers after the file: two places, statements, count.
+func blockNumbers(b []byte) (n [6]uint64, ok bool) {
+	for i, end := range []byte{'.', ',', '.', ' ', ' ', 0} {
+		word := b
+		if end != 0 {
+			at := bytes.IndexByte(b, end)
+			if at < 0 {
+				return n, false
 			}
-			word, rest = rest[:i], rest[i+1:]
+			word, b = b[:at], b[at+1:]
 		}
-		n, ok := digits(word)
-		if !ok || x.to != nil && n > 1<<31 {
-			return wrong()
-		}
-		if x.to != nil {
-			*x.to = uint32(n)
-		} else {
-			*x.count = n
+		if n[i], ok = digits(word); !ok || i < 5 && n[i] > 1<<31 {
+			return n, false
 		}
 	}
-	run.ran = hits > 0
-	block.file = g.file(line[:colon])
-	return g.add(block, run)
+	return n, true
 }
 
-func (g *goCover) file(name []byte) uint32 {
-	if string(name) == g.last {
-		return g.lastID
-	}
-	id, known := g.files[string(name)]
-	if !known {
-		id = uint32(len(g.files))
-		g.files[string(name)] = id
-	}
-	g.last, g.lastID = string(name), id
-	return id
-}
-
-func (g *goCover) add(b goBlock, r goRun) *fault.Error {
-	before, twice := g.blocks[b]
+func (g *goCover) add(place, block uint64) *fault.Error {
+	before, twice := g.blocks[place]
 	switch {
-	case twice && before.statements != r.statements:
-		return broken("a block has %d statements here and %d elsewhere", r.statements, before.statements).
+	case twice && before>>1 != block>>1:
+		return broken("a block has %d statements here and %d elsewhere", block>>1, before>>1).
 			Because("the profile joins those of different sources")
 	case !twice && len(g.blocks) >= maxBlocks:
 		return evidence.TooLarge("evidence.too-many", "there are more than %d blocks", maxBlocks)
 	}
-	r.ran = r.ran || before.ran
-	g.blocks[b] = r
+	g.blocks[place] = before | block
 	return nil
 }
