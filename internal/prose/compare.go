@@ -137,11 +137,15 @@ func (d *differ) fields(who, kind, label string, x, y reflect.Value) {
 			continue
 		}
 		was, is := x.Field(i).Interface(), y.Field(i).Interface()
-		said := d.said(f.Name, was, is)
-		if said == "" {
-			continue
+		said, mark := d.said(f.Name, was, is), Changed
+		if verbs[f.Name] != (verb{}) && said != "" {
+			said, mark = d.conditioned(kind, f.Name, was.(string), is.(string))
+		} else if said != "" {
+			mark = d.mark(kind, f.Name, x, y)
 		}
-		d.note(who, d.mark(kind, f.Name, x, y), label+": "+said+".")
+		if said != "" {
+			d.note(who, mark, label+": "+said+".")
+		}
 	}
 }
 

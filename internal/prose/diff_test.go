@@ -94,7 +94,7 @@ func TestDiffInWords(t *testing.T) {
 		{"governance", nil, []string{"governance: light\nreason: It is the last", "governance: full\nreason: It is the last"}, []string{"Releases to staging|tightened|Scope rule staging: governance is now “full” instead of “light”."}},
 		{"severity", nil, []string{"severity: warn", "severity: block"}, []string{"All releases that are governed|tightened|Gate commits-signed: severity is now “block” instead of “warn”."}},
 		{"age", nil, []string{"max_age: 7d", "max_age: 14d"}, []string{"Releases governed in full|loosened|Gate findings-fresh: max age is now 14d instead of 7d."}},
-		{"condition", nil, []string{"condition: findings.critical == 0", "condition: findings.critical <= 1"}, []string{"All releases that are governed|changed|Gate no-critical-findings: condition is now that the number of critical findings is at most 1 (`findings.critical <= 1`), instead of that the number of critical findings is 0 (`findings.critical == 0`)."}},
+		{"condition", nil, []string{"condition: findings.critical == 0", "condition: findings.critical <= 1"}, []string{"All releases that are governed|loosened|Gate no-critical-findings: now requires that the number of critical findings is at most 1 instead of 0."}},
 		{"freeze", nil, []string{"exempt: [emergency]", "exempt: []", "in_flight: continue", "in_flight: stop"}, []string{
 			"Releases during a freeze|tightened|Freeze rule freeze: exempt is now nothing instead of emergency.", "Releases during a freeze|tightened|Freeze rule freeze: in flight is now “stop” instead of “continue”.",
 		}},
