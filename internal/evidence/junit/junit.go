@@ -4,6 +4,7 @@ package junit
 import (
 	"encoding/xml"
 	"fmt"
+	"hash/fnv"
 	"math"
 	"strconv"
 	"strings"
@@ -27,13 +28,20 @@ func New() evidence.XMLReader { return &junit{} }
 // junit counts test cases. Cases are believed, not the sums in the attributes
 // of suites. One case has one outcome, the worst that it shows:
 //
-//	error, rerunError                       errored
-//	failure, rerunFailure                   failed
-//	skipped, or a status that says so       skipped
-//	flakyFailure, flakyError, none of these passed
+//	error, rerunError                              errored
+//	failure, rerunFailure                          failed
+//	skipped, ignored, disabled, warning, or a
+//	status that says so                            skipped
+//	flakyFailure, flakyError, none of these        passed
 //
 // An error or a failure directly in a suite is a case that errored: something
-// broke outside of any case.
+// broke outside of any case. So is it where a suite states failures, and none of
+// its cases shows one.
+//
+// Cases that stand several times under one name are counted each. Gradle's retry
+// plugin writes a retried case so, but so do tests over several parameters, and
+// nothing in the report tells one from the other: a failure is not taken back
+// because another case of its name passed.
 type junit struct {
 	tests    evidence.Tests
 	suites   []*junitSuite
@@ -41,12 +49,20 @@ type junit struct {
 	outcome  outcome
 	flaky    int
 	outside  int
+	hidden   int // suites that state failures which no case shows
 	disagree int
 	silent   bool // a time or zone could not be read
 	seconds  float64
 	caseTime bool
 	at       time.Time
+	key      uint64             // of the open case, 0 where it has no name
+	seen     map[uint64]outcome // the first outcome of cases by name, at most maxNamed
+	repeated int                // cases whose name stood already, with another outcome
+	warned   int
 }
+
+// maxNamed bounds the cases whose names are remembered.
+const maxNamed = 1_000_000
 
 // outcome of a case, worse is greater.
 type outcome int
@@ -62,6 +78,7 @@ const (
 type junitSuite struct {
 	stated  map[string]string
 	counted evidence.Tests
+	flaky   int
 }
 
 // Open is evidence.XMLReader.
@@ -81,7 +98,7 @@ func (j *junit) Open(around []xml.Name, e xml.StartElement) error {
 		if j.inCase {
 			return fault.Invalidf("evidence.junit", "a test case stands within another")
 		}
-		j.inCase, j.outcome = true, statusOf(e)
+		j.inCase, j.outcome, j.key = true, statusOf(e), keyOf(e)
 		j.caseSeconds(e)
 	case parent == "testcase":
 		j.element(name)
@@ -98,10 +115,44 @@ func (j *junit) element(name string) {
 		j.outcome = errored
 	case "failure", "rerunFailure":
 		j.outcome = max(j.outcome, failed)
-	case "skipped":
+	case "warning": // PHPUnit: there was no verdict
+		j.warned++
+		j.outcome = max(j.outcome, skipped)
+	case "skipped", "ignored", "disabled":
 		j.outcome = max(j.outcome, skipped)
 	case "flakyFailure", "flakyError":
 		j.flaky++
+		for _, s := range j.suites {
+			s.flaky++
+		}
+	}
+}
+
+// keyOf is a hash of a case's class and name, 0 without a name.
+func keyOf(e xml.StartElement) uint64 {
+	a := evidence.Attributes(e)
+	if a["name"] == "" {
+		return 0
+	}
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s\x00%s\x00%s", a["classname"], a["name"], a["file"])
+	return h.Sum64()
+}
+
+// again notes a case whose name stood before with another outcome.
+func (j *junit) again() {
+	if j.key == 0 {
+		return
+	}
+	before, known := j.seen[j.key]
+	switch {
+	case known && before != j.outcome:
+		j.repeated++
+	case !known && len(j.seen) < maxNamed:
+		if j.seen == nil {
+			j.seen = map[uint64]outcome{}
+		}
+		j.seen[j.key] = j.outcome
 	}
 }
 
@@ -114,11 +165,11 @@ func statusOf(e xml.StartElement) outcome {
 			continue
 		}
 		switch strings.ToLower(a.Value) {
-		case "notrun", "disabled", "skipped", "suppressed", "ignored", "pending":
+		case "notrun", "disabled", "skipped", "skip", "suppressed", "ignored", "pending", "untested", "inconclusive", "cancelled", "canceled":
 			worst = max(worst, skipped)
-		case "failed", "failure", "fail":
+		case "failed", "failure", "fail", "undefined":
 			worst = max(worst, failed)
-		case "error", "errored":
+		case "error", "errored", "broken", "timeout", "timedout", "crashed", "aborted":
 			worst = max(worst, errored)
 		}
 	}
@@ -172,11 +223,16 @@ func (j *junit) Shut(_ []xml.Name, name xml.Name) error {
 	switch name.Local {
 	case "testcase":
 		j.inCase = false
+		j.again()
 		j.add(j.outcome)
 	case "testsuite", "testsuites":
 		last := len(j.suites) - 1
 		if j.suites[last].disagrees() {
 			j.disagree++
+		}
+		if j.suites[last].hides() {
+			j.hidden++
+			j.add(errored)
 		}
 		j.suites = j.suites[:last]
 	}
@@ -214,6 +270,18 @@ func (s *junitSuite) disagrees() bool {
 	return false
 }
 
+// hides reports whether a suite states failures or errors while no case within
+// shows one, nor a run that failed before the case passed (which Gradle counts).
+func (s *junitSuite) hides() bool {
+	stated := 0
+	for _, name := range []string{"failures", "errors"} {
+		if n, err := strconv.Atoi(s.stated[name]); err == nil && n > 0 {
+			stated = min(stated+n, 1<<30)
+		}
+	}
+	return s.counted.Failed+s.counted.Errored == 0 && stated > s.flaky
+}
+
 // Claim is evidence.XMLReader.
 func (j *junit) Claim() (evidence.Claim, error) {
 	if !j.caseTime {
@@ -229,6 +297,9 @@ func (j *junit) Claim() (evidence.Claim, error) {
 	note(j.tests.Total == 0, "the report holds no test case")
 	note(j.disagree > 0, "the attributes of %d suites state other sums; the cases are counted", j.disagree)
 	note(j.outside > 0, "%d errors stand outside of any case and are counted as cases that errored", j.outside)
+	note(j.hidden > 0, "%d suites state failures or errors that none of their cases shows; each counts as a case that errored", j.hidden)
+	note(j.warned > 0, "%d warnings stand in place of a verdict; such cases are counted as skipped", j.warned)
+	note(j.repeated > 0, "%d cases stand under the name of another that ended differently; each is counted (Gradle: let the report merge reruns)", j.repeated)
 	note(j.flaky > 0, "%d runs of cases failed before the case passed or failed for good", j.flaky)
 	note(j.silent, "a time could not be read or gives no zone, and is not used")
 	return c, nil
