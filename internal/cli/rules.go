@@ -15,6 +15,7 @@ import (
 	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
+	"signalbox.dev/signalbox/internal/prose"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
@@ -42,7 +43,7 @@ func (a *app) policy() *cobra.Command {
 		})
 	}))
 	reference := a.command("reference", "Print the policy language, in Markdown", func(_ context.Context, c call) error {
-		_, err := io.WriteString(c.Out, policy.Reference())
+		_, err := io.WriteString(c.Out, prose.Reference())
 		return err
 	})
 	return a.group("policy", "Write, check and activate the rules", append(a.policyTools(), write, activate, a.policyDeactivate(), a.policyReplay(), show, history, reference)...)

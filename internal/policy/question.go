@@ -164,9 +164,6 @@ func (p *Program) Chains() []ApprovalChain {
 	return all
 }
 
-// Meaning is what one input, or one field of a kind of document, means.
-type Meaning struct{ Name, Type, Text string }
-
 // Kind is a kind of document with the shape of its fields, as its reader asks for them.
 type Kind struct {
 	Name   string
@@ -181,19 +178,4 @@ func Kinds() []Kind {
 		all = append(all, Kind{k.Name, bundle.Describe(func(f *bundle.Fields) { k.Read(document.NewReader(&bundle.Problems{}), f) })})
 	}
 	return all
-}
-
-// Meanings are those of the inputs, in order, and of the fields of each kind.
-func Meanings() (inputs []Meaning, fields map[string][]Meaning) {
-	known, byKind := meanings()
-	for _, m := range known {
-		inputs = append(inputs, Meaning{m.name, inputType(m.name), m.text})
-	}
-	fields = map[string][]Meaning{}
-	for kind, list := range byKind {
-		for _, m := range list {
-			fields[kind] = append(fields[kind], Meaning{Name: m.name, Text: m.text})
-		}
-	}
-	return inputs, fields
 }

@@ -142,24 +142,18 @@ func TestReferenceIsComplete(t *testing.T) {
 			}
 		}
 	}
-	inputs, _ := meanings()
+	inputs, _ := Meanings()
 	var got []string
 	for _, m := range inputs {
-		got = append(got, m.name)
-		if m.text == "" || inputType(m.name) == "" {
-			t.Errorf("%s has no meaning or type", m.name)
+		got = append(got, m.Name)
+		if m.Text == "" || inputType(m.Name) == "" {
+			t.Errorf("%s has no meaning or type", m.Name)
 		}
 	}
 	slices.Sort(want)
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("described (+) against declared (-) inputs:\n%s", diff)
-	}
-	text := Reference()
-	for _, s := range []string{"| `findings.critical` | int | findings |", "| `calendar.thaws_at` | timestamp | instant, UTC |", "| the reports | `0` |", "| `service.flags` | list of string |", "### FreezeRule", "| `permit_ttl` |"} {
-		if !strings.Contains(text, s) {
-			t.Errorf("the reference does not say %s", s)
-		}
 	}
 }
 
@@ -170,21 +164,21 @@ func TestInputsHaveOriginAndExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inputs, _ := meanings()
+	inputs, _ := Meanings()
 	for _, m := range inputs {
-		if m.unit == "" || m.origin == "" || m.example == "" {
-			t.Errorf("%s lacks unit, origin or example: %+v", m.name, m)
+		if m.Unit == "" || m.Origin == "" || m.Example == "" {
+			t.Errorf("%s lacks unit, origin or example: %+v", m.Name, m)
 			continue
 		}
-		condition := m.name + " == " + m.example
-		if parts := strings.Split(m.name, "."); len(parts) == 3 {
-			condition = fmt.Sprintf("%s.%s.exists(x, x.%s == %s)", parts[0], parts[1], parts[2], m.example)
+		condition := m.Name + " == " + m.Example
+		if parts := strings.Split(m.Name, "."); len(parts) == 3 {
+			condition = fmt.Sprintf("%s.%s.exists(x, x.%s == %s)", parts[0], parts[1], parts[2], m.Example)
 		}
 		if _, issues := s.env.Compile(condition); issues.Err() != nil {
 			t.Errorf("%s: %v", condition, issues.Err())
 		}
-		if typ := inputType(m.name); (typ == "int" || typ == "double" || typ == "timestamp") && m.unit == "-" {
-			t.Errorf("%s has no unit", m.name)
+		if typ := inputType(m.Name); (typ == "int" || typ == "double" || typ == "timestamp") && m.Unit == "-" {
+			t.Errorf("%s has no unit", m.Name)
 		}
 	}
 }
@@ -192,7 +186,7 @@ func TestInputsHaveOriginAndExample(t *testing.T) {
 // TestFieldsAreDescribed reads an empty document of each kind to learn which
 // fields its reader asks for.
 func TestFieldsAreDescribed(t *testing.T) {
-	_, meant := meanings()
+	_, meant := Meanings()
 	for _, k := range append(document.Kinds(), document.Kind{Name: "TestCase", Read: (&reader{out: &bundle.Problems{}}).testCase}) {
 		out := &bundle.Problems{}
 		for _, f := range bundle.Read([]File{{Name: "x.yaml", Data: []byte("kind: " + k.Name + "\nnobody_asks_for_this: 1\n")}}, out) {
@@ -207,7 +201,7 @@ func TestFieldsAreDescribed(t *testing.T) {
 		}
 		var got []string
 		for _, m := range meant[k.Name] {
-			got = append(got, m.name)
+			got = append(got, m.Name)
 		}
 		slices.Sort(got)
 		if diff := cmp.Diff(used, got); diff != "" {

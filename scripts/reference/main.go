@@ -32,7 +32,7 @@ func pages() (map[string]string, error) {
 		"configuration.md":   cli.ConfigurationReference(),
 		"controls.md":        controls(policy.Regulated()),
 		"openapi.json":       string(openAPI),
-		"policy.md":          policy.Reference(),
+		"policy.md":          prose.Reference(),
 		"policy.schema.json": string(schema),
 	}, nil
 }
