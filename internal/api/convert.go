@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/change"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/evidence"
@@ -74,8 +75,8 @@ func wireChange(c change.Change) wire.Change {
 		From: c.From, To: c.To, FromRef: c.FromRef, ToRef: c.ToRef, Commits: c.Commits,
 		Authors: wireIdentities(c.Authors), Committers: wireIdentities(c.Committers), CoAuthors: wireIdentities(c.CoAuthors),
 		FilesChanged: c.FilesChanged, LinesAdded: c.LinesAdded, LinesDeleted: c.LinesDeleted, SemverStep: c.SemverStep, ReleaseType: c.ReleaseType,
-		Reasons: c.Reasons, Breaking: c.Breaking, Reverts: c.Reverts, Migrations: c.Migrations, Dependencies: c.Dependencies,
-		OnlyTests: c.OnlyTests, OnlyDocs: c.OnlyDocs, Signed: c.Signed, Complete: c.Complete, Notes: c.Notes, CommitList: convertAll(c.CommitList, func(k change.CommitFact) wire.CommitFact { return wire.CommitFact(k) }), Digest: c.Content,
+		Reasons: c.Reasons, Breaking: c.Breaking, Reverts: c.Reverts, Subsystems: c.Subsystems, Components: c.Components, Elsewhere: c.Elsewhere, Migrations: c.Migrations, Dependencies: c.Dependencies,
+		OnlyTests: c.OnlyTests, OnlyDocs: c.OnlyDocs, Signed: c.Signed, Signatures: wireSignatures(c.Signatures), Complete: c.Complete, Notes: c.Notes, CommitList: convertAll(c.CommitList, func(k change.CommitFact) wire.CommitFact { return wire.CommitFact(k) }), Digest: c.Content,
 	}
 }
 
@@ -84,8 +85,28 @@ func changeOf(w wire.Change) change.Change {
 		From: w.From, To: w.To, FromRef: w.FromRef, ToRef: w.ToRef, Commits: w.Commits,
 		Authors: identities(w.Authors), Committers: identities(w.Committers), CoAuthors: identities(w.CoAuthors),
 		FilesChanged: w.FilesChanged, LinesAdded: w.LinesAdded, LinesDeleted: w.LinesDeleted, SemverStep: w.SemverStep, ReleaseType: w.ReleaseType,
-		Reasons: w.Reasons, Breaking: w.Breaking, Reverts: w.Reverts, Migrations: w.Migrations, Dependencies: w.Dependencies,
-		OnlyTests: w.OnlyTests, OnlyDocs: w.OnlyDocs, Signed: w.Signed, Complete: w.Complete, Notes: w.Notes, CommitList: convertAll(w.CommitList, func(k wire.CommitFact) change.CommitFact { return change.CommitFact(k) }), Content: w.Digest,
+		Reasons: w.Reasons, Breaking: w.Breaking, Reverts: w.Reverts, Subsystems: w.Subsystems, Components: w.Components, Elsewhere: w.Elsewhere, Migrations: w.Migrations, Dependencies: w.Dependencies,
+		OnlyTests: w.OnlyTests, OnlyDocs: w.OnlyDocs, Signed: w.Signed, Signatures: signaturesOf(w.Signatures), Complete: w.Complete, Notes: w.Notes, CommitList: convertAll(w.CommitList, func(k wire.CommitFact) change.CommitFact { return change.CommitFact(k) }), Content: w.Digest,
+	}
+}
+
+func wireSignatures(s *change.Signatures) *wire.Signatures {
+	if s == nil {
+		return nil
+	}
+	return &wire.Signatures{
+		Verified: s.Verified, Bad: s.Bad, Unverifiable: s.Unverifiable, Unsigned: s.Unsigned,
+		Keys: convertAll(s.Keys, func(k change.SigningKey) wire.SigningKey { return wire.SigningKey(k) }),
+	}
+}
+
+func signaturesOf(w *wire.Signatures) *change.Signatures {
+	if w == nil {
+		return nil
+	}
+	return &change.Signatures{
+		Verified: w.Verified, Bad: w.Bad, Unverifiable: w.Unverifiable, Unsigned: w.Unsigned,
+		Keys: convertAll(w.Keys, func(k wire.SigningKey) change.SigningKey { return change.SigningKey(k) }),
 	}
 }
 
@@ -156,6 +177,13 @@ func wirePermit(p release.Permit, now time.Time) *wire.PermitState {
 	return &wire.PermitState{
 		ID: p.ID, Release: p.Release, Decision: p.Decision, Service: p.Service, Version: p.Version, Digest: p.Digest, Environment: p.Environment,
 		NotBefore: p.NotBefore.Time(), NotAfter: p.NotAfter.Time(), State: state, Redeemed: p.Redeemed.Time(), Recalled: p.Recalled.Time(), Deployment: p.Deployment,
+	}
+}
+
+func wireService(s catalog.Service) wire.Service {
+	return wire.Service{
+		ID: s.ID, Name: s.Name, Tier: s.Tier, Team: s.Team, Flags: s.Flags, DataClasses: s.DataClasses, Repository: s.Repository, DependsOn: s.DependsOn,
+		Components: convertAll(s.Components, func(c catalog.Component) wire.Component { return wire.Component(c) }),
 	}
 }
 

@@ -203,7 +203,7 @@ func (a *api) catalogues() []operation {
 		}, importCatalog),
 		ask(operation{id: "list-services", path: "/services", need: access.Read, params: paging(), about: "List services by name"},
 			func(c *call) (wire.Page[wire.Service], error) {
-				return listed(c, c.Views.Services, func(e view.Entry[catalog.Service]) wire.Service { return wire.Service(e.State) })
+				return listed(c, c.Views.Services, func(e view.Entry[catalog.Service]) wire.Service { return wireService(e.State) })
 			}),
 		ask(operation{id: "list-environments", path: "/environments", need: access.Read, params: paging(), about: "List environments by name"},
 			func(c *call) (wire.Page[wire.Environment], error) {

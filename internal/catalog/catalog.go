@@ -46,6 +46,8 @@ type Service struct {
 	DataClasses []string `json:"data_classes,omitempty"` // personal, health, cardholder …
 	Repository  string   `json:"repository,omitempty"`   // where the server can read its commits
 	DependsOn   []string `json:"depends_on,omitempty"`   // names of services
+
+	Components []Component `json:"components,omitempty"`
 }
 
 // Environment is where a release goes.

@@ -46,31 +46,32 @@ type Machine struct {
 }
 
 type document struct {
-	APIVersion  string   `json:"apiVersion"`
-	Kind        string   `json:"kind"`
-	Name        string   `json:"name"`
-	Tier        *int     `json:"tier"`
-	Team        string   `json:"team"`
-	Flags       []string `json:"flags"`
-	DataClasses []string `json:"data_classes"`
-	Repository  string   `json:"repository"`
-	DependsOn   []string `json:"depends_on"`
-	Is          string   `json:"is"` // an environment's kind
-	Region      string   `json:"region"`
-	Purpose     string   `json:"purpose"`
-	Display     string   `json:"display"`
-	Emails      []string `json:"emails"`
-	Teams       []string `json:"teams"`
-	Groups      []string `json:"groups"`
-	Roles       []string `json:"roles"`
-	Services    []string `json:"services"`
+	APIVersion  string      `json:"apiVersion"`
+	Kind        string      `json:"kind"`
+	Name        string      `json:"name"`
+	Tier        *int        `json:"tier"`
+	Team        string      `json:"team"`
+	Flags       []string    `json:"flags"`
+	DataClasses []string    `json:"data_classes"`
+	Repository  string      `json:"repository"`
+	DependsOn   []string    `json:"depends_on"`
+	Components  []Component `json:"components"`
+	Is          string      `json:"is"` // an environment's kind
+	Region      string      `json:"region"`
+	Purpose     string      `json:"purpose"`
+	Display     string      `json:"display"`
+	Emails      []string    `json:"emails"`
+	Teams       []string    `json:"teams"`
+	Groups      []string    `json:"groups"`
+	Roles       []string    `json:"roles"`
+	Services    []string    `json:"services"`
 
 	at fault.Position
 }
 
 // fields says which fields each kind takes beside apiVersion, kind and name.
 var fields = map[string]string{
-	"Service":     " tier team flags data_classes repository depends_on ",
+	"Service":     " tier team flags data_classes repository depends_on components ",
 	"Environment": " is region ",
 	"Team":        " ",
 	"Group":       " purpose ",
@@ -145,6 +146,9 @@ func (d document) check() error {
 		if d.Team == "" {
 			return d.wrong("the service "+d.Name+" needs a team", "somebody must answer for it", "name a Team of this catalog")
 		}
+		if what, fix := checkComponents(d.Components); what != "" {
+			return d.wrong(what, "the service "+d.Name+" lists it", fix)
+		}
 	case "Environment":
 		if !slices.Contains([]string{Production, Staging, Test, Development}, d.Is) {
 			return d.wrong(fmt.Sprintf("the environment %s is %q", d.Name, d.Is), "rules of scope go by it", "write is: production, staging, test or development")
@@ -198,7 +202,7 @@ func (d document) wrong(what, why, fix string) error {
 func (e *Entries) add(d document) {
 	switch d.Kind {
 	case "Service":
-		e.Services = append(e.Services, Service{Name: d.Name, Tier: *d.Tier, Team: d.Team, Flags: d.Flags, DataClasses: d.DataClasses, Repository: d.Repository, DependsOn: d.DependsOn})
+		e.Services = append(e.Services, Service{Name: d.Name, Tier: *d.Tier, Team: d.Team, Flags: d.Flags, DataClasses: d.DataClasses, Repository: d.Repository, DependsOn: d.DependsOn, Components: d.Components})
 	case "Environment":
 		e.Environments = append(e.Environments, Environment{Name: d.Name, Kind: d.Is, Region: d.Region})
 	case "Team":

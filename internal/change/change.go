@@ -19,10 +19,12 @@ type Raw struct {
 	From, To   string // commit ids as resolved; From is "" where everything reachable from To counts
 	FromRef    string // as they were asked for
 	ToRef      string
-	Commits    []Commit // reachable from To and not from From, merges included
-	Files      []File   // tree of From against tree of To
-	Shallow    bool     // history was cut off: commits are missing
-	Notes      []string // what the reader should know, such as that From is no ancestor of To
+	Commits    []Commit                   // reachable from To and not from From, merges included
+	Files      []File                     // tree of From against tree of To
+	Shallow    bool                       // history was cut off: commits are missing
+	Checked    bool                       // signatures were held against keys
+	Components func(path string) []string // names of what a path belongs to; nil: nobody has said
+	Notes      []string                   // what the reader should know, such as that From is no ancestor of To
 }
 
 // Identity is a name and an e-mail address as a commit states them: a claim of
@@ -42,8 +44,11 @@ type Commit struct {
 	AuthorTime time.Time
 	CommitTime time.Time
 	Subject    string
-	Body       string // without the subject
-	Signed     bool   // carries a signature; not: one that holds
+	Body       string   // without the subject
+	Signed     bool     // carries a signature; not: one that holds
+	Signature  string   // what came of holding it against keys: Verified, Bad, Unverifiable; "" where none were given or it has none
+	Key        string   // under which it is Verified, such as "SHA256:…"
+	KeyNames   []string // whom the list of keys names for it
 }
 
 // File is one path that differs; a rename is one file. Added and Deleted are
@@ -66,7 +71,7 @@ const (
 )
 
 // Change describes a Raw. The lists are sorted and never nil, but for
-// CommitList, which is nil where the commits one by one are not known.
+// those that are nil where nothing is known: CommitList and Components.
 type Change struct {
 	From         string       `json:"from"`
 	To           string       `json:"to"`
@@ -80,16 +85,20 @@ type Change struct {
 	LinesAdded   int          `json:"lines_added"`
 	LinesDeleted int          `json:"lines_deleted"`
 	SemverStep   string       `json:"semver_step"`  // major, minor, patch, none, unknown
-	ReleaseType  string       `json:"release_type"` // size suggested: major, minor, patch
+	ReleaseType  string       `json:"release_type"` // size suggested: major, minor, patch; unknown where history is cut off and may hold more
 	Reasons      []string     `json:"reasons"`      // why that size
 	Breaking     bool         `json:"breaking"`
-	Reverts      int          `json:"reverts"`      // commits that take back an earlier one
-	Migrations   []string     `json:"migrations"`   // paths
-	Dependencies []string     `json:"dependencies"` // paths of manifests and lock files
+	Reverts      int          `json:"reverts"`             // commits that take back an earlier one
+	Subsystems   []string     `json:"subsystems"`          // first directories of the paths; "." for files beside them
+	Components   []string     `json:"components,omitzero"` // of the catalog; nil where nobody has said which paths are whose
+	Elsewhere    int          `json:"elsewhere"`           // files that belong to no component; 0 where nobody has said
+	Migrations   []string     `json:"migrations"`          // paths
+	Dependencies []string     `json:"dependencies"`        // paths of manifests and lock files
 	OnlyTests    bool         `json:"only_tests"`
 	OnlyDocs     bool         `json:"only_docs"`
-	Signed       int          `json:"signed"`   // commits that carry a signature; not: one that holds
-	Complete     bool         `json:"complete"` // false where history is cut off
+	Signed       int          `json:"signed"`              // commits that carry a signature; not: one that holds
+	Signatures   *Signatures  `json:"signatures,omitzero"` // nil where no keys were given to hold them against
+	Complete     bool         `json:"complete"`            // false where history is cut off
 	Notes        []string     `json:"notes"`
 	CommitList   []CommitFact `json:"commit_list,omitzero"` // by commit id; see CommitFact
 	Content      string       `json:"content_digest"`       // "sha256:…" over the canonical form, see Digest
@@ -108,6 +117,8 @@ func Describe(r Raw) Change {
 	c.messages(r.Commits)
 	c.CommitList = listed(r.Commits)
 	c.files(r.Files)
+	c.places(r)
+	c.signatures(r)
 	c.classify(slices.ContainsFunc(r.Commits, Commit.feature))
 	return c
 }

@@ -35,7 +35,15 @@ func TestStep(t *testing.T) {
 		{"v1.2.3", "v1.2.2", Unknown},
 		{"v2.0.0", "v1.9.0", Unknown},
 		{"v1.2.3-rc.1", "v1.2.3", Unknown},
-		{"v1.2.3", "v1.3.0-rc.1", Unknown},
+		{"v1.2.3-rc.1", "v1.3.0", Unknown},
+		{"v1.2.3-rc.1", "v1.2.3-rc.2", Unknown},
+		{"v1.2.3", "v1.2.3-rc.1", Unknown},
+		{"v1.2.3", "v1.3.0-rc.1", Minor},
+		{"v1.2.3", "v2.0.0-alpha", Major},
+		{"v1.2.3", "v1.2.4-rc.1+build.5", Patch},
+		{"app/v1.2.3", "app/v2.0.0-rc-1.x", Major},
+		{"v1.2", "v1.3-rc.1", Unknown},
+		{"v1.2.3", "v2.0.0-", Unknown},
 		{"v1.2.3", "main", Unknown},
 		{"", "v1.0.0", Unknown},
 		{"v01.2.3", "v1.2.4", Unknown},
@@ -207,7 +215,7 @@ func TestDescribe(t *testing.T) {
 			"the version number takes a patch step", "a commit announces a feature", "a commit announces a breaking change", "1 database migration file changed",
 			"1 dependency manifest changed", "1 earlier commit taken back",
 		},
-		Breaking: true, Reverts: 1, Migrations: []string{"db/migrate/1.rb"}, Dependencies: []string{"go.mod"},
+		Breaking: true, Reverts: 1, Subsystems: []string{".", "db"}, Migrations: []string{"db/migrate/1.rb"}, Dependencies: []string{"go.mod"},
 		Signed: 1, Complete: true, Notes: []string{"note"}, Content: c.Digest(),
 		CommitList: []CommitFact{{Type: "revert", Revert: true}, {Signed: true, Type: "feat", Breaking: true}},
 	}
@@ -269,6 +277,81 @@ func TestShallowIsSaid(t *testing.T) {
 	c := Describe(Raw{Shallow: true})
 	if c.Complete || !strings.Contains(strings.Join(c.Reasons, "; "), "cut off") {
 		t.Errorf("%+v", c)
+	}
+}
+
+// What is missing may announce more, so only the greatest size is sure.
+func TestShallowHasNoSureSize(t *testing.T) {
+	for _, c := range []struct{ to, subject, want string }{
+		{"v1.0.1", "fix: x", Unknown},
+		{"v1.1.0", "feat: x", Unknown},
+		{"v2.0.0", "fix: x", Major},
+		{"v1.0.1", "fix!: x", Major},
+	} {
+		r := Raw{FromRef: "v1.0.0", ToRef: c.to, Commits: []Commit{{Subject: c.subject}}, Shallow: true}
+		if got := Describe(r); got.ReleaseType != c.want {
+			t.Errorf("%s, %s: %s because %q", c.to, c.subject, got.ReleaseType, got.Reasons)
+		}
+		if r.Shallow = false; Describe(r).ReleaseType == Unknown {
+			t.Errorf("control: %s is unknown though all is there", c.to)
+		}
+	}
+}
+
+func TestPlaces(t *testing.T) {
+	r := Raw{Files: []File{{Path: "cmd/pay/main.go"}, {Path: "lib/a.go", OldPath: "web/a.go"}, {Path: "README.md"}}}
+	c := Describe(r)
+	if diff := cmp.Diff([]string{".", "cmd", "lib", "web"}, c.Subsystems); diff != "" || c.Components != nil || c.Elsewhere != 0 || len(c.Notes) > 0 {
+		t.Errorf("%s %+v", diff, c)
+	}
+	r.Components = func(path string) []string {
+		if first, _, _ := strings.Cut(path, "/"); first == "cmd" || first == "web" {
+			return []string{first, "all"}
+		}
+		return nil
+	}
+	c = Describe(r)
+	if diff := cmp.Diff([]string{"all", "cmd", "web"}, c.Components); diff != "" || c.Elsewhere != 1 || !strings.Contains(c.Notes[0], "1 file in no component") {
+		t.Errorf("%s %+v", diff, c)
+	}
+	r.Files = nil
+	if c = Describe(r); c.Components == nil || len(c.Components) != 0 || c.Elsewhere != 0 {
+		t.Errorf("nothing changed: %+v", c)
+	}
+}
+
+func TestSignatures(t *testing.T) {
+	r := Raw{Commits: []Commit{
+		{ID: "1", Signed: true, Signature: Verified, Key: "k2", KeyNames: []string{"ada"}},
+		{ID: "2", Signed: true, Signature: Verified, Key: "k1"},
+		{ID: "3", Signed: true, Signature: Verified, Key: "k2", KeyNames: []string{"ada"}},
+		{ID: "4", Signed: true, Signature: Bad},
+		{ID: "5", Signed: true, Signature: Unverifiable},
+		{ID: "6", Signed: true},
+		{ID: "7"},
+		{ID: "8", Signature: Verified, Key: "k1"}, // carries none
+	}}
+	if c := Describe(r); c.Signatures != nil || c.Signed != 6 {
+		t.Errorf("without keys: %+v", c.Signatures)
+	}
+	r.Checked = true
+	c := Describe(r)
+	want := &Signatures{Verified: 3, Bad: 1, Unverifiable: 2, Unsigned: 2, Keys: []SigningKey{{"k1", []string{}, 1}, {"k2", []string{"ada"}, 2}}}
+	if diff := cmp.Diff(want, c.Signatures); diff != "" {
+		t.Error(diff)
+	}
+	if !slices.Contains(c.Reasons, "signatures that do not hold: 1") {
+		t.Errorf("%q", c.Reasons)
+	}
+}
+
+func TestTelling(t *testing.T) {
+	body := strings.Repeat("filler\n", 100_000) + "BREAKING CHANGE: x\nmore\nThis reverts commit 0123456.\n"
+	if got := Telling(body); got != "BREAKING CHANGE: x\nThis reverts commit 0123456." {
+		t.Errorf("%.100q", got)
+	}
+	if got := Telling("BREAKING CHANGE: " + strings.Repeat("é", 10_000)); len(got) > 220 || !(Commit{Body: got}).breaking() {
+		t.Errorf("%d bytes", len(got))
 	}
 }
 

@@ -43,9 +43,14 @@ func listed(commits []Commit) []CommitFact {
 	return all
 }
 
-// CheckList refuses a list of commits that says other than the counts beside
-// it, or more than it may. None at all is no mistake.
-func (c Change) CheckList() error {
+// Check refuses a change that contradicts itself: a list of commits that says
+// other than the counts beside it, or more than it may, and signatures that do
+// not add up. What is not there is no mistake.
+func (c Change) Check() error {
+	if s := c.Signatures; s != nil && (min(s.Verified, s.Bad, s.Unverifiable, s.Unsigned) < 0 || s.Verified+s.Bad+s.Unverifiable+s.Unsigned != c.Commits || c.Commits-s.Unsigned != c.Signed) {
+		return fault.Invalidf("change.signatures", "the signatures do not add up to the commits of the change").
+			Remedy("send what signalbox change inspect prints, or leave signatures out")
+	}
 	if c.CommitList == nil {
 		return nil
 	}

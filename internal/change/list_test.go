@@ -13,13 +13,13 @@ func TestCommitList(t *testing.T) {
 	if diff := cmp.Diff([]CommitFact{{Signed: true}, {Type: OtherType, Merge: true}}, c.CommitList); diff != "" {
 		t.Error(diff)
 	}
-	if c := Describe(Raw{}); c.CommitList == nil || c.CheckList() != nil {
+	if c := Describe(Raw{}); c.CommitList == nil || c.Check() != nil {
 		t.Error("no commits are known to be none")
 	}
 	if c := Describe(Raw{Commits: make([]Commit, MaxCommitList)}); len(c.CommitList) != MaxCommitList {
 		t.Errorf("%d commits", len(c.CommitList))
 	}
-	if c := Describe(Raw{Commits: make([]Commit, MaxCommitList+1)}); c.CommitList != nil || c.CheckList() != nil {
+	if c := Describe(Raw{Commits: make([]Commit, MaxCommitList+1)}); c.CommitList != nil || c.Check() != nil {
 		t.Error("too many commits are listed")
 	}
 }
@@ -31,13 +31,16 @@ func TestCommitListAddsUp(t *testing.T) {
 		"a revert":        func(c *Change) { c.CommitList[0].Revert = true },
 		"a break":         func(c *Change) { c.CommitList[0].Breaking = true },
 		"a word":          func(c *Change) { c.CommitList[0].Type = "ada" },
+		"verified":        func(c *Change) { c.Signatures = &Signatures{Verified: 1} },
+		"too few":         func(c *Change) { c.Signatures = &Signatures{} },
+		"below nothing":   func(c *Change) { c.Signatures = &Signatures{Unsigned: 2, Bad: -1} },
 		"more than limit": func(c *Change) { c.Commits, c.CommitList = MaxCommitList+1, make([]CommitFact, MaxCommitList+1) },
 	} {
 		c := Describe(Raw{Commits: []Commit{{Subject: "fix: x"}}})
-		if c.CheckList() != nil {
-			t.Fatal(c.CheckList())
+		if c.Check() != nil {
+			t.Fatal(c.Check())
 		}
-		if lie(&c); fault.KindOf(c.CheckList()) != fault.Invalid {
+		if lie(&c); fault.KindOf(c.Check()) != fault.Invalid {
 			t.Errorf("%s: taken", name)
 		}
 	}

@@ -2,6 +2,7 @@ package change
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -61,7 +62,8 @@ func (k Commit) revert() bool {
 
 // classify suggests the size of the release and says why. The version number
 // is believed where it is the greater; a breaking change, a database migration
-// and an unreadable number each raise the size, nothing lowers it.
+// and an unreadable number each raise the size, nothing lowers it. Where history
+// is cut off, anything short of major is not known: the missing commits may say more.
 func (c *Change) classify(feature bool) {
 	size, why := Patch, []string{}
 	raise := func(to, reason string) {
@@ -87,6 +89,10 @@ func (c *Change) classify(feature bool) {
 	if n := len(c.Migrations); n > 0 {
 		raise(Minor, count(n, "database migration file")+" changed")
 	}
+	if !c.Complete && size != Major {
+		why = append(why, "at least "+size+", and no more is known: history is cut off, and what is missing may announce more")
+		size = Unknown
+	}
 	c.ReleaseType = size
 	c.Reasons = append(why, c.remarks()...)
 }
@@ -100,10 +106,13 @@ func (c *Change) remarks() []string {
 	if c.Reverts > 0 {
 		out = append(out, count(c.Reverts, "earlier commit")+" taken back")
 	}
-	if c.OnlyDocs {
-		out = append(out, "only documentation changed")
+	if c.Signatures != nil && c.Signatures.Bad > 0 {
+		out = append(out, "signatures that do not hold: "+strconv.Itoa(c.Signatures.Bad))
 	}
-	if c.OnlyTests {
+	switch {
+	case c.OnlyDocs:
+		out = append(out, "only documentation changed")
+	case c.OnlyTests:
 		out = append(out, "only tests changed")
 	}
 	if !c.Complete {

@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// number finds a version in a ref: v1.2.3, release-1.2.3, app/1.2. What
-// follows after - is a pre-release (Semantic Versioning 2.0.0, section 9).
-var number = regexp.MustCompile(`^(?:refs/tags/)?(.*?)v?(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})(?:\.(0|[1-9]\d{0,8}))?(?:\+[0-9A-Za-z.-]+)?$`)
+// number finds a version in a ref: v1.2.3, release-1.2.3, app/1.2, and the
+// pre-release that may follow (Semantic Versioning 2.0.0, sections 9 and 10).
+var number = regexp.MustCompile(`^(?:refs/tags/)?(.*?)v?(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})(?:\.(0|[1-9]\d{0,8})(-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?)?(?:\+[0-9A-Za-z.-]+)?$`)
 
 type version struct {
 	prefix string // such as "app/" of app/v1.2.3
 	parts  [3]int
+	early  bool // a pre-release of that number
 }
 
 func parseVersion(ref string) (version, bool) {
@@ -24,7 +25,7 @@ func parseVersion(ref string) (version, bool) {
 	if prefix != "" && !strings.ContainsAny(prefix[len(prefix)-1:], "/-_@") {
 		return version{}, false
 	}
-	v := version{prefix: prefix}
+	v := version{prefix: prefix, early: m[5] != ""}
 	for i, s := range m[2:5] {
 		if s == "" {
 			continue
@@ -39,12 +40,14 @@ func parseVersion(ref string) (version, bool) {
 }
 
 // Step is the step from one ref's version number to another's: major, minor,
-// patch, none where they are equal. It is unknown where either is no plain
-// number, is a pre-release, belongs to another series, or goes backwards.
+// patch, none where they are equal. A pre-release takes the step of the number
+// that it leads up to. It is unknown where either is no number, where the first
+// is a pre-release (nobody says what that one took), where they belong to two
+// series, and where the number goes backwards or only the pre-release changes.
 func Step(from, to string) string {
 	a, okA := parseVersion(from)
 	b, okB := parseVersion(to)
-	if !okA || !okB || a.prefix != b.prefix {
+	if !okA || !okB || a.prefix != b.prefix || a.early {
 		return Unknown
 	}
 	for i, size := range []string{Major, Minor, Patch} {
@@ -54,6 +57,9 @@ func Step(from, to string) string {
 		case b.parts[i] < a.parts[i]:
 			return Unknown
 		}
+	}
+	if b.early {
+		return Unknown
 	}
 	return NoStep
 }

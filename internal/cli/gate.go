@@ -48,7 +48,8 @@ func (a *app) gate() *cobra.Command {
 	f.String("permit-out", "", "file that receives the deployment permit of a go")
 	// Flags alone: no file and no variable turns a question to the server into one to files.
 	f.String("policy", "", "directory of a policy: the gate is asked offline")
-	f.String("catalog", "", "offline: catalog file")
+	f.String("catalog", "", "catalog file: offline what is governed; with --repo which paths are which component")
+	f.StringArray("keys", nil, "with --repo: "+keysUsage)
 	f.String("approvals", "", "offline: YAML file of approvals, a list of person, answer, at, comment")
 	f.String("freezes", "", "offline: YAML file of freezes, a list of name, rule, scope, from, until")
 	f.String("at", "", "offline: the instant of the decision, RFC 3339; now unless given")
@@ -123,11 +124,7 @@ func (c call) sendChange(ctx context.Context, client *wire.Client, q wire.GateRe
 		_, err := client.ReadChange(ctx, r.ID, wire.ReadChangeRequest{From: c.text("from"), To: cmp.Or(c.text("to"), "HEAD")})
 		return err
 	}
-	ch, err := inspect(ctx, c.text("repo"), c.text("from"), c.text("to"))
-	if err != nil {
-		return err
-	}
-	sent, err := wireChange(ch)
+	sent, err := c.surveyed(ctx)
 	if err != nil {
 		return err
 	}

@@ -19,8 +19,6 @@ import (
 	"signalbox.dev/signalbox/internal/approval"
 	"signalbox.dev/signalbox/internal/calendar"
 	"signalbox.dev/signalbox/internal/catalog"
-	"signalbox.dev/signalbox/internal/change"
-	"signalbox.dev/signalbox/internal/connect/git"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
@@ -28,6 +26,7 @@ import (
 	"signalbox.dev/signalbox/internal/release"
 	"signalbox.dev/signalbox/internal/report"
 	"signalbox.dev/signalbox/internal/strict"
+	"signalbox.dev/signalbox/internal/survey"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
@@ -41,6 +40,7 @@ type offline struct {
 	policy, catalog, approvals, freezes string   // paths; all but policy may be empty
 	evidence                            []string // paths
 	repo, from, to                      string   // no repo: the change is not known
+	keys                                []survey.File
 	now                                 time.Time
 	word                                policy.Provenance // whose word the change and the reports are taken for
 }
@@ -64,9 +64,13 @@ func (c call) gateOffline(ctx context.Context) error {
 	if !known {
 		return fault.Invalidf("gate.as", "%q gives no word", c.text("as")).Remedy("write pipeline, person or nobody").On("--as")
 	}
+	keys, err := c.keyFiles()
+	if err != nil {
+		return err
+	}
 	o := offline{
-		word: word,
-		q:    c.gateRequest(), policy: c.text("policy"), catalog: c.text("catalog"), approvals: c.text("approvals"), freezes: c.text("freezes"),
+		word: word, keys: keys,
+		q: c.gateRequest(), policy: c.text("policy"), catalog: c.text("catalog"), approvals: c.text("approvals"), freezes: c.text("freezes"),
 		evidence: c.texts("evidence"), repo: c.text("repo"), from: c.text("from"), to: c.text("to"), now: at,
 	}
 	d, names, err := o.decide(ctx)
@@ -112,19 +116,6 @@ func wireDecision(d release.Decision) (wire.Decision, error) {
 	}
 	if err := strict.Decode(b, &w); err != nil {
 		return w, fmt.Errorf("the decision is not of the contract's shape: %w", err)
-	}
-	return w, nil
-}
-
-// wireChange is a change in the shape of the API.
-func wireChange(ch change.Change) (wire.Change, error) {
-	var w wire.Change
-	b, err := json.Marshal(ch)
-	if err != nil {
-		return w, fmt.Errorf("encode the change: %w", err)
-	}
-	if err := strict.Decode(b, &w); err != nil {
-		return w, fmt.Errorf("the change is not of the contract's shape: %w", err)
 	}
 	return w, nil
 }
@@ -259,15 +250,6 @@ func (o offline) catalogued(f *release.Facts) (map[string]string, error) {
 	return names, nil
 }
 
-// inspect reads and describes a change.
-func inspect(ctx context.Context, repo, from, to string) (change.Change, error) {
-	raw, err := git.Inspect(ctx, git.Options{Repository: repo, From: from, To: to})
-	if err != nil {
-		return change.Change{}, err
-	}
-	return change.Describe(raw), nil
-}
-
 func (o offline) attach(ctx context.Context, f *release.Facts) error {
 	if o.repo == "" {
 		if o.from != "" || o.to != "" {
@@ -275,7 +257,11 @@ func (o offline) attach(ctx context.Context, f *release.Facts) error {
 		}
 		return nil
 	}
-	ch, err := inspect(ctx, o.repo, o.from, o.to)
+	look := survey.Options{Repository: o.repo, From: o.from, To: o.to, Keys: o.keys}
+	if f.Service != nil {
+		look.Catalog, look.Service = &catalog.Entries{Services: []catalog.Service{*f.Service}}, f.Service.Name
+	}
+	ch, err := survey.Read(ctx, look)
 	if err != nil {
 		return err
 	}

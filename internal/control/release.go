@@ -117,7 +117,7 @@ func (c *Control) attach(ctx context.Context, r Request, id string, ch change.Ch
 	if err := r.Actor.May(access.Open); err != nil {
 		return err
 	}
-	if err := ch.CheckList(); err != nil {
+	if err := ch.Check(); err != nil {
 		return err
 	}
 	record, private := ch.Record(c.Keys.Pseudonym)

@@ -107,6 +107,14 @@ type Service struct {
 	DataClasses []string `json:"data_classes,omitempty"`
 	Repository  string   `json:"repository,omitempty"`
 	DependsOn   []string `json:"depends_on,omitempty"`
+
+	Components []Component `json:"components,omitempty"`
+}
+
+// Component is a part of a service, told by where it lies in the repository.
+type Component struct {
+	Name  string   `json:"name"`
+	Paths []string `json:"paths" doc:"Files, directories and patterns with *, ? and **"`
 }
 
 // Environment is where a release goes.

@@ -129,19 +129,40 @@ type Change struct {
 	LinesAdded   int          `json:"lines_added"`
 	LinesDeleted int          `json:"lines_deleted"`
 	SemverStep   string       `json:"semver_step"`
-	ReleaseType  string       `json:"release_type"`
+	ReleaseType  string       `json:"release_type" doc:"major, minor or patch; unknown where history is cut off and may hold more"`
 	Reasons      []string     `json:"reasons"`
 	Breaking     bool         `json:"breaking"`
 	Reverts      int          `json:"reverts"`
+	Subsystems   []string     `json:"subsystems" doc:"First directories of the paths; . for files beside them"`
+	Components   []string     `json:"components,omitzero" doc:"Of the catalog; left out where nobody has said which paths are whose"`
+	Elsewhere    int          `json:"elsewhere" doc:"Files that belong to no component; 0 where nobody has said"`
 	Migrations   []string     `json:"migrations"`
 	Dependencies []string     `json:"dependencies"`
 	OnlyTests    bool         `json:"only_tests"`
 	OnlyDocs     bool         `json:"only_docs"`
-	Signed       int          `json:"signed"`
+	Signed       int          `json:"signed" doc:"Commits that carry a signature; whether it holds stands under signatures"`
+	Signatures   *Signatures  `json:"signatures,omitzero" doc:"Left out where no keys were given to hold signatures against"`
 	Complete     bool         `json:"complete"`
 	Notes        []string     `json:"notes"`
 	CommitList   []CommitFact `json:"commit_list,omitzero" doc:"The commits one by one, at most 1000; left out where not known"`
 	Digest       string       `json:"content_digest"`
+}
+
+// Signatures says of every commit whether it is signed and what the signature
+// is worth: the four counts add up to the commits.
+type Signatures struct {
+	Verified     int          `json:"verified" doc:"They hold under a key that was given"`
+	Bad          int          `json:"bad" doc:"They do not hold: commit or signature are not what was signed"`
+	Unverifiable int          `json:"unverifiable" doc:"No key that was given is theirs, or their kind cannot be read: nothing is known"`
+	Unsigned     int          `json:"unsigned"`
+	Keys         []SigningKey `json:"keys" doc:"Under which signatures hold"`
+}
+
+// SigningKey is a key under which signatures hold.
+type SigningKey struct {
+	Key     string   `json:"key" doc:"Fingerprint"`
+	Names   []string `json:"names" doc:"Whom the list of keys names for it"`
+	Commits int      `json:"commits"`
 }
 
 // CommitFact is what is told of one commit, without a person and without its words.

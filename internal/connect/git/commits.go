@@ -25,18 +25,19 @@ import (
 
 // Bounds of what is read: of a commit object, and of all of a range together.
 const (
-	maxCommit  = 4 << 20
-	maxHistory = 1 << 30
+	maxCommit    = 4 << 20
+	maxHistory   = 1 << 30
+	maxSignature = 64 << 10 // of one commit; what is longer is not verified
 )
 
-func (r *room) commits(ctx context.Context, ids []byte, n int) ([]change.Commit, error) {
+func (r *room) commits(ctx context.Context, ids []byte, n int, keys *Keys) ([]change.Commit, error) {
 	if n == 0 {
 		return nil, nil
 	}
 	var out []change.Commit
 	err := r.stream(ctx, bytes.NewReader(ids), func(stdout io.Reader) error {
 		var err error
-		out, err = readBatch(bufio.NewReaderSize(stdout, 1<<20), n)
+		out, err = readBatch(bufio.NewReaderSize(stdout, 1<<20), n, keys)
 		return err
 	}, "cat-file", "--batch", "--buffer")
 	return out, err
@@ -45,7 +46,7 @@ func (r *room) commits(ctx context.Context, ids []byte, n int) ([]change.Commit,
 // readBatch reads n commits as git cat-file --batch writes them: a line of id,
 // type and size, then the object and a line feed. An object that its id is not
 // the hash of is refused: ids stand for people and messages.
-func readBatch(in *bufio.Reader, n int) ([]change.Commit, error) {
+func readBatch(in *bufio.Reader, n int, keys *Keys) ([]change.Commit, error) {
 	out := make([]change.Commit, 0, min(n, 1<<16))
 	total := 0
 	for range n {
@@ -73,7 +74,12 @@ func readBatch(in *bufio.Reader, n int) ([]change.Commit, error) {
 			return nil, fault.Invalidf("git.unreadable", "the repository cannot be read").Because(fmt.Sprintf("the object %s is not what its id says", f[0])).
 				On("repo").Remedy("run git fsck there")
 		}
-		out = append(out, parseCommit(f[0], object))
+		c := parseCommit(f[0], object)
+		if c.Signed && keys != nil {
+			payload, signature := signedPart(object, len(f[0]))
+			keys.check(&c, payload, signature)
+		}
+		out = append(out, c)
 	}
 	return out, nil
 }
@@ -127,6 +133,46 @@ func parseCommit(id string, object []byte) change.Commit {
 	c.Committer, c.CommitTime = parseIdentity(text(committer, encoding))
 	setMessage(&c, text(message, encoding))
 	return c
+}
+
+// signedPart takes a commit object apart: what was signed, and the signature,
+// which stands in a header whose name depends on the kind of ids. That of the
+// other kind is part of neither.
+func signedPart(object []byte, digits int) (payload, signature []byte) {
+	own := "gpgsig"
+	if digits == 64 {
+		own = "gpgsig-sha256"
+	}
+	const (
+		plain = iota
+		ours
+		other
+	)
+	head, message, body := bytes.Cut(object, []byte("\n\n"))
+	where := plain
+	for line := range bytes.Lines(append(bytes.Clone(head), '\n')) {
+		rest, follows := bytes.CutPrefix(line, []byte(" "))
+		if name, value, _ := bytes.Cut(line, []byte(" ")); !follows {
+			switch {
+			case string(name) == own:
+				where, rest = ours, value
+			case bytes.HasPrefix(line, []byte("gpgsig")):
+				where = other
+			default:
+				where = plain
+			}
+		}
+		switch where {
+		case ours:
+			signature = append(signature, rest...)
+		case plain:
+			payload = append(payload, line...)
+		}
+	}
+	if body {
+		payload = append(append(payload, '\n'), message...)
+	}
+	return payload, signature
 }
 
 // setMessage splits subject and body: the subject is the first paragraph on

@@ -283,9 +283,9 @@ func theirs(t *testing.T, dir, from, to string) sheet {
 			fmt.Sscan(part[0], &f.Added)
 			fmt.Sscan(part[1], &f.Deleted)
 		}
-		f.Path = path([]byte(part[2]))
+		f.Path = pathText([]byte(part[2]))
 		if part[2] == "" {
-			f.OldPath, f.Path = path([]byte(fields[i+1])), path([]byte(fields[i+2]))
+			f.OldPath, f.Path = pathText([]byte(fields[i+1])), pathText([]byte(fields[i+2]))
 			i += 2
 		}
 		s.changed, s.added, s.deleted = s.changed+1, s.added+f.Added, s.deleted+f.Deleted

@@ -52,7 +52,7 @@ func parseNumstat(b []byte) (out []change.File, binary [][]byte, err error) {
 		if err := setCounts(&file, string(f[0]), string(f[1])); err != nil {
 			return nil, nil, err
 		}
-		file.Path = path(f[2])
+		file.Path = pathText(f[2])
 		names := f[2:]
 		if len(f[2]) == 0 {
 			two := bytes.SplitN(rest, []byte{0}, 3)
@@ -60,7 +60,7 @@ func parseNumstat(b []byte) (out []change.File, binary [][]byte, err error) {
 				return nil, nil, errNumstat
 			}
 			names = two[:2]
-			file.OldPath, file.Path, rest = path(two[0]), path(two[1]), two[2]
+			file.OldPath, file.Path, rest = pathText(two[0]), pathText(two[1]), two[2]
 		}
 		if file.Binary {
 			binary = append(binary, names...)
@@ -84,8 +84,8 @@ func setCounts(f *change.File, added, deleted string) error {
 	return nil
 }
 
-// path is a path as text; one that is not UTF-8 is quoted, so that two paths never become one.
-func path(b []byte) string {
+// pathText is a path as text; one that is not UTF-8 is quoted, so that two paths never become one.
+func pathText(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)
 	}

@@ -32,6 +32,7 @@ type Options struct {
 	Repository string   // a directory: bare or ordinary, or one within it
 	From, To   string   // any name of a commit; To is HEAD where it is left out
 	Limit      int      // commits at most; 0 is DefaultLimit
+	Keys       *Keys    // that signatures are held against; nil: they are not
 	Within     []string // directories in which the repository's objects must lie; none is anywhere
 }
 
@@ -53,10 +54,10 @@ func Inspect(ctx context.Context, o Options) (raw change.Raw, err error) {
 		return change.Raw{}, err
 	}
 	defer func() { err = errors.Join(err, r.leave()) }()
-	raw = change.Raw{Repository: o.Repository, FromRef: o.From, ToRef: o.To}
+	raw = change.Raw{Repository: o.Repository, FromRef: o.From, ToRef: o.To, Checked: o.Keys != nil}
 	for _, step := range []func() error{
 		func() error { return r.ends(ctx, o, &raw) },
-		func() error { return r.history(ctx, o.Limit, &raw) },
+		func() error { return r.history(ctx, o, &raw) },
 		func() error { return r.files(ctx, &raw) },
 	} {
 		if err := step(); err != nil {
@@ -104,7 +105,8 @@ func (r *room) ancestry(ctx context.Context, raw *change.Raw) error {
 }
 
 // history lists the commits, then reads them in one go.
-func (r *room) history(ctx context.Context, limit int, raw *change.Raw) error {
+func (r *room) history(ctx context.Context, o Options, raw *change.Raw) error {
+	limit := o.Limit
 	args := []string{"rev-list", fmt.Sprintf("--max-count=%d", limit+1), raw.To}
 	if raw.From != "" {
 		args = append(args, "^"+raw.From)
@@ -118,7 +120,7 @@ func (r *room) history(ctx context.Context, limit int, raw *change.Raw) error {
 		return fault.New(fault.TooLarge, "git.too-many-commits", fmt.Sprintf("more than %d commits lie between the two versions", limit)).
 			On("from").Remedy("name a version nearer to this one")
 	}
-	if raw.Commits, err = r.commits(ctx, ids, n); err != nil {
+	if raw.Commits, err = r.commits(ctx, ids, n, o.Keys); err != nil {
 		return unreadable(err)
 	}
 	return r.shallow(ctx, raw)

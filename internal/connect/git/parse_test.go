@@ -82,7 +82,7 @@ func batch(object string) string {
 
 func TestReadBatchRefuses(t *testing.T) {
 	good := batch("tree x\nauthor A <a@example.com> 1 +0000\n\nsubject\n")
-	if got, err := readBatch(bufio.NewReader(strings.NewReader(good)), 1); err != nil || got[0].Subject != "subject" {
+	if got, err := readBatch(bufio.NewReader(strings.NewReader(good)), 1, nil); err != nil || got[0].Subject != "subject" {
 		t.Fatalf("control: %+v, %v", got, err)
 	}
 	for name, in := range map[string]string{
@@ -97,7 +97,7 @@ func TestReadBatchRefuses(t *testing.T) {
 		"negative":  "1111111111111111111111111111111111111111 commit -1\n",
 		"endless":   strings.Repeat("x", 1<<17),
 	} {
-		if got, err := readBatch(bufio.NewReader(strings.NewReader(in)), 1); err == nil {
+		if got, err := readBatch(bufio.NewReader(strings.NewReader(in)), 1, nil); err == nil {
 			t.Errorf("%s: read as %+v", name, got)
 		}
 	}
@@ -108,7 +108,7 @@ func FuzzReadBatch(f *testing.F) {
 	f.Add([]byte(batch("")))
 	f.Add([]byte("1 missing\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		list, err := readBatch(bufio.NewReader(bytes.NewReader(b)), 2)
+		list, err := readBatch(bufio.NewReader(bytes.NewReader(b)), 2, &Keys{})
 		if err == nil && len(list) != 2 {
 			t.Errorf("%d commits of 2", len(list))
 		}
