@@ -148,9 +148,12 @@ func signedPart(object []byte, digits int) (payload, signature []byte) {
 		ours
 		other
 	)
-	head, message, body := bytes.Cut(object, []byte("\n\n"))
+	head, message := object, []byte(nil)
+	if end := bytes.Index(object, []byte("\n\n")); end >= 0 {
+		head, message = object[:end+1], object[end+1:]
+	}
 	where := plain
-	for line := range bytes.Lines(append(bytes.Clone(head), '\n')) {
+	for line := range bytes.Lines(head) {
 		rest, follows := bytes.CutPrefix(line, []byte(" "))
 		if name, value, _ := bytes.Cut(line, []byte(" ")); !follows {
 			switch {
@@ -169,10 +172,7 @@ func signedPart(object []byte, digits int) (payload, signature []byte) {
 			payload = append(payload, line...)
 		}
 	}
-	if body {
-		payload = append(append(payload, '\n'), message...)
-	}
-	return payload, signature
+	return append(payload, message...), signature
 }
 
 // setMessage splits subject and body: the subject is the first paragraph on
