@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
@@ -17,7 +18,8 @@ var update = flag.Bool("update", false, "write the findings as they are now")
 
 // TestFindings holds what is said of bundles that compile. Each stands in the
 // archive as NAME.yaml, beside base.yaml, with what Check finds as NAME.want.
-// Lines "# group: NAME PERSON…" and "# service: NAME FLAG…" are the catalog.
+// Lines "# group: NAME PERSON…" and "# service: NAME FLAG…" are the catalog, and
+// "# now: INSTANT" is when it is asked.
 func TestFindings(t *testing.T) {
 	const file = "testdata/findings.txtar"
 	archive, err := txtar.ParseFile(file)
@@ -63,7 +65,7 @@ func TestFindings(t *testing.T) {
 	}
 	for _, code := range []string{
 		"always-true", "unsatisfiable-gate", "never-applies", "unreachable-type", "unreachable-scope", "observe-without-end", "unsatisfiable-chain", "narrow-chain", "empty-group",
-		"unused", "unbounded", "control-without-gate", "control-not-enforced", "gate-without-control", "mandatory-dropped", "test-without-reason", "test-covers-nothing",
+		"unused", "unbounded", "control-without-gate", "control-not-enforced", "gate-without-control", "mandatory-dropped", "test-without-reason", "test-covers-nothing", "over",
 	} {
 		if !codes["policy."+code] {
 			t.Errorf("no bundle of the archive shows policy.%s", code)
@@ -89,6 +91,8 @@ func catalog(text string) Options {
 			o.Members[words[2]] = words[3:]
 		case strings.HasPrefix(line, "# service: "):
 			o.Services = append(o.Services, Service{Name: words[2], Flags: words[3:]})
+		case strings.HasPrefix(line, "# now: "):
+			o.Now, _ = time.Parse(time.RFC3339, words[2])
 		}
 	}
 	return o

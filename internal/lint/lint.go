@@ -20,7 +20,7 @@ type Options struct {
 	Services []Service            // of the catalog; nil: not known
 	Places   []policy.Environment // of the catalog
 	Members  map[string][]string  // persons by group; nil: not known
-	Now      time.Time            // relaxations that end before it are over; zero: none is
+	Now      time.Time            // what ended before it is over; zero: nothing is
 	// Required are controls that the bundle must not drop, whether it describes
 	// them or not, beside those that policy requires of the Services.
 	Required []policy.Control
@@ -55,6 +55,7 @@ func Check(files []bundle.File, o Options) []bundle.Problem {
 	l.scopes()
 	l.chains()
 	l.unused()
+	l.over()
 	l.controls()
 	l.tests()
 	return l.out.Sorted()
@@ -112,6 +113,9 @@ func (l *linter) reads() []string {
 	}
 	for _, g := range l.p.Gates() {
 		note(g.Applies, g.Condition, g.Observed)
+	}
+	for _, x := range l.p.Relaxations() {
+		note(x.Match)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"signalbox.dev/signalbox/internal/bundle"
 )
@@ -32,5 +33,33 @@ func (l *linter) unused() {
 			}
 			l.warn(bundle.Problem{Where: at, Code: "policy.unused", What: fmt.Sprintf("no gate reads threshold.%s of ReleaseType %s", name, t.Name), Why: "changing it would change nothing", Fix: "read it in a gate, or delete it"})
 		}
+	}
+}
+
+// over finds what had an end and has reached it: relaxations, and what is observed.
+func (l *linter) over() {
+	ended := func(until time.Time) bool { return !until.IsZero() && !l.o.Now.IsZero() && !l.o.Now.Before(until) }
+	day := func(until time.Time) string { return until.UTC().Format("2006-01-02 15:04 UTC") }
+	for _, x := range l.p.Relaxations() {
+		if ended(x.Until) {
+			l.warn(bundle.Problem{
+				Where: l.at("Relaxation", x.Name, "until", x.Where), Code: "policy.over", What: fmt.Sprintf("Relaxation %s is over: Gate %s is as it was again", x.Name, x.Gate),
+				Why: "it ended " + day(x.Until), Fix: "delete it, or have somebody give it a later end",
+			})
+		}
+	}
+	for _, s := range l.p.ScopeRules() {
+		if s.Observe != nil && ended(s.Observe.Until) {
+			l.warn(bundle.Problem{
+				Where: l.at("ScopeRule", s.Name, "observe", s.Where), Code: "policy.over", What: fmt.Sprintf("ScopeRule %s is enforced again", s.Name),
+				Why: "observing it ended " + day(s.Observe.Until), Fix: "delete observe, or have somebody give it a later end",
+			})
+		}
+	}
+	if p := l.p.Policy(); ended(p.Until) {
+		l.warn(bundle.Problem{
+			Where: l.at("Policy", p.Name, "until", p.Where), Code: "policy.over", What: fmt.Sprintf("the policy is enforced again, whatever mode: %s says", p.Mode),
+			Why: "it ended " + day(p.Until), Fix: "write mode: enforce, or have somebody give it a later end",
+		})
 	}
 }

@@ -16,12 +16,15 @@ type relaxation struct {
 	match rule
 }
 
+// EveryRelease is the scope of what matches all.
+const EveryRelease = "every release"
+
 // Relaxed is a control, or several, that does not operate.
 type Relaxed struct {
 	Gate     string         `json:"gate,omitempty"` // "": every gate that blocks
 	Title    string         `json:"title"`
 	Controls []string       `json:"controls,omitempty"`
-	Scope    string         `json:"scope"` // in words, or the condition
+	Scope    string         `json:"scope"` // EveryRelease, or the condition
 	To       string         `json:"to"`    // off, observe, warn
 	By       string         `json:"by"`
 	Until    time.Time      `json:"until"`
@@ -137,7 +140,7 @@ func (p *Program) NotOperating(now time.Time) []Relaxed {
 	slices.Sort(controls)
 	controls = slices.Compact(controls)
 	if p.set.Policy.Lenient(now) {
-		all = append(all, Relaxed{Title: "Every gate", Controls: controls, Scope: "every release", To: p.set.Policy.Mode, By: p.set.Policy.By, Until: p.set.Policy.Until, Reason: "mode " + p.set.Policy.Mode, Where: p.set.Policy.Where})
+		all = append(all, Relaxed{Title: "Every gate", Controls: controls, Scope: EveryRelease, To: p.set.Policy.Mode, By: p.set.Policy.By, Until: p.set.Policy.Until, Reason: "mode " + p.set.Policy.Mode, Where: p.set.Policy.Where})
 	}
 	for _, s := range p.scopes {
 		if s.observed(now) {
@@ -156,7 +159,7 @@ func (p *Program) NotOperating(now time.Time) []Relaxed {
 
 func scopeWords(match string) string {
 	if match == "" {
-		return "every release"
+		return EveryRelease
 	}
 	return strings.Join(strings.Fields(match), " ")
 }

@@ -84,7 +84,7 @@ func (d *differ) gist(s *speaker, doc reflect.Value) string {
 		_, text, _ := strings.Cut(s.scope(x), ": ")
 		return ": " + strings.TrimSuffix(text, ".")
 	case policy.Relaxation:
-		return fmt.Sprintf(": gate %s is %s until %s, on the word of %s", x.Gate, map[string]string{"off": "off", "warn": "down to a warning", "observe": "down to a note"}[x.To], day(x.Until), x.By)
+		return fmt.Sprintf(": gate %s is %s until %s, on the word of %s", x.Gate, relaxed[x.To], day(x.Until), x.By)
 	case policy.Parameter:
 		return ": " + strings.TrimSpace(literal(x.Value)+" "+x.Unit)
 	case policy.Control:

@@ -23,6 +23,7 @@ func Describe(p *policy.Program, now time.Time) (Document, error) {
 	s.scopes(&d, p)
 	s.types(&d, p)
 	s.gates(&d, p)
+	overlays(&d, p)
 	d.heading(1, "Approval chains")
 	var chains [][]string
 	for _, c := range p.Chains() {
@@ -39,7 +40,7 @@ func Describe(p *policy.Program, now time.Time) (Document, error) {
 	}
 	parameters(&d, p)
 	controls(&d, p)
-	idle(&d, p, now)
+	s.idle(&d, p, now)
 	trials(&d, p)
 	return d, nil
 }
@@ -144,6 +145,21 @@ func (s *speaker) gates(d *Document, p *policy.Program) {
 	}
 }
 
+// overlays are what this bundle tightens of what it includes or holds itself; it
+// stands tightened above.
+func overlays(d *Document, p *policy.Program) {
+	if len(p.Overlays()) == 0 {
+		return
+	}
+	d.heading(1, "Tightened")
+	var rows [][]string
+	for _, o := range p.Overlays() {
+		rows = append(rows, []string{o.Name, tightened(o), o.Reason})
+	}
+	d.table([]string{"Overlay", "Tightens", "Why"}, rows)
+	d.say("What is said above is said of the gates, types, chains, parameters and scopes as they stand tightened.")
+}
+
 // effect is what a gate that fails does.
 func effect(g policy.Gate) string {
 	switch g.Severity {
@@ -200,7 +216,7 @@ func controls(d *Document, p *policy.Program) {
 }
 
 // idle are the controls that do not operate.
-func idle(d *Document, p *policy.Program, now time.Time) {
+func (s *speaker) idle(d *Document, p *policy.Program, now time.Time) {
 	d.heading(1, "Controls not operating")
 	var rows [][]string
 	for _, x := range p.NotOperating(now) {
@@ -208,7 +224,11 @@ func idle(d *Document, p *policy.Program, now time.Time) {
 		if gate == "" {
 			gate = "every gate that blocks"
 		}
-		rows = append(rows, []string{gate, orNone(strings.Join(x.Controls, ", ")), x.Scope, x.To, day(x.Until), x.By, x.Reason})
+		scope := x.Scope
+		if scope != policy.EveryRelease {
+			scope = s.condition(scope)
+		}
+		rows = append(rows, []string{gate, orNone(strings.Join(x.Controls, ", ")), scope, x.To, day(x.Until), x.By, x.Reason})
 	}
 	if len(rows) == 0 {
 		d.say("None: no gate is switched off or relaxed.")
@@ -223,7 +243,14 @@ func trials(d *Document, p *policy.Program) {
 	d.say("Each case is decided at a fixed instant; a policy with a failing test, or none, cannot be activated.")
 	var rows [][]string
 	for _, r := range p.Test() {
-		rows = append(rows, []string{r.Name, r.Want, map[bool]string{true: "passes", false: "fails: " + r.Why}[r.Passed]})
+		result := "passes"
+		switch {
+		case !r.Passed:
+			result = "fails: " + r.Why
+		case r.Got != r.Want:
+			result = "passes: the answer is " + r.Got + ", which is stricter"
+		}
+		rows = append(rows, []string{r.Name, r.Want, result})
 	}
 	d.table([]string{"Case", "Expected", "Result"}, rows)
 }

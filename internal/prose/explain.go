@@ -31,7 +31,7 @@ func Explain(p *policy.Program) (Document, error) {
 	}
 	d.heading(1, "Who approves")
 	for _, c := range p.Chains() {
-		d.items(sentence(c.Name+": "+asked(c)) + ".")
+		d.items(c.Name + ": " + asked(c) + ".")
 	}
 	if all := p.FreezeRules(); len(all) > 0 {
 		d.heading(1, "What a freeze means")
@@ -39,7 +39,43 @@ func Explain(p *policy.Program) (Document, error) {
 			d.items(freeze(z))
 		}
 	}
+	if all := p.Overlays(); len(all) > 0 {
+		d.heading(1, "What is tightened here")
+		for _, o := range all {
+			d.items(o.Name + ": " + tightened(o) + "." + reason(o.Reason))
+		}
+	}
+	if all := p.Relaxations(); len(all) > 0 {
+		d.heading(1, "What does not hold for a time")
+		for _, x := range all {
+			d.items(s.relaxation(x))
+		}
+	}
 	return d, nil
+}
+
+// tightened is what an overlay sets.
+func tightened(o policy.Overlay) string {
+	return joined(spaced(o.Fields), "and") + " of " + titles[o.Kind] + " " + o.Target
+}
+
+// spaced are names with spaces between their words.
+func spaced(names []string) []string {
+	var all []string
+	for _, n := range names {
+		all = append(all, strings.ReplaceAll(n, "_", " "))
+	}
+	return all
+}
+
+var relaxed = map[string]string{"off": "off", "warn": "down to a warning", "observe": "down to a note"}
+
+func (s *speaker) relaxation(x policy.Relaxation) string {
+	text := fmt.Sprintf("%s: until %s gate %s is %s", x.Name, day(x.Until), x.Gate, relaxed[x.To])
+	if x.Match != "" {
+		text += " where " + s.condition(x.Match)
+	}
+	return text + ", on the word of " + x.By + "." + reason(x.Reason)
 }
 
 func title(p *policy.Program) string {
