@@ -11,6 +11,7 @@ import (
 	"signalbox.dev/signalbox/internal/evidence/load"
 	"signalbox.dev/signalbox/internal/evidence/openvex"
 	"signalbox.dev/signalbox/internal/evidence/sarif"
+	"signalbox.dev/signalbox/internal/evidence/scan"
 	"signalbox.dev/signalbox/internal/evidence/spdx"
 )
 
@@ -47,6 +48,14 @@ var (
 		{"", load.IsK6Points, load.RefuseK6Points},
 		{"Gatling", load.IsGatling, load.ReadGatling},
 		{"Locust", load.IsLocust, load.ReadLocust},
+		{"Trivy", scan.IsTrivy, scan.ReadTrivy},
+		{"Grype", scan.IsGrype, scan.ReadGrype},
+		{"Snyk", scan.IsSnyk, scan.ReadSnyk},
+		{"npm audit", scan.IsNPM, scan.ReadNPM},
+		{"govulncheck", scan.IsGovulncheck, scan.ReadGovulncheck},
+		{"GitLab security report 2–15", scan.IsGitLab, scan.ReadGitLab},
+		{"Semgrep", scan.IsSemgrep, scan.ReadSemgrep},
+		{"OSV-Scanner", scan.IsOSV, scan.ReadOSV},
 		{"in-toto attestation", attestation.Recognise, attestation.Read},
 	}
 	xmls = []xmlFormat{

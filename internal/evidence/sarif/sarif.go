@@ -3,7 +3,6 @@ package sarif
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -85,27 +84,10 @@ type sarifRuns struct {
 // UnmarshalJSONFrom reads and counts every run. Rules may stand after the
 // results that point to them, so a run is gone through twice.
 func (s *sarifRuns) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return evidence.Each(dec, maxRuns, "runs", func(i int) error {
-		raw, err := dec.ReadValue()
-		if err != nil {
-			return err
-		}
+	return evidence.Each(dec, maxRuns, "runs", func(int) error {
 		s.runs++
-		if err := s.add(raw); err != nil {
-			return shift(err, dec.InputOffset()-int64(len(raw)), jsontext.Pointer(fmt.Sprintf("/runs/%d", i)))
-		}
-		return nil
+		return evidence.Whole(dec, s.add)
 	})
-}
-
-// shift makes the place of an error within a run one within the log.
-func shift(err error, offset int64, pointer jsontext.Pointer) error {
-	if semantic, ok := errors.AsType[*v2.SemanticError](err); ok {
-		semantic.ByteOffset += offset
-		semantic.JSONPointer = pointer + semantic.JSONPointer
-		return semantic
-	}
-	return &v2.SemanticError{ByteOffset: offset, JSONPointer: pointer, Err: err}
 }
 
 func (s *sarifRuns) add(raw jsontext.Value) error {
