@@ -94,6 +94,19 @@ func TestCoverage(t *testing.T) {
 	}
 }
 
+// A gate may read a list of items: what its cases exercise is counted, though no
+// such list is proposed.
+func TestCoverageOfItems(t *testing.T) {
+	text := strings.Replace(covered, "findings.critical == 0 &&", "size(findings.items) < 3 && findings.items.all(f, !f.suppressed) &&", 1)
+	files := []bundle.File{{Name: "a.yaml", Data: []byte(text)}}
+	if c := cover(t, files); len(c.Parts) != 4 || c.Gates[0].CannotTell != 1 {
+		t.Errorf("%+v", c)
+	}
+	if problems := Check(files, Options{}); bundle.Failed(problems) {
+		t.Error(problems)
+	}
+}
+
 // The cases that are suggested do what they say: with them all is covered.
 func TestSuggestedCasesCover(t *testing.T) {
 	for _, files := range [][]bundle.File{{{Name: "a.yaml", Data: []byte(covered)}}, policy.Starter()} {

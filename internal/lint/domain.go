@@ -145,6 +145,9 @@ func (l *linter) axis(name string, c constants) (axis, bool) {
 			put(s)
 		}
 	case reflect.Slice:
+		if t.Elem().Kind() != reflect.String {
+			return a, false // items with fields are not tried one by one
+		}
 		for _, s := range lists(c) {
 			put(s)
 		}
