@@ -39,6 +39,7 @@ var rooms = []room{
 	{path: "internal/access", kind: pure, imports: "event"},
 	{path: "internal/change", kind: pure, imports: "event"},
 	{path: "internal/calendar", kind: pure, imports: "event"},
+	{path: "internal/conform", kind: pure},
 	{path: "internal/evidence", kind: pure, imports: "event", nouns: true},
 	{path: "internal/evidence/attestation", kind: pure, imports: "evidence dsse"},
 	{path: "internal/report", kind: pure, imports: "evidence evidence/attestation"},
@@ -101,8 +102,8 @@ const pureLibraries = "cel.dev/cel-go cel.dev/expr google.golang.org/protobuf go
 const jsonReaders = "internal/event internal/state internal/journal internal/view internal/control scripts/ci"
 
 // streamReaders are the rooms that may use the library under strict itself:
-// evidence reads long foreign reports piece by piece.
-const streamReaders = "internal/strict internal/evidence"
+// evidence reads long foreign reports piece by piece, conform checks them so.
+const streamReaders = "internal/strict internal/conform internal/evidence"
 
 // deciders are the rooms that may ask release.Gate: the one door, and the
 // terminal for a decision offline.
