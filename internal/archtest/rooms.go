@@ -46,7 +46,7 @@ var rooms = []room{
 	{path: "internal/risk", kind: pure, imports: "event"},
 	{path: "internal/approval", kind: pure, imports: "event access calendar"},
 	{path: "internal/bundle", kind: pure},
-	{path: "internal/document", kind: pure, imports: "bundle"},
+	{path: "internal/document", kind: pure, imports: "bundle dsse"},
 	{path: "internal/policy", kind: pure, imports: "event bundle document"},
 	{path: "internal/lint", kind: pure, imports: "bundle policy"},
 	{path: "internal/prose", kind: pure, imports: "bundle policy"},

@@ -5,16 +5,17 @@ import "time"
 // Provenance says who is believed for a datum, weakest last.
 type Provenance string
 
-// The three provenances, and none.
+// The provenances, and none.
 const (
 	ByServer   Provenance = "server"   // read by the server from a repository or system it can reach
+	ByAttestor Provenance = "attested" // signed by keys that the policy names
 	ByPipeline Provenance = "pipeline" // sent by a named pipeline identity
 	ByPerson   Provenance = "person"   // typed or uploaded by a person
 	Assumed    Provenance = "assumed"  // offline only: taken from a file, believed by nobody
 	ByNobody   Provenance = ""
 )
 
-var provenanceRank = map[Provenance]int{ByServer: 4, ByPipeline: 3, ByPerson: 2, Assumed: 1, ByNobody: 0}
+var provenanceRank = map[Provenance]int{ByServer: 5, ByAttestor: 4, ByPipeline: 3, ByPerson: 2, Assumed: 1, ByNobody: 0}
 
 // Valid reports whether p is one of the provenances, other than none.
 func (p Provenance) Valid() bool { return provenanceRank[p] > 0 }

@@ -147,6 +147,7 @@ var kinds = []Kind{
 	{"Parameter", (*Reader).parameter},
 	{"RiskModel", (*Reader).riskModel},
 	{"Window", (*Reader).window},
+	{"Attestor", (*Reader).attestor},
 	{"Relaxation", (*Reader).relaxation},
 	{"Include", (*Reader).include},
 	{"Overlay", (*Reader).overlay},
@@ -158,7 +159,7 @@ func Kinds() []Kind { return slices.Clone(kinds) }
 
 // Needable are the sections of a policy's inputs that a Gate may name under needs.
 func Needable() []string {
-	return []string{"service", "environment", "change", "findings", "tests", "coverage", "approval", "calendar"}
+	return []string{"service", "environment", "change", "findings", "tests", "coverage", "attestation", "approval", "calendar"}
 }
 
 // Asked is how many persons of which groups a chain asks for.

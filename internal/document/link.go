@@ -16,6 +16,7 @@ func (r *Reader) link(p *Set) {
 	r.references(p)
 	r.controlled(p)
 	r.owned(p)
+	r.attested(p)
 }
 
 func (r *Reader) warn(p bundle.Problem) {

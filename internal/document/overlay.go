@@ -27,7 +27,7 @@ type overlay struct {
 }
 
 // overlaid are the kinds that an Overlay can tighten.
-var overlaid = []string{"ApprovalChain", "Gate", "Parameter", "ReleaseType", "ScopeRule"}
+var overlaid = []string{"ApprovalChain", "Attestor", "Gate", "Parameter", "ReleaseType", "ScopeRule"}
 
 func (r *Reader) overlay(f *bundle.Fields) {
 	o := overlay{Overlay: Overlay{Name: r.name(f, "Overlay", nameForm), Reason: f.Text("reason"), Where: f.At()}, set: f.Mapping("set")}
@@ -102,6 +102,11 @@ func (t tightening) lay(p *Set) (known []string) {
 			t.scope(&p.Scopes[i])
 			return nil
 		}
+	case "Attestor":
+		if i := slices.IndexFunc(p.Attestors, func(x Attestor) bool { return found(x.Name) }); i >= 0 {
+			t.attestor(&p.Attestors[i])
+			return nil
+		}
 	case "ApprovalChain":
 		if i := slices.IndexFunc(t.Chains, func(x ApprovalChain) bool { return found(x.Name) }); i >= 0 {
 			t.chain(&t.Chains[i])
@@ -173,7 +178,7 @@ func (t tightening) gate(g *GateRule) {
 	g.OnFail = Verdict(t.ranked("on_fail", string(g.OnFail), string(Wait), string(NoGo)))
 	g.MaxAge = t.shorter("max_age", g.MaxAge)
 	if t.Has("provenance") {
-		g.Provenance = Provenance(t.ranked("provenance", string(g.Provenance), string(ByNobody), string(ByPerson), string(ByPipeline), string(ByServer)))
+		g.Provenance = Provenance(t.ranked("provenance", string(g.Provenance), string(ByNobody), string(ByPerson), string(ByPipeline), string(ByAttestor), string(ByServer)))
 	}
 	g.Needs = t.added("needs", g.Needs, t.Choices("needs", Needable()...))
 	g.Governance = t.added("governance", g.Governance, t.Choices("governance", Full, Light))
@@ -288,6 +293,23 @@ func (t tightening) scope(s *Scope) {
 		t.looser("observe_until", "observing would last longer", "an earlier end is stricter")
 	default:
 		s.Observe = &Observed{By: s.Observe.By, Until: until}
+	}
+}
+
+func (t tightening) attestor(a *Attestor) {
+	next := t.Count("threshold", 0, 1, MaxAttestorKeys)
+	switch now := a.Threshold; {
+	case !t.Has("threshold"):
+		t.Missing("threshold")
+	case next == 0:
+	case next == now:
+		t.idle("threshold")
+	case next < now:
+		t.looser("threshold", fmt.Sprintf("%d is less than %d", next, now), "more keys are stricter")
+	case next > len(a.Keys):
+		t.Out.Add(bundle.Problem{Where: t.ValueAt("threshold"), Code: "policy.threshold", What: fmt.Sprintf("Attestor %s would ask for %d keys and has %d", a.Name, next, len(a.Keys)), Why: "nothing could ever be its word"})
+	default:
+		a.Threshold = next
 	}
 }
 

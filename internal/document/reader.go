@@ -55,6 +55,7 @@ type Set struct {
 	RiskModels  []RiskModel
 	Windows     []Window
 	Owners      []Owner
+	Attestors   []Attestor
 }
 
 // Reader reads documents one after the other. Every problem goes to Out.
@@ -227,7 +228,7 @@ func (r *Reader) gate(f *bundle.Fields) {
 	g := GateRule{Gate: Gate{
 		Name: r.name(f, "Gate", nameForm), Title: f.Need("title"), Description: f.Text("description"),
 		Governance: f.Choices("governance", Full, Light), Required: f.Text("required"), Needs: f.Choices("needs", Needable()...),
-		MaxAge: f.Duration("max_age", 0, maxDuration), Provenance: Provenance(f.Choice("provenance", "", "server", "pipeline", "person")),
+		MaxAge: f.Duration("max_age", 0, maxDuration), Provenance: Provenance(f.Choice("provenance", "", "server", "attested", "pipeline", "person")),
 		Severity: Severity(f.Choice("severity", "block", "block", "warn", "observe")), OnFail: Verdict(f.Choice("on_fail", "no-go", "no-go", "wait")),
 		Owner: r.group(f, "owner"), Lift: f.Text("lift"), Next: f.Text("next"), Where: f.At(),
 	}}

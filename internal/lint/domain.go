@@ -17,15 +17,16 @@ const (
 
 // enums are the texts that an input can be; every other text is free.
 var enums = map[string][]string{
-	"release.size":         {"", policy.Major, policy.Minor, policy.Patch},
-	"release.change_type":  {"", policy.Standard, policy.Normal, policy.Emergency},
-	"release.requested_by": {"server", "pipeline", "person"},
-	"environment.kind":     {"production", "staging", "test", "development"},
-	"change.semver_step":   {"major", "minor", "patch", "none", "unknown"},
-	"change.provenance":    {"server", "pipeline", "person"},
-	"findings.provenance":  {"server", "pipeline", "person"},
-	"tests.provenance":     {"server", "pipeline", "person"},
-	"coverage.provenance":  {"server", "pipeline", "person"},
+	"release.size":           {"", policy.Major, policy.Minor, policy.Patch},
+	"release.change_type":    {"", policy.Standard, policy.Normal, policy.Emergency},
+	"release.requested_by":   {"server", "pipeline", "person"},
+	"environment.kind":       {"production", "staging", "test", "development"},
+	"change.semver_step":     {"major", "minor", "patch", "none", "unknown"},
+	"change.provenance":      {"server", "pipeline", "person"},
+	"findings.provenance":    {"server", "attested", "pipeline", "person"},
+	"tests.provenance":       {"server", "attested", "pipeline", "person"},
+	"coverage.provenance":    {"server", "attested", "pipeline", "person"},
+	"attestation.provenance": {"attested"},
 }
 
 // topCount is a count beyond any that a condition names in earnest.

@@ -56,6 +56,7 @@ func Check(files []bundle.File, o Options) []bundle.Problem {
 	l.chains()
 	l.unused()
 	l.over()
+	l.attestors()
 	l.controls()
 	l.tests()
 	return l.out.Sorted()

@@ -227,6 +227,9 @@ func (p *Program) RiskModels() []RiskModel { return slices.Clone(p.set.RiskModel
 // Windows are the bundle's windows, in its order.
 func (p *Program) Windows() []Window { return slices.Clone(p.set.Windows) }
 
+// Attestors are those whose signed word is believed, in the bundle's order.
+func (p *Program) Attestors() []Attestor { return slices.Clone(p.set.Attestors) }
+
 // Owners are who answers for which files, in the bundle's order.
 func (p *Program) Owners() []Owner { return slices.Clone(p.set.Owners) }
 

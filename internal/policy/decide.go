@@ -164,6 +164,8 @@ func believer(p Provenance) string {
 	switch p {
 	case ByServer:
 		return "the server itself"
+	case ByAttestor:
+		return "an attestor"
 	case ByPipeline:
 		return "a pipeline"
 	case ByPerson:

@@ -63,6 +63,7 @@ func fine() Inputs {
 		Findings:    Findings{Known: true, Provenance: ByPipeline, AgeHours: 2, Tools: []string{"example-scanner"}},
 		Tests:       Tests{Known: true, Provenance: ByPipeline, AgeHours: 2, Total: 10, Passed: 10},
 		Coverage:    Coverage{Known: true, Provenance: ByPipeline, AgeHours: 2, LineRate: 0.8},
+		Attestation: Attestation{Known: true, Provenance: ByAttestor, Total: 1, Verified: 1, Attestors: []string{"builder"}},
 		Approval:    Approval{Known: true, Satisfied: true, Approvals: 2, Required: 2, Eligible: 1},
 		Calendar:    Calendar{Known: true},
 	}

@@ -12,7 +12,7 @@ const Contract = 1
 // Each section says whether it is Known. A condition that reads any other
 // field of a section that is not known cannot tell, whatever it computes.
 //
-// Three sections carry a list beside their counts. A nil list was not loaded, an
+// Four sections carry a list beside their counts. A nil list was not loaded, an
 // empty one is known to be empty; a condition that reads a nil list cannot tell.
 type Inputs struct {
 	Contract    int         `cel:"contract" json:"contract"`
@@ -24,6 +24,7 @@ type Inputs struct {
 	Findings    Findings    `cel:"findings" json:"findings"`
 	Tests       Tests       `cel:"tests" json:"tests"`
 	Coverage    Coverage    `cel:"coverage" json:"coverage"`
+	Attestation Attestation `cel:"attestation" json:"attestation,omitzero"`
 	Approval    Approval    `cel:"approval" json:"approval"`
 	Calendar    Calendar    `cel:"calendar" json:"calendar"`
 }
@@ -81,7 +82,8 @@ type Change struct {
 	OnlyTests           bool       `cel:"only_tests" json:"only_tests"`
 	OnlyDocs            bool       `cel:"only_docs" json:"only_docs"`
 	CommitList          []Commit   `cel:"commit_list" json:"commit_list,omitzero"`
-	Signed              int        `cel:"signed" json:"signed"` // commits that carry a signature (not: whose signature holds)
+	Head                string     `cel:"head" json:"head,omitzero"` // id of the commit that is released
+	Signed              int        `cel:"signed" json:"signed"`      // commits that carry a signature (not: whose signature holds)
 }
 
 // Findings sums the newest claim of each scanner about the artifact.
@@ -125,6 +127,18 @@ type Coverage struct {
 	BranchKnown  bool       `cel:"branch_known" json:"branch_known"`
 	LinesCovered int        `cel:"lines_covered" json:"lines_covered"`
 	LinesValid   int        `cel:"lines_valid" json:"lines_valid"`
+}
+
+// Attestation is what attestors of the policy say of the artifact. It is Known
+// where at least one attestation is an attestor's word; one that is nobody's word
+// is counted in Total and nowhere else.
+type Attestation struct {
+	Known      bool        `cel:"known" json:"known"`
+	Provenance Provenance  `cel:"provenance" json:"provenance"` // attested
+	Total      int         `cel:"total" json:"total"`           // attestations that stand
+	Verified   int         `cel:"verified" json:"verified"`     // of them, those that are some attestor's word
+	Attestors  []string    `cel:"attestors" json:"attestors"`   // whose word at least one is, sorted
+	Statements []Statement `cel:"statements" json:"statements,omitzero"`
 }
 
 // Approval is where the chain of the release's type stands.

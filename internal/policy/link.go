@@ -13,6 +13,7 @@ func (r *reader) link(p *Program) {
 	for _, g := range p.gates {
 		r.thresholds(p, &g)
 	}
+	r.attestors(p)
 	for _, c := range p.cases {
 		r.expected(p, &c)
 	}
@@ -55,6 +56,21 @@ func (r *reader) thresholds(p *Program, g *gate) {
 					r.out.Add(Problem{Where: t.Where, Code: "policy.no-threshold", What: fmt.Sprintf("ReleaseType %s does not set the threshold %q", t.Name, name), Why: "Gate " + g.Name + " reads it", Fix: "add it under thresholds"})
 				}
 			}
+		}
+	}
+}
+
+// attestors checks that conditions ask for attestors that there are.
+func (r *reader) attestors(p *Program) {
+	known := p.set.AttestorNames()
+	for _, x := range p.rules() {
+		for _, name := range x.named {
+			if !slices.Contains(known, name) {
+				r.out.Add(Problem{Where: x.source.At(1, 0), Code: "policy.no-attestor", What: fmt.Sprintf("there is no Attestor %q", name), Why: fmt.Sprintf("%q names it, and nothing could ever be its word", x.source.Field), Fix: bundle.DidYouMean(name, known)})
+			}
+		}
+		if len(known) == 0 && x.sections().has(secAttestation) {
+			r.warn(Problem{Where: x.source.At(1, 0), Code: "policy.no-attestor", What: "the bundle has no Attestor", Why: fmt.Sprintf("%q reads attestation, which will never be known", x.source.Field), Fix: "add an Attestor with the keys that are believed"})
 		}
 	}
 }

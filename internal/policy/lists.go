@@ -3,6 +3,8 @@ package policy
 import (
 	"reflect"
 	"slices"
+	"strings"
+	"time"
 )
 
 // Finding is one result of a scanner.
@@ -32,12 +34,34 @@ type Commit struct {
 	Revert   bool   `cel:"revert" json:"revert"`
 }
 
+// Statement is one attestor's word about the artifact. An attestation that is the
+// word of two attestors is two.
+type Statement struct {
+	Attestor      string    `cel:"attestor" json:"attestor"`
+	Keys          []string  `cel:"keys" json:"keys"` // of the attestor, that signed
+	PredicateType string    `cel:"predicate_type" json:"predicate_type"`
+	Builder       string    `cel:"builder" json:"builder"` // id; of a verification summary the verifier's
+	BuildType     string    `cel:"build_type" json:"build_type"`
+	Source        string    `cel:"source" json:"source"` // repository
+	Ref           string    `cel:"ref" json:"ref"`
+	Commit        string    `cel:"commit" json:"commit"`
+	Invocation    string    `cel:"invocation" json:"invocation"`
+	StartedAt     time.Time `cel:"started_at" json:"started_at,omitzero"`
+	FinishedAt    time.Time `cel:"finished_at" json:"finished_at,omitzero"`
+	Materials     int       `cel:"materials" json:"materials"`
+	Subjects      int       `cel:"subjects" json:"subjects"`
+	SLSALevel     int       `cel:"slsa_level" json:"slsa_level"`
+	Result        string    `cel:"result" json:"result"` // of a verification summary: PASSED, FAILED
+	Levels        []string  `cel:"levels" json:"levels"` // of a verification summary
+}
+
 // Limits of a text in a list, in bytes, and of the groups of one vote.
 const (
-	MaxItemWord  = 32   // a severity, an answer, a type of commit
-	MaxItemText  = 300  // a rule, a package, a tool, a reason, a group
-	MaxItemPlace = 1000 // a location
-	MaxItemList  = 20
+	MaxItemWord   = 32   // a severity, an answer, a type of commit
+	MaxItemText   = 300  // a rule, a package, a tool, a reason, a group
+	MaxItemPlace  = 1000 // a location
+	MaxItemList   = 20
+	MaxStatements = 100 // items of attestation.statements
 )
 
 // listIn is the field of a section that holds a list of items, or "".
@@ -47,6 +71,8 @@ func listIn(s section) string {
 		return "commit_list"
 	case secFindings:
 		return "items"
+	case secAttestation:
+		return "statements"
 	case secApproval:
 		return "votes"
 	}
@@ -62,10 +88,12 @@ func listSize(path string) (size uint64, ok bool) {
 		return MaxItemText, true
 	case "findings.items.@items.location":
 		return MaxItemPlace, true
-	case "approval.votes.@items.groups":
+	case "approval.votes.@items.groups", "attestation.statements.@items.keys", "attestation.statements.@items.levels":
 		return MaxItemList, true
+	case "attestation.statements":
+		return MaxStatements, true
 	}
-	return 0, false
+	return MaxItemPlace, strings.HasPrefix(path, "attestation.statements.@items.")
 }
 
 // unlisted reports whether the list of a section was not loaded.
@@ -75,6 +103,8 @@ func (in *Inputs) unlisted(s section) bool {
 		return in.Change.CommitList == nil
 	case secFindings:
 		return in.Findings.Items == nil
+	case secAttestation:
+		return in.Attestation.Statements == nil
 	case secApproval:
 		return in.Approval.Votes == nil
 	}
@@ -107,8 +137,16 @@ func (in *Inputs) excessList() string {
 		return "approval.votes"
 	case len(in.Change.CommitList) > MaxInputList || slices.ContainsFunc(in.Change.CommitList, func(c Commit) bool { return over(MaxItemWord, c.Type) }):
 		return "change.commit_list"
+	case len(in.Attestation.Statements) > MaxStatements || slices.ContainsFunc(in.Attestation.Statements, func(s Statement) bool {
+		return len(s.Keys) > MaxItemList || len(s.Levels) > MaxItemList || over(MaxItemPlace, append(append(s.texts(), s.Keys...), s.Levels...)...)
+	}):
+		return "attestation.statements"
 	}
 	return ""
+}
+
+func (s Statement) texts() []string {
+	return []string{s.Attestor, s.PredicateType, s.Builder, s.BuildType, s.Source, s.Ref, s.Commit, s.Invocation, s.Result}
 }
 
 // Bounded is the inputs less every list that is over a limit: a rule that reads
@@ -122,6 +160,8 @@ func (in Inputs) Bounded() Inputs {
 			in.Approval.Votes = nil
 		case "change.commit_list":
 			in.Change.CommitList = nil
+		case "attestation.statements":
+			in.Attestation.Statements = nil
 		default:
 			return in
 		}
@@ -133,45 +173,58 @@ type Lists struct {
 	Findings []Finding `json:"findings,omitzero"`
 	Votes    []Vote    `json:"votes,omitzero"`
 	Commits  []Commit  `json:"commits,omitzero"`
+
+	Statements []Statement `json:"statements,omitzero"`
 }
 
 // Empty reports that no list was loaded.
-func (l Lists) Empty() bool { return l.Findings == nil && l.Votes == nil && l.Commits == nil }
+func (l Lists) Empty() bool {
+	return l.Findings == nil && l.Votes == nil && l.Commits == nil && l.Statements == nil
+}
 
 // Apart is the inputs without lists, and the lists.
 func (in Inputs) Apart() (Inputs, Lists) {
-	l := Lists{in.Findings.Items, in.Approval.Votes, in.Change.CommitList}
-	in.Findings.Items, in.Approval.Votes, in.Change.CommitList = nil, nil, nil
-	return in, l
+	l := Lists{in.Findings.Items, in.Approval.Votes, in.Change.CommitList, in.Attestation.Statements}
+	return in.With(Lists{}), l
 }
 
 // With is the inputs with those lists.
 func (in Inputs) With(l Lists) Inputs {
 	in.Findings.Items, in.Approval.Votes, in.Change.CommitList = l.Findings, l.Votes, l.Commits
+	in.Attestation.Statements = l.Statements
 	return in
 }
 
-// NeedsLists are the sections (change, findings, approval) of whose list some rule
+// NeedsLists are the sections (change, findings, attestation, approval) of whose list some rule
 // of the bundle reads; nobody need load any other.
 func (p *Program) NeedsLists() map[string]bool {
 	var all sections
-	for i := range p.scopes {
-		all |= p.scopes[i].match.lists
-	}
-	for i := range p.types {
-		all |= p.types[i].when.lists
-	}
-	for i := range p.relaxed {
-		all |= p.relaxed[i].match.lists
-	}
-	for i := range p.gates {
-		all |= p.gates[i].applies.lists | p.gates[i].condition.lists | p.gates[i].observed.lists
+	for _, r := range p.rules() {
+		all |= r.lists
 	}
 	needs := map[string]bool{}
 	for s := range all.each {
 		needs[s.String()] = true
 	}
 	return needs
+}
+
+// rules are all that the bundle computes, those that are absent left out.
+func (p *Program) rules() []*rule {
+	var all []*rule
+	for i := range p.scopes {
+		all = append(all, &p.scopes[i].match)
+	}
+	for i := range p.types {
+		all = append(all, &p.types[i].when)
+	}
+	for i := range p.relaxed {
+		all = append(all, &p.relaxed[i].match)
+	}
+	for i := range p.gates {
+		all = append(all, &p.gates[i].applies, &p.gates[i].condition, &p.gates[i].observed)
+	}
+	return slices.DeleteFunc(all, (*rule).absent)
 }
 
 // itemType is the type of an input's items where they have fields of their own.

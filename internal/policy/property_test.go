@@ -14,6 +14,7 @@ import (
 var conditions = []string{
 	"true", "false", "release.deployed_early", "!release.deployed_early", "service.tier > 0", "service.owned", `"icfr" in service.flags`, `environment.kind == "production"`,
 	"change.breaking", "change.commits > 1", "change.migrations == 0", "findings.critical == 0", "findings.high <= 2", "findings.total < 4", "tests.failed == 0", "coverage.line_rate >= 0.5",
+	"attestation.verified >= 1", "attestation.known || tests.known", "!attestation.known",
 	"findings.known", "!findings.known", "!tests.known", "!change.known || change.commits > 1", "tests.known != coverage.known", "findings.known ? findings.critical == 0 : true",
 	"!(findings.critical > 0)", "[tests].all(t, t.failed == 0)", "1 / findings.critical > 0", "findings.age_hours < 24.0", "now < timestamp('2027-03-01T12:00:00Z')",
 	"release.submitted_at + duration('4h') <= now", "now - release.submitted_at > duration('1h')", "release.submitted_at < now", "!(release.submitted_at > now)", "[release].all(r, r.submitted_at <= now)",
@@ -72,7 +73,7 @@ func anyBundle(t *rapid.T) []File {
 
 // anyInputs are drawn near the edges, more often good than bad.
 func anyInputs(t *rapid.T) Inputs {
-	often := func(label string) bool { return rapid.IntRange(0, 5).Draw(t, label) > 0 }
+	often := func(label string) bool { return rapid.IntRange(0, 11).Draw(t, label) > 0 }
 	few := func(label string) int { return max(0, rapid.IntRange(-4, 3).Draw(t, label)) }
 	in := fine()
 	in.Release.Size = rapid.SampledFrom([]string{"", Patch, Minor, Major}).Draw(t, "size")
@@ -163,7 +164,7 @@ func TestWhatIsNotKnownNeverHelps(t *testing.T) {
 // TestDroppedEvidenceIsNeverGo: where a blocking gate that is certain to apply
 // reads a section, to drop that section is never go.
 func TestDroppedEvidenceIsNeverGo(t *testing.T) {
-	p := compiled(t, Starter())
+	p := compiled(t, append(Starter(), File{Name: "attested.yaml", Data: []byte(strings.TrimPrefix(doc("Gate", "name: attested\ntitle: A\ncondition: attestation.verified > 0\n"), "---\n"))}))
 	if o := p.Decide(fine()); o.Verdict != Go {
 		t.Fatalf("the whole evidence is not go: %+v", o.Reasons)
 	}
@@ -186,6 +187,8 @@ func TestDroppedEvidenceIsNeverGo(t *testing.T) {
 					in.Tests = Tests{}
 				case secCoverage:
 					in.Coverage = Coverage{}
+				case secAttestation:
+					in.Attestation = Attestation{}
 				case secApproval:
 					in.Approval = Approval{}
 				case secCalendar:

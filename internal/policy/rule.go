@@ -44,6 +44,7 @@ type rule struct {
 	clock    bool     // it reads now or an age
 	since    bool     // it reads when the release was submitted
 	scalars  []input  // what it reads, in order
+	named    []string // attestors that it compares with
 	metered  bool
 	tree     *ast.AST           // checked
 	tracked  func() cel.Program // keeps the value of every part; nil where it cannot be made
@@ -184,6 +185,8 @@ func (s *scoped) inspect(r *rule, a *ast.AST, out *bundle.Problems) bool {
 					r.see(sec, sel.FieldName())
 				}
 			}
+		case ast.CallKind:
+			r.names(x.AsCall().Args())
 		case ast.IdentKind:
 			if !direct[x.ID()] {
 				s.ident(r, strings.TrimPrefix(x.AsIdent(), "."))
@@ -191,6 +194,27 @@ func (s *scoped) inspect(r *rule, a *ast.AST, out *bundle.Problems) bool {
 		}
 	}))
 	return ok
+}
+
+// names notes the texts that stand beside an attestor among the operands of a call.
+func (r *rule) names(operands []ast.Expr) {
+	if !slices.ContainsFunc(operands, func(x ast.Expr) bool {
+		return x.Kind() == ast.SelectKind && (x.AsSelect().FieldName() == "attestor" || x.AsSelect().FieldName() == "attestors")
+	}) {
+		return
+	}
+	for len(operands) > 0 {
+		x := operands[0]
+		operands = operands[1:]
+		switch x.Kind() {
+		case ast.ListKind:
+			operands = append(operands, x.AsList().Elements()...)
+		case ast.LiteralKind:
+			if name, is := x.AsLiteral().Value().(string); is {
+				r.named = append(r.named, name)
+			}
+		}
+	}
 }
 
 // ident notes a name that is read whole.
@@ -304,6 +328,8 @@ func (v values) ResolveName(name string) (any, bool) {
 		return &v.in.Tests, true
 	case "coverage":
 		return &v.in.Coverage, true
+	case "attestation":
+		return &v.in.Attestation, true
 	case "approval":
 		return &v.in.Approval, true
 	case "calendar":

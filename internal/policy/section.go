@@ -17,12 +17,13 @@ const (
 	secFindings
 	secTests
 	secCoverage
+	secAttestation
 	secApproval
 	secCalendar
 	sectionCount
 )
 
-var sectionNames = [sectionCount]string{"release", "service", "environment", "change", "findings", "tests", "coverage", "approval", "calendar"}
+var sectionNames = [sectionCount]string{"release", "service", "environment", "change", "findings", "tests", "coverage", "attestation", "approval", "calendar"}
 
 func (s section) String() string { return sectionNames[s] }
 
@@ -54,7 +55,7 @@ func (s sections) each(yield func(section) bool) {
 func (in *Inputs) known(s section) *bool {
 	return [sectionCount]*bool{
 		&in.Release.Known, &in.Service.Known, &in.Environment.Known, &in.Change.Known, &in.Findings.Known,
-		&in.Tests.Known, &in.Coverage.Known, &in.Approval.Known, &in.Calendar.Known,
+		&in.Tests.Known, &in.Coverage.Known, &in.Attestation.Known, &in.Approval.Known, &in.Calendar.Known,
 	}[s]
 }
 
@@ -69,6 +70,8 @@ func (in *Inputs) provenance(s section) (p Provenance, ok bool) {
 		return in.Tests.Provenance, true
 	case secCoverage:
 		return in.Coverage.Provenance, true
+	case secAttestation:
+		return in.Attestation.Provenance, true
 	}
 	return ByNobody, false
 }
@@ -123,8 +126,8 @@ func (in *Inputs) excessText() string {
 		{"release", [6]string{r.Version, r.Digest, r.Size, r.ChangeType, r.Type, r.RequestedBy}},
 		{"service", [6]string{s.Name, s.Team}},
 		{"environment", [6]string{e.Name, e.Kind, e.Region}},
-		{"change", [6]string{string(c.Provenance), c.SemverStep}},
-		{"evidence", [6]string{string(in.Findings.Provenance), string(in.Tests.Provenance), string(in.Coverage.Provenance)}},
+		{"change", [6]string{string(c.Provenance), c.SemverStep, c.Head}},
+		{"evidence", [6]string{string(in.Findings.Provenance), string(in.Tests.Provenance), string(in.Coverage.Provenance), string(in.Attestation.Provenance)}},
 	} {
 		if long(l.texts[:]) {
 			return l.name
@@ -137,6 +140,7 @@ func (in *Inputs) excessText() string {
 		{"service.flags", s.Flags},
 		{"service.data_classes", s.DataClasses},
 		{"findings.tools", in.Findings.Tools},
+		{"attestation.attestors", in.Attestation.Attestors},
 		{"calendar.freezes", in.Calendar.Freezes},
 		{"calendar.rules", in.Calendar.Rules},
 		{"calendar.exempt", in.Calendar.Exempt},

@@ -71,6 +71,10 @@ type (
 	Overlay = document.Overlay
 	// Relaxation takes the force of a gate for a time.
 	Relaxation = document.Relaxation
+	// Attestor is somebody whose signed word is believed.
+	Attestor = document.Attestor
+	// AttestorKey is a key of an Attestor.
+	AttestorKey = document.AttestorKey
 	// Observed says on whose word and until when a scope is not enforced.
 	Observed = document.Observed
 	// Provenance says who is believed.
@@ -91,7 +95,7 @@ const (
 	DefaultValidFor                = document.DefaultValidFor
 
 	ByServer, ByPipeline, ByPerson = document.ByServer, document.ByPipeline, document.ByPerson
-	Assumed, ByNobody              = document.Assumed, document.ByNobody
+	ByAttestor, Assumed, ByNobody  = document.ByAttestor, document.Assumed, document.ByNobody
 	Go, Wait, NoGo, CannotTell     = document.Go, document.Wait, document.NoGo, document.CannotTell
 	Block, Warn, Observe           = document.Block, document.Warn, document.Observe
 

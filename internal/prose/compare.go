@@ -40,6 +40,7 @@ func registers(p *policy.Program) []register {
 		of("RiskModel", p.RiskModels(), func(d policy.RiskModel) string { return d.Name }),
 		of("Window", p.Windows(), func(d policy.Window) string { return d.Name }),
 		of("Relaxation", p.Relaxations(), func(d policy.Relaxation) string { return d.Name }),
+		of("Attestor", p.Attestors(), func(d policy.Attestor) string { return d.Name }),
 		of("Include", p.Includes(), func(d policy.Include) string { return d.Name }),
 		of("Overlay", p.Overlays(), func(d policy.Overlay) string { return d.Name }),
 		of("Owner", p.Owners(), func(d policy.Owner) string { return d.Files }),
@@ -71,7 +72,7 @@ func (d *differ) documents() {
 
 var titles = map[string]string{
 	"Policy": "the policy", "ScopeRule": "scope rule", "ReleaseType": "release type", "Gate": "gate", "ApprovalChain": "approval chain", "FreezeRule": "freeze rule",
-	"Parameter": "parameter", "Framework": "framework", "Control": "control", "RiskModel": "risk model", "Window": "window", "Relaxation": "relaxation", "Include": "include",
+	"Parameter": "parameter", "Framework": "framework", "Control": "control", "RiskModel": "risk model", "Window": "window", "Relaxation": "relaxation", "Attestor": "attestor", "Include": "include",
 	"Overlay": "overlay", "Owner": "owner of", "TestCase": "test case",
 }
 
@@ -87,6 +88,9 @@ func (d *differ) gist(s *speaker, doc reflect.Value) string {
 		return fmt.Sprintf(": gate %s is %s until %s, on the word of %s", x.Gate, relaxed[x.To], day(x.Until), x.By)
 	case policy.Parameter:
 		return ": " + strings.TrimSpace(literal(x.Value)+" "+x.Unit)
+	case policy.Attestor:
+		_, text, _ := strings.Cut(attestor(x), ": ")
+		return ": " + strings.TrimSuffix(text, ".")
 	case policy.Control:
 		return ": " + strings.TrimSuffix(x.Statement, ".")
 	}
@@ -117,7 +121,7 @@ func (d *differ) affected(kind string, docs ...reflect.Value) string {
 		return "Auditors"
 	case policy.Case:
 		return "Those who keep the policy: tests"
-	case policy.Parameter, policy.Relaxation, policy.Overlay:
+	case policy.Parameter, policy.Relaxation, policy.Overlay, policy.Attestor:
 		return "All releases that are governed"
 	}
 	return "Those who keep the policy"
@@ -134,6 +138,12 @@ func (d *differ) fields(who, kind, label string, x, y reflect.Value) {
 	for i := range x.NumField() {
 		f := x.Type().Field(i)
 		if f.Type == reflect.TypeFor[fault.Position]() || !f.IsExported() || slices.Contains(told[kind], f.Name) && d.covered(kind, x, y) {
+			continue
+		}
+		if a, is := x.Interface().(policy.Attestor); is && slices.Contains(attestorFields, f.Name) {
+			for _, one := range attestorField(f.Name, a, y.Interface().(policy.Attestor)) {
+				d.note(who, one.mark, label+": "+one.text+".")
+			}
 			continue
 		}
 		was, is := x.Field(i).Interface(), y.Field(i).Interface()
@@ -257,7 +267,7 @@ func shown(v any) string {
 var stricter = map[string][]string{
 	"Gate.Severity":        {"observe", "warn", "block"},
 	"Gate.OnFail":          {"wait", "no-go"},
-	"Gate.Provenance":      {"", "person", "pipeline", "server"},
+	"Gate.Provenance":      {"", "person", "pipeline", "attested", "server"},
 	"ScopeRule.Governance": {"none", "light", "full"},
 	"FreezeRule.InFlight":  {"continue", "stop"},
 	"Policy.Mode":          {"draft", "observe", "warn", "enforce"},

@@ -67,6 +67,18 @@ tiers: [{name: security, groups: [security-approvers], quorum: 1}]
 // critical is the feature type of the starter pack, with tier 0 on its own.
 var critical = []string{"change_types: [normal]\nchain: two-approvers\nthresholds:\n  line_rate: 0.7\nrollback_time_objective: 1h\n", tierZero}
 
+const (
+	keyA         = "6uHIeTtVl8Sz9JDnasMRcsQ5aQ+O4UFCu4UaYfmknw4="
+	keyB         = "Yn8X2JPlaXpLoiCLyAsCkuf1jYEg6zU8G1VCnbnGsZY="
+	fingerprintA = "6744a64c735f55787465377a3819a6ea6dbcf814ef1c9ac77492f9dba1e7ec5b"
+	fingerprintB = "0c7a9cc8c3fe938d85b423eba217cce849725966cf176793559d0d1b7ce79c3b"
+)
+
+// builder is an attestor of one key, or of more where key goes on.
+func builder(name, key, more string) string {
+	return "---\napiVersion: signalbox/v1\nkind: Attestor\nname: builder\n" + more + "keys: [{name: " + name + ", key: " + key + "}]\n"
+}
+
 func TestDiffInWords(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -101,6 +113,21 @@ func TestDiffInWords(t *testing.T) {
 		{"an added gate", nil, []string{"", "---\napiVersion: signalbox/v1\nkind: Gate\nname: probe\ntitle: Probe\ncondition: environment.region in [\"eu\", \"us\"]\n"}, []string{"All releases that are governed|added|Gate probe is added: Probe (probe): it is no-go unless the environment's region is one of eu, us."}},
 		{"a test", nil, []string{"findings: {high: 4}", "findings: {high: 5}"}, []string{"Those who keep the policy: tests|changed|Test case to production: too many high findings: its inputs changed."}},
 		{"prose of a gate", nil, []string{"title: Few high findings", "title: Some high findings"}, []string{"Releases governed in full|changed|Gate few-high-findings: title is now “Some high findings” instead of “Few high findings”."}},
+		{"a new attestor", nil, []string{"", builder("one", keyA, "threshold: 1\nbuilders: [https://example.com/b]\n")}, []string{"All releases that are governed|added|Attestor builder is added: what the key one signed about an artifact is believed, where it is of the builder https://example.com/b."}},
+		{"a key more", []string{"", builder("one", keyA, "")}, []string{"", builder("one", keyA+"}, {name: two, from: 2027-01-01, key: "+keyB, "")}, []string{
+			"All releases that are governed|loosened|Attestor builder: the key two from 2027-01-01 00:00 UTC (sha256:" + fingerprintB + ") is added.",
+		}},
+		{"another key under its name", []string{"", builder("one", keyA, "")}, []string{"", builder("one", keyB, "")}, []string{
+			"All releases that are governed|loosened|Attestor builder: the key one (sha256:" + fingerprintB + ") is added.",
+			"All releases that are governed|tightened|Attestor builder: the key one (sha256:" + fingerprintA + ") is taken away.",
+		}},
+		{"a key renamed", []string{"", builder("one", keyA, "")}, []string{"", builder("two", keyA, "")}, []string{"All releases that are governed|changed|Attestor builder: the key one is now called two."}},
+		{"a key that ends", []string{"", builder("one", keyA, "")}, []string{"", builder("one", keyA+", until: 2027-06-01", "")}, []string{"All releases that are governed|tightened|Attestor builder: the key is now one until 2027-06-01 00:00 UTC instead of one."}},
+		{"more signers", []string{"", builder("one", keyA+"}, {name: two, key: "+keyB, "")}, []string{"", builder("one", keyA+"}, {name: two, key: "+keyB, "threshold: 2\n")}, []string{"All releases that are governed|tightened|Attestor builder: it takes 2 keys instead of 1."}},
+		{"any builder", []string{"", builder("one", keyA, "builders: [https://example.com/b]\n")}, []string{"", builder("one", keyA, "slsa_level: 2\n")}, []string{
+			"All releases that are governed|loosened|Attestor builder: it speaks for anything instead of https://example.com/b.",
+			"All releases that are governed|loosened|Attestor builder: its provenance counts as SLSA build level 2 instead of 0.",
+		}},
 		{"a version", nil, []string{`version: "1.0"`, `version: "1.1"`}, []string{"Those who keep the policy|changed|The policy: version is now “1.1” instead of “1.0”."}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

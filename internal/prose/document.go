@@ -38,6 +38,7 @@ func Describe(p *policy.Program, now time.Time) (Document, error) {
 	if len(p.FreezeRules()) == 0 {
 		d.say("The policy has no rule of its own for freezes.")
 	}
+	attestors(&d, p)
 	parameters(&d, p)
 	controls(&d, p)
 	s.idle(&d, p, now)

@@ -29,6 +29,12 @@ func Explain(p *policy.Program) (Document, error) {
 	for _, g := range p.Gates() {
 		d.items(s.gate(g))
 	}
+	if all := p.Attestors(); len(all) > 0 {
+		d.heading(1, "Whose signed word is believed")
+		for _, a := range all {
+			d.items(attestor(a))
+		}
+	}
 	d.heading(1, "Who approves")
 	for _, c := range p.Chains() {
 		d.items(c.Name + ": " + asked(c) + ".")
@@ -201,6 +207,9 @@ func (s *speaker) gate(g policy.Gate) string {
 	return text
 }
 
+// sender is who is believed at a provenance.
+var sender = map[policy.Provenance]string{policy.ByServer: "the server", policy.ByAttestor: "an attestor", policy.ByPipeline: "a pipeline", policy.ByPerson: "a person"}
+
 // demands are what a gate asks of its evidence.
 func (s *speaker) demands(g policy.Gate) string {
 	var all []string
@@ -211,7 +220,7 @@ func (s *speaker) demands(g policy.Gate) string {
 		all = append(all, "at most "+bundle.Duration(g.MaxAge)+" old")
 	}
 	if g.Provenance != policy.ByNobody {
-		all = append(all, "on the word of a "+string(g.Provenance)+" or better")
+		all = append(all, "on the word of "+sender[g.Provenance]+" or better")
 	}
 	if len(all) == 0 {
 		return ""

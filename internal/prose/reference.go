@@ -53,7 +53,9 @@ Conditions are CEL. The answer is the worst of the gates that block, in the orde
 - A service or environment outside the catalog is governed in full and never observed. No ScopeRule that matches, and no gate that is certain to apply, cannot tell.
 - Where the release type asks for a lead time, the answer waits until it has passed since submission; a release that is not submitted cannot tell. A freeze in force waits, or is no-go, as the FreezeRule that it names says; without one it waits where the freeze has an end, else it is no-go.
 - A rule whose worst case costs up to %d runs unmetered; one of %d or more is refused; a decision has a budget of %d. Texts have at most %d bytes, lists at most %d items.
-- The lists change.commit_list, findings.items and approval.votes are loaded only where a rule reads them; a rule that reads one that could not be loaded cannot tell. Use their counts where they do. In them severities, answers and types of commits have at most %d bytes, locations %d, other texts %d.
+- The lists change.commit_list, findings.items, attestation.statements and approval.votes are loaded only where a rule reads them; a rule that reads one that could not be loaded cannot tell. Use their counts where they do. In them severities, answers and types of commits have at most %d bytes, locations %d, other texts %d.
+- An attestation is an Attestor's word where enough of its distinct keys signed the envelope; key ids count for nothing. Its content is read after that, must name the artifact among its subjects, and must be of a type and builder that the Attestor speaks for. Whoever sends it adds nothing and takes nothing away: where it is some Attestor's word it is attested, and so is a report whose file is another subject of the same statement.
+- Ask all of one statement within one exists: what two statements say apart nobody said together. Over an empty list all holds, so require exists.
 - Durations are written 15m, 4h, 7d or 1d12h.
 `, policy.CheapRule, policy.RuleBudget, policy.DecisionBudget, policy.MaxInputText, policy.MaxInputList, policy.MaxItemWord, policy.MaxItemPlace, policy.MaxItemText)
 }
