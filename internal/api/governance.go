@@ -6,11 +6,11 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/calendar"
 	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/control"
 	"signalbox.dev/signalbox/internal/event"
-	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/view"
 	"signalbox.dev/signalbox/internal/wire"
 )
@@ -111,7 +111,7 @@ func deactivatePolicy(c *call, q wire.Reasoned) (wire.Activation, error) {
 	return w, err
 }
 
-func wireActivation(a policy.Activation) wire.Activation {
+func wireActivation(a activation.Entry) wire.Activation {
 	return wire.Activation{
 		Digest: a.Digest, Name: a.Name, Version: a.Version, Effective: a.Effective.Time(), Tests: a.Tests, Contract: a.Contract, By: a.By, At: a.At.Time(),
 		Deactivated: a.Off,
@@ -144,7 +144,7 @@ func showPolicy(c *call) (wire.Policy, error) {
 }
 
 // reasonOf is why a bundle was activated, from among the newest activations.
-func (c *call) reasonOf(a policy.Activation) (string, error) {
+func (c *call) reasonOf(a activation.Entry) (string, error) {
 	newest, err := c.Views.Activations(c.ctx, view.Paging{Limit: 100})
 	for _, e := range newest.Items {
 		if e.State.At == a.At && e.State.Digest == a.Digest {
@@ -173,7 +173,7 @@ func listActivations(c *call) (wire.Page[wire.Activation], error) {
 		return wire.Page[wire.Activation]{}, err
 	}
 	found, err := c.Views.Activations(c.ctx, p)
-	page, err := pageOf(found, err, func(e view.Entry[policy.Activation]) wire.Activation {
+	page, err := pageOf(found, err, func(e view.Entry[activation.Entry]) wire.Activation {
 		w := wireActivation(e.State)
 		w.Reason = e.Noted(event.PolicyActivated, "reason")
 		if w.Deactivated {

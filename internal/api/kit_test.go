@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/api"
 	"signalbox.dev/signalbox/internal/calendar"
 	"signalbox.dev/signalbox/internal/catalog"
@@ -159,7 +160,7 @@ func empty(t *testing.T, db *store.DB) *house {
 	}
 	j, err := journal.Open(ctx, journal.Options{DB: db, Signer: keys.Signer(), Folders: folders, Shapes: slices.Concat(
 		catalog.Shapes(), access.Shapes(), []event.Shape{
-			policy.ActivationShape(), calendar.Shape(), evidence.Shape(), release.Shape(), release.PermitShape(), release.DeploymentShape(),
+			activation.Shape(), calendar.Shape(), evidence.Shape(), release.Shape(), release.PermitShape(), release.DeploymentShape(),
 		})})
 	must(t, err)
 	h := &house{db: db, tokens: map[string]string{"anonymous": ""}, log: &journalOfErrors{}, closing: make(chan struct{})}

@@ -23,7 +23,7 @@ const (
 )
 
 // nouns are the pure rooms of the domain, all of which release may join.
-const nouns = "catalog access change calendar evidence risk approval policy schema rollback incident compliance council flow"
+const nouns = "catalog access change calendar evidence risk approval policy activation schema rollback incident compliance council flow"
 
 // rooms is the plan, those not yet built included.
 var rooms = []room{
@@ -48,6 +48,7 @@ var rooms = []room{
 	{path: "internal/bundle", kind: pure},
 	{path: "internal/document", kind: pure, imports: "bundle dsse"},
 	{path: "internal/policy", kind: pure, imports: "event bundle document"},
+	{path: "internal/activation", kind: pure, imports: "event policy"},
 	{path: "internal/lint", kind: pure, imports: "bundle policy"},
 	{path: "internal/prose", kind: pure, imports: "bundle policy"},
 	{path: "internal/prose/pdf", imports: "prose"},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
@@ -194,7 +195,7 @@ func TestWaitAsksAgainOnlyOnNews(t *testing.T) {
 		"a freeze was lifted":    {[]string{string(event.SetFreezes)}, 2, 0},
 		"a vote was cast":        {[]string{"release/r1"}, 2, 0},
 		"evidence arrived":       {[]string{"artifact/" + strings.TrimPrefix(artifact, "sha256:")}, 2, 0},
-		"another policy":         {[]string{string(policy.ActiveStream)}, 2, 0},
+		"another policy":         {[]string{string(activation.Stream)}, 2, 0},
 		"somebody else's matter": {[]string{"release/r2", "artifact/ff", "token/1"}, 1, 5},
 		"no news":                {nil, 1, 5},
 	} {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/terminal"
@@ -141,7 +142,7 @@ func (w *waiting) resume() {
 func (w *waiting) relevant(stream string) bool {
 	d := w.answer.Decision
 	switch s := event.Stream(stream); s {
-	case event.SetCatalog, event.SetFreezes, event.SetGrants, policy.ActiveStream,
+	case event.SetCatalog, event.SetFreezes, event.SetGrants, activation.Stream,
 		event.StreamOf("release", d.Release), event.StreamOf("artifact", strings.TrimPrefix(d.Digest, "sha256:")):
 		return true
 	}

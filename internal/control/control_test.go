@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/approval"
 	"signalbox.dev/signalbox/internal/calendar"
 	"signalbox.dev/signalbox/internal/catalog"
@@ -108,7 +109,7 @@ type house struct {
 
 func shapes() []event.Shape {
 	return slices.Concat(catalog.Shapes(), access.Shapes(), []event.Shape{
-		policy.ActivationShape(), calendar.Shape(), evidence.Shape(), release.Shape(), release.PermitShape(), release.DeploymentShape(),
+		activation.Shape(), calendar.Shape(), evidence.Shape(), release.Shape(), release.PermitShape(), release.DeploymentShape(),
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
@@ -59,8 +60,8 @@ type PolicyRequest struct {
 
 // ActivatePolicy checks, tests and activates a bundle. Its sources are in the
 // vault before the fact that names them.
-func (c *Control) ActivatePolicy(ctx context.Context, r Request, q PolicyRequest) (policy.Activation, error) {
-	var none policy.Activation
+func (c *Control) ActivatePolicy(ctx context.Context, r Request, q PolicyRequest) (activation.Entry, error) {
+	var none activation.Entry
 	if err := r.Actor.May(access.Policy); err != nil {
 		return none, err
 	}
@@ -80,8 +81,8 @@ func (c *Control) ActivatePolicy(ctx context.Context, r Request, q PolicyRequest
 		return none, err
 	}
 	content := []string{program.Digest(), q.Reason, q.Effective.String()}
-	return do(ctx, c, r, content, func(l *Load) ([]event.Draft, policy.Activation, error) {
-		stands, err := read[policy.Activations](l, policy.ActiveStream)
+	return do(ctx, c, r, content, func(l *Load) ([]event.Draft, activation.Entry, error) {
+		stands, err := read[activation.State](l, activation.Stream)
 		if err != nil {
 			return nil, none, err
 		}
@@ -92,7 +93,7 @@ func (c *Control) ActivatePolicy(ctx context.Context, r Request, q PolicyRequest
 		if err != nil {
 			return nil, none, err
 		}
-		done := drafts[0].Body.(policy.Activation)
+		done := drafts[0].Body.(activation.Entry)
 		done.By, done.At = r.Actor.Subject, event.MicrosOf(l.Now)
 		return drafts, done, nil
 	})
@@ -121,13 +122,13 @@ func (c *Control) upheld(l *Load, p *policy.Program, effective time.Time) error 
 
 // DeactivatePolicy puts the bundle in force out of force: every answer is cannot
 // tell from then on, until another takes effect.
-func (c *Control) DeactivatePolicy(ctx context.Context, r Request, reason string) (policy.Activation, error) {
-	var none policy.Activation
+func (c *Control) DeactivatePolicy(ctx context.Context, r Request, reason string) (activation.Entry, error) {
+	var none activation.Entry
 	if err := r.Actor.May(access.Policy); err != nil {
 		return none, err
 	}
-	return do(ctx, c, r, reason, func(l *Load) ([]event.Draft, policy.Activation, error) {
-		stands, err := read[policy.Activations](l, policy.ActiveStream)
+	return do(ctx, c, r, reason, func(l *Load) ([]event.Draft, activation.Entry, error) {
+		stands, err := read[activation.State](l, activation.Stream)
 		if err != nil {
 			return nil, none, err
 		}
@@ -136,20 +137,20 @@ func (c *Control) DeactivatePolicy(ctx context.Context, r Request, reason string
 			return nil, none, err
 		}
 		ended, _ := stands.Current(l.Now)
-		return drafts, policy.Activation{
+		return drafts, activation.Entry{
 			Digest: ended.Digest, Name: ended.Name, Version: ended.Version, Effective: event.MicrosOf(l.Now), Off: true, By: r.Actor.Subject, At: event.MicrosOf(l.Now),
 		}, nil
 	})
 }
 
 // ActivePolicy is the bundle in force and its activation; nil where none is.
-func (c *Control) ActivePolicy(ctx context.Context) (*policy.Program, policy.Activation, error) {
+func (c *Control) ActivePolicy(ctx context.Context) (*policy.Program, activation.Entry, error) {
 	type active struct {
 		program    *policy.Program
-		activation policy.Activation
+		activation activation.Entry
 	}
 	a, err := view(ctx, c, func(l *Load) (active, error) {
-		stands, err := read[policy.Activations](l, policy.ActiveStream)
+		stands, err := read[activation.State](l, activation.Stream)
 		if err != nil {
 			return active{}, err
 		}
@@ -165,7 +166,7 @@ func (c *Control) ActivePolicy(ctx context.Context) (*policy.Program, policy.Act
 
 // active is the bundle in force, nil where none is, and when another takes effect.
 func (c *Control) active(l *Load) (*policy.Program, time.Time, error) {
-	stands, err := read[policy.Activations](l, policy.ActiveStream)
+	stands, err := read[activation.State](l, activation.Stream)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -180,12 +181,12 @@ func (c *Control) active(l *Load) (*policy.Program, time.Time, error) {
 // maxBundle bounds what is read back of a bundle's sources.
 const maxBundle = 16 << 20
 
-func (c *Control) program(ctx context.Context, a policy.Activation) (*policy.Program, error) {
+func (c *Control) program(ctx context.Context, a activation.Entry) (*policy.Program, error) {
 	return c.programs.get(a.Digest, func() (*policy.Program, error) { return c.compile(ctx, a) })
 }
 
 // compile reads the sources of an activation and makes them ready to decide.
-func (c *Control) compile(ctx context.Context, a policy.Activation) (*policy.Program, error) {
+func (c *Control) compile(ctx context.Context, a activation.Entry) (*policy.Program, error) {
 	from, err := c.Vault.Open(ctx, a.File)
 	if err != nil {
 		return nil, fmt.Errorf("sources of the policy: %w", err)

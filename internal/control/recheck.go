@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
-	"signalbox.dev/signalbox/internal/policy"
 )
 
 // RecheckPolicy compiles the bundle in force as this version reads it, and runs
@@ -36,16 +36,16 @@ func (c *Control) RecheckPolicy(ctx context.Context) error {
 	return nil
 }
 
-func (c *Control) activations(ctx context.Context) (stands policy.Activations, now event.Micros, err error) {
-	stands, err = view(ctx, c, func(l *Load) (policy.Activations, error) {
+func (c *Control) activations(ctx context.Context) (stands activation.State, now event.Micros, err error) {
+	stands, err = view(ctx, c, func(l *Load) (activation.State, error) {
 		now = event.MicrosOf(l.Now)
-		return read[policy.Activations](l, policy.ActiveStream)
+		return read[activation.State](l, activation.Stream)
 	})
 	return stands, now, err
 }
 
 // holds is nil where the bundle compiles and all of its tests pass.
-func (c *Control) holds(ctx context.Context, a policy.Activation) error {
+func (c *Control) holds(ctx context.Context, a activation.Entry) error {
 	program, err := c.program(ctx, a)
 	if err == nil {
 		err = program.Ready()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
@@ -65,14 +66,14 @@ func (c *Control) Replay(ctx context.Context, r Request, q ReplayRequest) (Repla
 }
 
 // bundles are all activations there ever were, by digest of the bundle.
-func (c *Control) bundles(ctx context.Context) (map[string]policy.Activation, error) {
-	facts, err := c.Journal.History(ctx, policy.ActiveStream)
+func (c *Control) bundles(ctx context.Context) (map[string]activation.Entry, error) {
+	facts, err := c.Journal.History(ctx, activation.Stream)
 	if err != nil {
 		return nil, err
 	}
-	all := map[string]policy.Activation{}
+	all := map[string]activation.Entry{}
 	for _, f := range facts {
-		a, err := policy.ActivationOf(f)
+		a, err := activation.Of(f)
 		if err != nil {
 			return nil, err
 		}
@@ -89,7 +90,7 @@ type replaying struct {
 	ctx       context.Context
 	q         ReplayRequest
 	candidate *policy.Program
-	bundles   map[string]policy.Activation
+	bundles   map[string]activation.Entry
 	rules     map[[2]string]release.Rules // by digest of the bundle and release type
 	old       programs
 	tally     *release.Tally

@@ -20,8 +20,8 @@ func (p *Program) soften(in *Inputs, o *Outcome) {
 	}
 }
 
-// activatable refuses a bundle that its own mode keeps from taking effect.
-func (p *Program) activatable(effective time.Time) error {
+// Activatable refuses a bundle that its own mode keeps from taking effect.
+func (p *Program) Activatable(effective time.Time) error {
 	switch p.set.Policy.Mode {
 	case ModeDraft:
 		return fault.Invalidf("policy.draft", "the policy is a draft").At(p.set.Policy.Where).Remedy("write mode: observe with until and by, or mode: enforce")

@@ -70,7 +70,7 @@ func TestDraftsAndModesThatAreOverAreNotActivated(t *testing.T) {
 		"over by now": {tests, monday.Add(48 * time.Hour), "policy.mode-over"},
 		"enforce":     {"mode: enforce\n", monday, ""},
 	} {
-		_, err := (Activations{}).Activate(moded(t, c.mode), "sha256:"+strings.Repeat("0", 64), c.at, "why", monday)
+		err := moded(t, c.mode).Activatable(c.at)
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%s: %v", name, err)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/api"
 	"signalbox.dev/signalbox/internal/calendar"
 	"signalbox.dev/signalbox/internal/catalog"
@@ -24,7 +25,6 @@ import (
 	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/journal"
-	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
 	"signalbox.dev/signalbox/internal/seal"
 	"signalbox.dev/signalbox/internal/store"
@@ -56,7 +56,7 @@ type closer struct {
 // Shapes are the folds of every noun.
 func Shapes() []event.Shape {
 	return slices.Concat(catalog.Shapes(), access.Shapes(), []event.Shape{
-		policy.ActivationShape(), calendar.Shape(), evidence.Shape(), release.Shape(), release.PermitShape(), release.DeploymentShape(),
+		activation.Shape(), calendar.Shape(), evidence.Shape(), release.Shape(), release.PermitShape(), release.DeploymentShape(),
 	})
 }
 

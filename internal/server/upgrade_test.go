@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/journal"
@@ -29,8 +30,8 @@ func activated(t *testing.T, s *Server, files []policy.File, effective time.Time
 		t.Fatal(err)
 	}
 	_, err = s.Journal.Append(t.Context(), journal.Command{Actor: "system/test", Auth: "local", Source: "test", Facts: []event.Draft{{
-		Stream: policy.ActiveStream, Kind: event.PolicyActivated,
-		Body: policy.Activation{Digest: policy.Digest(files), File: file, Name: "starter", Version: "1.0", Effective: event.MicrosOf(effective)},
+		Stream: activation.Stream, Kind: event.PolicyActivated,
+		Body: activation.Entry{Digest: policy.Digest(files), File: file, Name: "starter", Version: "1.0", Effective: event.MicrosOf(effective)},
 	}}})
 	if err != nil {
 		t.Fatal(err)

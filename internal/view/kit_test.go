@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/approval"
 	"signalbox.dev/signalbox/internal/calendar"
 	"signalbox.dev/signalbox/internal/catalog"
@@ -115,7 +116,7 @@ func raise(t *testing.T, db *store.DB) *house {
 	}
 	j, err := journal.Open(ctx, journal.Options{DB: db, Signer: keys.Signer(), Folders: folders, Shapes: slices.Concat(
 		catalog.Shapes(), access.Shapes(), []event.Shape{
-			policy.ActivationShape(), calendar.Shape(), evidence.Shape(), release.Shape(), release.PermitShape(), release.DeploymentShape(),
+			activation.Shape(), calendar.Shape(), evidence.Shape(), release.Shape(), release.PermitShape(), release.DeploymentShape(),
 		})})
 	must(t, err)
 	t.Cleanup(func() { must(t, j.Close()) })

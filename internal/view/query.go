@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/calendar"
 	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/event"
@@ -291,7 +292,7 @@ func (v *Views) Freezes(ctx context.Context, now time.Time, p Paging) (Page[Entr
 }
 
 // Activations lists activations of policy bundles, newest first.
-func (v *Views) Activations(ctx context.Context, p Paging) (Page[Entry[policy.Activation]], error) {
+func (v *Views) Activations(ctx context.Context, p Paging) (Page[Entry[activation.Entry]], error) {
 	return list(ctx, v.db, v.activations, listing{"position", nil, p})
 }
 

@@ -4,10 +4,10 @@ import (
 	"strconv"
 
 	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/calendar"
 	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/event"
-	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
 )
 
@@ -115,13 +115,13 @@ func environments() shelf[catalog.Environment] {
 }
 
 // activations has a row for each, by position: the stream's state keeps the newest only.
-func activations() shelf[policy.Activation] {
-	return shelf[policy.Activation]{
+func activations() shelf[activation.Entry] {
+	return shelf[activation.Entry]{
 		name: "activations", number: 2,
 		take: func(f event.Recorded) (string, bool) {
 			return strconv.FormatUint(f.Position, 10), f.Kind == event.PolicyActivated || f.Kind == event.PolicyDeactivated
 		},
-		fold:  func(_ policy.Activation, f event.Recorded) (policy.Activation, error) { return policy.ActivationOf(f) },
+		fold:  func(_ activation.Entry, f event.Recorded) (activation.Entry, error) { return activation.Of(f) },
 		notes: []event.Kind{event.PolicyActivated, event.PolicyDeactivated},
 	}
 }

@@ -16,11 +16,11 @@ import (
 	"slices"
 
 	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/calendar"
 	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
-	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
 	"signalbox.dev/signalbox/internal/store"
 )
@@ -73,7 +73,7 @@ type Views struct {
 	machines     shelf[access.Machine]
 	services     shelf[catalog.Service]
 	environments shelf[catalog.Environment]
-	activations  shelf[policy.Activation]
+	activations  shelf[activation.Entry]
 }
 
 // New is the views of a database.

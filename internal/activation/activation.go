@@ -1,4 +1,10 @@
-package policy
+// Package activation knows which bundle of policy is in force: when each takes
+// effect, on what reason, and when one is put out of force.
+//
+// It leaves what a bundle says and whether its tests pass to policy. Its
+// invariant: at any instant at most one bundle is in force, and none that is a
+// draft or whose tests fail.
+package activation
 
 import (
 	"fmt"
@@ -8,22 +14,23 @@ import (
 
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/policy"
 )
 
-// ActiveStream is the one stream of activations.
-const ActiveStream event.Stream = "policy/active"
+// Stream is the one stream of activations.
+const Stream event.Stream = "policy/active"
 
-// keptActivations is how many activations the state remembers where none of
+// kept is how many activations the state remembers where none of
 // those beyond is in force or still to come; the journal has them all.
 // maxScheduled bounds those that are still to come.
 const (
-	keptActivations = 20
-	maxScheduled    = 100
+	kept         = 20
+	maxScheduled = 100
 )
 
-// Activation is a bundle taking effect: the body of PolicyActivated. One that is
+// Entry is a bundle taking effect: the body of PolicyActivated. One that is
 // Off is a bundle put out of force, so that none is.
-type Activation struct {
+type Entry struct {
 	Digest    string       `json:"digest"` // of the bundle, which never changes
 	File      string       `json:"file"`   // digest of its sources in the vault
 	Name      string       `json:"name"`
@@ -44,28 +51,28 @@ type deactivation struct {
 	Effective event.Micros `json:"effective"`
 }
 
-// ActivationOf is what a fact of ActiveStream says.
-func ActivationOf(f event.Recorded) (Activation, error) {
+// Of is what a fact of Stream says.
+func Of(f event.Recorded) (Entry, error) {
 	if f.Kind != event.PolicyActivated && f.Kind != event.PolicyDeactivated {
-		return Activation{}, event.Unknown(f)
+		return Entry{}, event.Unknown(f)
 	}
-	var one Activation
+	var one Entry
 	if err := f.Body(&one); err != nil {
-		return Activation{}, err
+		return Entry{}, err
 	}
 	one.Off, one.By, one.At = f.Kind == event.PolicyDeactivated, f.Actor, f.Time
 	return one, nil
 }
 
-// Activations is the state of ActiveStream, in the order of recording.
-type Activations struct {
-	List []Activation `json:"list"`
+// State is the state of Stream, in the order of recording.
+type State struct {
+	List []Entry `json:"list"`
 }
 
-// ActivationShape is the fold of ActiveStream.
-func ActivationShape() event.Shape {
-	return event.ShapeOf("policy", 3, func(a *Activations, f event.Recorded) error {
-		one, err := ActivationOf(f)
+// Shape is the fold of Stream.
+func Shape() event.Shape {
+	return event.ShapeOf("policy", 3, func(a *State, f event.Recorded) error {
+		one, err := Of(f)
 		if err != nil {
 			return err
 		}
@@ -76,10 +83,10 @@ func ActivationShape() event.Shape {
 }
 
 // forget drops the oldest of those that can never be in force again.
-func (a *Activations) forget(now event.Micros) {
+func (a *State) forget(now event.Micros) {
 	current, _ := a.latest(now.Time())
-	over := len(a.List) - keptActivations
-	a.List = slices.DeleteFunc(a.List, func(one Activation) bool {
+	over := len(a.List) - kept
+	a.List = slices.DeleteFunc(a.List, func(one Entry) bool {
 		if over <= 0 || one.Effective > now || one == current {
 			return false
 		}
@@ -90,17 +97,17 @@ func (a *Activations) forget(now event.Micros) {
 
 // Current is the activation in force at an instant; none is once the latest was
 // put out of force.
-func (a Activations) Current(now time.Time) (Activation, bool) {
+func (a State) Current(now time.Time) (Entry, bool) {
 	if latest, found := a.latest(now); found && !latest.Off {
 		return latest, true
 	}
-	return Activation{}, false
+	return Entry{}, false
 }
 
 // latest is, of those that have taken effect, the latest, and of two at one
 // instant the one recorded later.
-func (a Activations) latest(now time.Time) (Activation, bool) {
-	var current Activation
+func (a State) latest(now time.Time) (Entry, bool) {
+	var current Entry
 	found := false
 	for _, one := range a.List {
 		if one.Effective <= event.MicrosOf(now) && (!found || one.Effective >= current.Effective) {
@@ -111,7 +118,7 @@ func (a Activations) latest(now time.Time) (Activation, bool) {
 }
 
 // Next is when another bundle takes effect; zero: none is known.
-func (a Activations) Next(now time.Time) time.Time {
+func (a State) Next(now time.Time) time.Time {
 	var next event.Micros
 	for _, one := range a.List {
 		if one.Effective > event.MicrosOf(now) && (next == 0 || one.Effective < next) {
@@ -122,7 +129,7 @@ func (a Activations) Next(now time.Time) time.Time {
 }
 
 // scheduled is how many are still to take effect.
-func (a Activations) scheduled(now time.Time) int {
+func (a State) scheduled(now time.Time) int {
 	n := 0
 	for _, one := range a.List {
 		if one.Effective > event.MicrosOf(now) {
@@ -135,7 +142,7 @@ func (a Activations) scheduled(now time.Time) int {
 // Activate is the fact that a bundle takes effect. Its tests must pass, a
 // reason be given, and the effective time not lie in the past (zero, or less than a
 // minute ago: now).
-func (a Activations) Activate(p *Program, file string, effective time.Time, reason string, now time.Time) ([]event.Draft, error) {
+func (a State) Activate(p *policy.Program, file string, effective time.Time, reason string, now time.Time) ([]event.Draft, error) {
 	if err := p.Ready(); err != nil {
 		return nil, err
 	}
@@ -151,7 +158,7 @@ func (a Activations) Activate(p *Program, file string, effective time.Time, reas
 	if effective.Before(now) { // else it could fall behind one that took effect meanwhile
 		effective = now
 	}
-	if err := p.activatable(effective); err != nil {
+	if err := p.Activatable(effective); err != nil {
 		return nil, err
 	}
 	if current, active := a.Current(effective); active && current.Digest == p.Digest() {
@@ -160,17 +167,17 @@ func (a Activations) Activate(p *Program, file string, effective time.Time, reas
 	if a.scheduled(now) >= maxScheduled {
 		return nil, fault.New(fault.Conflict, "policy.scheduled", fmt.Sprintf("%d bundles are still to take effect", maxScheduled)).Remedy("wait until some of them have")
 	}
-	body := Activation{
+	body := Entry{
 		Digest: p.Digest(), File: file, Name: p.Policy().Name, Version: p.Policy().Version,
-		Effective: event.MicrosOf(effective), Tests: len(p.cases), Contract: Contract,
+		Effective: event.MicrosOf(effective), Tests: len(p.Cases()), Contract: policy.Contract,
 	}
-	return []event.Draft{{Stream: ActiveStream, Kind: event.PolicyActivated, Body: body, Private: map[string]string{"reason": reason}}}, nil
+	return []event.Draft{{Stream: Stream, Kind: event.PolicyActivated, Body: body, Private: map[string]string{"reason": reason}}}, nil
 }
 
 // Deactivate is the fact that the bundle in force no longer is. From then on
 // nothing is, and every answer is cannot tell, until another takes effect: those
 // that are still to come do.
-func (a Activations) Deactivate(reason string, now time.Time) ([]event.Draft, error) {
+func (a State) Deactivate(reason string, now time.Time) ([]event.Draft, error) {
 	current, active := a.Current(now)
 	if !active {
 		return nil, fault.New(fault.Conflict, "policy.inactive", "no policy is in force").Remedy("signalbox policy history shows those that were")
@@ -179,5 +186,5 @@ func (a Activations) Deactivate(reason string, now time.Time) ([]event.Draft, er
 		return nil, fault.Invalidf("policy.reason", "deactivating a policy needs a reason").On("reason").Because("auditors ask for it")
 	}
 	body := deactivation{Digest: current.Digest, Name: current.Name, Version: current.Version, Effective: event.MicrosOf(now)}
-	return []event.Draft{{Stream: ActiveStream, Kind: event.PolicyDeactivated, Body: body, Private: map[string]string{"reason": reason}}}, nil
+	return []event.Draft{{Stream: Stream, Kind: event.PolicyDeactivated, Body: body, Private: map[string]string{"reason": reason}}}, nil
 }

@@ -1,4 +1,4 @@
-package policy
+package activation
 
 import (
 	"encoding/json"
@@ -11,6 +11,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/policy"
 )
 
 // at is an instant so long after monday.
@@ -22,7 +23,7 @@ type history struct {
 	state []byte
 }
 
-func (h *history) record(when time.Time, drafts ...event.Draft) Activations {
+func (h *history) record(when time.Time, drafts ...event.Draft) State {
 	h.t.Helper()
 	for _, d := range drafts {
 		body, err := json.Marshal(d.Body)
@@ -30,16 +31,16 @@ func (h *history) record(when time.Time, drafts ...event.Draft) Activations {
 			h.t.Fatal(err)
 		}
 		f := event.Recorded{Header: event.Header{Kind: d.Kind, Stream: d.Stream, Time: event.MicrosOf(when), Actor: "ada"}, BodyBytes: body}
-		if h.state, err = ActivationShape().Fold(h.state, f); err != nil {
+		if h.state, err = Shape().Fold(h.state, f); err != nil {
 			h.t.Fatal(err)
 		}
 	}
 	return h.now()
 }
 
-func (h *history) now() Activations {
+func (h *history) now() State {
 	h.t.Helper()
-	a, err := event.Decode[Activations](h.state)
+	a, err := event.Decode[State](h.state)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -48,13 +49,62 @@ func (h *history) now() Activations {
 
 // effect is the fact of a bundle that takes effect; its digest is its name.
 func effect(name string, from time.Time) event.Draft {
-	return event.Draft{Stream: ActiveStream, Kind: event.PolicyActivated, Body: Activation{Digest: name, Effective: event.MicrosOf(from)}}
+	return event.Draft{Stream: Stream, Kind: event.PolicyActivated, Body: Entry{Digest: name, Effective: event.MicrosOf(from)}}
+}
+
+// base is the smallest bundle that decides, with a test that passes.
+const base = `apiVersion: signalbox/v1
+kind: Policy
+name: base
+version: "1"
+---
+apiVersion: signalbox/v1
+kind: ScopeRule
+name: all
+governance: full
+---
+apiVersion: signalbox/v1
+kind: ReleaseType
+name: any
+size: [major, minor, patch]
+change_types: [standard, normal, emergency]
+chain: one
+---
+apiVersion: signalbox/v1
+kind: ApprovalChain
+name: one
+tiers: [{name: review, groups: [release-approvers], quorum: 2}]
+---
+apiVersion: signalbox/v1
+kind: Gate
+name: always
+title: Always
+condition: size(release.version) > 0
+---
+apiVersion: signalbox/v1
+kind: TestCase
+name: nothing is known
+at: 2027-03-01T09:00:00Z
+expect: {verdict: cannot-tell}
+`
+
+// monday is the instant of the tests.
+var monday = time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC)
+
+// changed is the base bundle with one text in place of another.
+func changed(t testing.TB, old, text string) *policy.Program {
+	t.Helper()
+	p, problems := policy.Compile([]policy.File{{Name: "base.yaml", Data: []byte(strings.Replace(base, old, text, 1))}})
+	if p == nil || old != "" && !strings.Contains(base, old) {
+		t.Fatalf("the bundle does not compile: %v", problems)
+	}
+	return p
 }
 
 // numbered is the base bundle in a version of its own.
-func numbered(t testing.TB, version string) *Program {
+func numbered(t testing.TB, version string) *policy.Program {
 	t.Helper()
-	return compiled(t, []File{{Name: "base.yaml", Data: []byte(strings.Replace(base, `version: "1"`, `version: "`+version+`"`, 1))}})
+	return changed(t, `version: "1"`, `version: "`+version+`"`)
 }
 
 func TestActivationIsRecorded(t *testing.T) {
@@ -66,15 +116,15 @@ func TestActivationIsRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []event.Draft{{
-		Stream: ActiveStream, Kind: event.PolicyActivated, Private: map[string]string{"reason": "the auditors' findings"},
-		Body: Activation{Digest: p.Digest(), File: "sha256:sources", Name: "base", Version: "7", Effective: event.MicrosOf(at(time.Hour)), Tests: 1, Contract: Contract},
+		Stream: Stream, Kind: event.PolicyActivated, Private: map[string]string{"reason": "the auditors' findings"},
+		Body: Entry{Digest: p.Digest(), File: "sha256:sources", Name: "base", Version: "7", Effective: event.MicrosOf(at(time.Hour)), Tests: 1, Contract: policy.Contract},
 	}}
 	if diff := cmp.Diff(want, drafts); diff != "" {
 		t.Fatal(diff)
 	}
-	folded := want[0].Body.(Activation)
+	folded := want[0].Body.(Entry)
 	folded.By, folded.At = "ada", event.MicrosOf(at(time.Second))
-	if diff := cmp.Diff(Activations{List: []Activation{folded}}, h.record(at(time.Second), drafts...)); diff != "" {
+	if diff := cmp.Diff(State{List: []Entry{folded}}, h.record(at(time.Second), drafts...)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -84,7 +134,7 @@ func TestActivationsKnowNoOtherFact(t *testing.T) {
 		{Header: event.Header{Kind: event.FreezeDeclared}, BodyBytes: []byte("{}")},
 		{Header: event.Header{Kind: event.PolicyActivated}, BodyBytes: []byte("[]")},
 	} {
-		if state, err := ActivationShape().Fold(nil, f); err == nil {
+		if state, err := Shape().Fold(nil, f); err == nil {
 			t.Errorf("%s %s was folded to %s", f.Kind, f.BodyBytes, state)
 		}
 	}
@@ -132,12 +182,12 @@ func TestWhichBundleIsInForce(t *testing.T) {
 // forgets nothing, at every instant from the last fact on.
 func TestWhatIsForgottenIsNeverNeeded(t *testing.T) {
 	h := history{t: t}
-	var all Activations
+	var all State
 	now := monday
 	record := func(name string, from time.Time) {
 		now = now.Add(time.Minute)
 		a := h.record(now, effect(name, from))
-		all.List = append(all.List, Activation{Digest: name, Effective: event.MicrosOf(from), By: "ada", At: event.MicrosOf(now)})
+		all.List = append(all.List, Entry{Digest: name, Effective: event.MicrosOf(from), By: "ada", At: event.MicrosOf(now)})
 		for when := now; when.Before(at(200 * time.Hour)); when = when.Add(17 * time.Minute) {
 			got, _ := a.Current(when)
 			want, _ := all.Current(when)
@@ -147,23 +197,23 @@ func TestWhatIsForgottenIsNeverNeeded(t *testing.T) {
 		}
 	}
 	record("next month", at(150*time.Hour))
-	for i := range 3 * keptActivations {
+	for i := range 3 * kept {
 		record(fmt.Sprintf("now %d", i), now)
 	}
-	if n := len(h.now().List); n != keptActivations {
-		t.Errorf("%d are remembered, want %d", n, keptActivations)
+	if n := len(h.now().List); n != kept {
+		t.Errorf("%d are remembered, want %d", n, kept)
 	}
-	for i := range 2 * keptActivations {
+	for i := range 2 * kept {
 		record(fmt.Sprintf("soon %d", i), at(100*time.Hour+time.Duration(i)*time.Minute))
 	}
-	if n := len(h.now().List); n != 2*keptActivations+2 {
+	if n := len(h.now().List); n != 2*kept+2 {
 		t.Errorf("%d are remembered, want those to come and the one in force", n)
 	}
 }
 
 func TestActivationIsRefused(t *testing.T) {
 	v1, v2 := numbered(t, "1"), numbered(t, "2")
-	untested, failing := compiled(t, without("TestCase")), compiled(t, sample(good("probe", "")))
+	untested, failing := changed(t, base[strings.Index(base, "---\napiVersion: signalbox/v1\nkind: TestCase"):], ""), changed(t, "verdict: cannot-tell", "verdict: go")
 	var inForce, full []event.Draft
 	inForce = append(inForce, effect(v1.Digest(), at(-time.Hour)))
 	full = append(full, inForce...)
@@ -174,7 +224,7 @@ func TestActivationIsRefused(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
 		history   []event.Draft
-		program   *Program
+		program   *policy.Program
 		effective time.Time
 		reason    string
 		code      string    // "" where it is accepted
@@ -212,7 +262,7 @@ func TestActivationIsRefused(t *testing.T) {
 			if err != nil || len(drafts) != 1 {
 				t.Fatalf("%v, %v", drafts, err)
 			}
-			if got := drafts[0].Body.(Activation).Effective.Time(); !got.Equal(tt.from) {
+			if got := drafts[0].Body.(Entry).Effective.Time(); !got.Equal(tt.from) {
 				t.Errorf("it takes effect at %s, want %s", got, tt.from)
 			}
 			if current, _ := h.record(monday, drafts...).Current(tt.from); current.Digest != tt.program.Digest() {
@@ -273,7 +323,7 @@ func TestDeactivation(t *testing.T) {
 	if _, err := stands.Deactivate("twice", at(3*time.Hour)); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("twice: %v", err)
 	}
-	for i := range 3 * keptActivations {
+	for i := range 3 * kept {
 		stands = h.record(at(2*time.Hour), effect(fmt.Sprint("later ", i), at(time.Duration(10+i)*time.Hour)))
 	}
 	if got, active := stands.Current(at(4 * time.Hour)); active {
