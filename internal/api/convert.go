@@ -23,10 +23,10 @@ func wireDecision(d release.Decision) wire.Decision {
 		Policy: d.Policy, Change: d.Change, Evidence: d.Evidence, Subject: d.Subject, Basis: d.Basis,
 		Believed: wire.Believed{
 			Release: string(d.Believed.Release), Change: string(d.Believed.Change), Findings: string(d.Believed.Findings),
-			Tests: string(d.Believed.Tests), Coverage: string(d.Believed.Coverage),
+			Tests: string(d.Believed.Tests), Coverage: string(d.Believed.Coverage), Load: string(d.Believed.Load),
 		},
 		At: d.At, Until: d.Until, Permit: d.Permit, PermitUntil: d.PermitUntil, Assumed: d.Assumed,
-		Engine: d.Engine, Contract: d.Contract, TZData: d.TZData, AgeHours: d.AgeHours,
+		Engine: d.Engine, Contract: d.Contract, TZData: d.TZData, AgeHours: d.AgeHours, LoadAge: d.LoadAge,
 	}
 	if d.Observe != nil {
 		w.Observe = &wire.Observed{By: d.Observe.By, Until: d.Observe.Until}
@@ -138,6 +138,14 @@ func identities(list []wire.Identity) []change.Identity {
 	return all
 }
 
+func wireLoad(l evidence.Load) *wire.Load {
+	return &wire.Load{
+		Requests: l.Requests, ErrorRate: l.ErrorRate, P50: l.P50, P95: l.P95, P99: l.P99, Mean: l.Mean,
+		ThresholdsSet: l.Set, ThresholdsFailed: l.Failed, Seconds: l.Seconds, MoreParts: l.MoreParts,
+		Parts: convertAll(l.Parts, func(p evidence.LoadPart) wire.LoadPart { return wire.LoadPart(p) }),
+	}
+}
+
 func wireClaim(a evidence.Added) wire.Claim {
 	w := wire.Claim{
 		ID: a.ID, Service: a.Service, Version: a.Version, Digest: a.Digest, Label: a.Label, Kind: string(a.Claim.Kind), Format: a.Claim.Format,
@@ -149,6 +157,9 @@ func wireClaim(a evidence.Added) wire.Claim {
 	}
 	if t := a.Claim.Tests; t != nil {
 		w.Tests = &wire.Tests{Total: t.Total, Passed: t.Passed, Failed: t.Failed, Errored: t.Errored, Skipped: t.Skipped}
+	}
+	if l := a.Claim.Load; l != nil {
+		w.Load = wireLoad(*l)
 	}
 	if v := a.Claim.Coverage; v != nil {
 		w.Coverage = &wire.Coverage{LineRate: v.LineRate, LinesCovered: v.LinesCovered, LinesValid: v.LinesValid, BranchRate: v.BranchRate}

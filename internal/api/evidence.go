@@ -138,5 +138,8 @@ func wireSums(a evidence.Artifact, version string, now time.Time) wire.EvidenceS
 			w.Coverage.BranchRate = &v.BranchRate
 		}
 	}
+	if l := a.Load(now); l.Known {
+		w.Load = &wire.Load{Requests: l.Requests, ErrorRate: l.ErrorRate, P50: l.P50, P95: l.P95, P99: l.P99, Mean: l.Mean, ThresholdsSet: l.Set, ThresholdsFailed: l.Failed}
+	}
 	return w
 }

@@ -113,6 +113,7 @@ func (c *Control) facts(l *Load, state release.State, environment string) (relea
 			}
 			return err
 		},
+		func() error { return c.previous(l, &f) },
 		func() error { return c.listed(l.ctx, &f) },
 	}
 	for _, step := range steps {

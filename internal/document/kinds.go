@@ -159,7 +159,7 @@ func Kinds() []Kind { return slices.Clone(kinds) }
 
 // Needable are the sections of a policy's inputs that a Gate may name under needs.
 func Needable() []string {
-	return []string{"service", "environment", "change", "findings", "tests", "coverage", "attestation", "approval", "calendar"}
+	return []string{"service", "environment", "change", "findings", "tests", "coverage", "load", "previous", "attestation", "approval", "calendar"}
 }
 
 // Asked is how many persons of which groups a chain asks for.

@@ -72,7 +72,8 @@ func try(axes []axis, each func(*policy.Inputs) bool) bool {
 func known() policy.Inputs {
 	in := policy.Inputs{Contract: policy.Contract}
 	in.Release.Known, in.Service.Known, in.Environment.Known, in.Change.Known, in.Findings.Known = true, true, true, true, true
-	in.Tests.Known, in.Coverage.Known, in.Attestation.Known, in.Approval.Known, in.Calendar.Known = true, true, true, true, true
+	in.Tests.Known, in.Coverage.Known, in.Load.Known, in.Previous.Known, in.Attestation.Known = true, true, true, true, true
+	in.Approval.Known, in.Calendar.Known = true, true
 	return in
 }
 

@@ -112,7 +112,7 @@ func (v values) weigh(g *gate) (Reason, time.Time) {
 			return r, time.Time{}
 		}
 	}
-	if why := v.unloaded(&g.condition); why != "" {
+	if why := cmp.Or(v.unloaded(&g.condition), v.silence(&g.condition)); why != "" {
 		r.Why, r.Observed = sentence(why)+".", why
 		return r, time.Time{}
 	}

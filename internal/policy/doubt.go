@@ -32,6 +32,9 @@ func (v values) doubt(r *rule) string {
 	if why := v.unloaded(r); why != "" {
 		return why
 	}
+	if why := v.silence(r); why != "" {
+		return why
+	}
 	if r.severity && v.in.Findings.Unrated > 0 {
 		return "some findings have no severity"
 	}

@@ -24,6 +24,8 @@ type Inputs struct {
 	Findings    Findings    `cel:"findings" json:"findings"`
 	Tests       Tests       `cel:"tests" json:"tests"`
 	Coverage    Coverage    `cel:"coverage" json:"coverage"`
+	Load        Load        `cel:"load" json:"load,omitzero"` // omitted where nothing is known, as is the next: what was decided before there was either keeps its digest
+	Previous    Previous    `cel:"previous" json:"previous,omitzero"`
 	Attestation Attestation `cel:"attestation" json:"attestation,omitzero"`
 	Approval    Approval    `cel:"approval" json:"approval"`
 	Calendar    Calendar    `cel:"calendar" json:"calendar"`

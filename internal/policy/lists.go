@@ -71,6 +71,8 @@ func listIn(s section) string {
 		return "commit_list"
 	case secFindings:
 		return "items"
+	case secLoad:
+		return "parts"
 	case secAttestation:
 		return "statements"
 	case secApproval:
@@ -84,7 +86,7 @@ func listSize(path string) (size uint64, ok bool) {
 	switch path {
 	case "findings.items.@items.severity", "approval.votes.@items.answer", "change.commit_list.@items.type":
 		return MaxItemWord, true
-	case "findings.items.@items.rule", "findings.items.@items.package", "findings.items.@items.tool", "approval.votes.@items.reason", "approval.votes.@items.groups.@items":
+	case "load.parts.@items.name", "load.parts.@items.tool", "findings.items.@items.rule", "findings.items.@items.package", "findings.items.@items.tool", "approval.votes.@items.reason", "approval.votes.@items.groups.@items":
 		return MaxItemText, true
 	case "findings.items.@items.location":
 		return MaxItemPlace, true
@@ -103,6 +105,8 @@ func (in *Inputs) unlisted(s section) bool {
 		return in.Change.CommitList == nil
 	case secFindings:
 		return in.Findings.Items == nil
+	case secLoad:
+		return in.Load.Parts == nil
 	case secAttestation:
 		return in.Attestation.Statements == nil
 	case secApproval:
@@ -131,6 +135,8 @@ func (in *Inputs) excessList() string {
 		return over(MaxItemWord, f.Severity) || over(MaxItemText, f.Rule, f.Package, f.Tool) || over(MaxItemPlace, f.Location)
 	}):
 		return "findings.items"
+	case len(in.Load.Parts) > MaxInputList || slices.ContainsFunc(in.Load.Parts, func(p LoadPart) bool { return over(MaxItemText, p.Name, p.Tool) }):
+		return "load.parts"
 	case len(in.Approval.Votes) > MaxInputList || slices.ContainsFunc(in.Approval.Votes, func(v Vote) bool {
 		return len(v.Groups) > MaxItemList || over(MaxItemText, v.Groups...) || over(MaxItemWord, v.Answer) || over(MaxItemText, v.Reason)
 	}):
@@ -156,6 +162,8 @@ func (in Inputs) Bounded() Inputs {
 		switch in.excessList() {
 		case "findings.items":
 			in.Findings.Items = nil
+		case "load.parts":
+			in.Load.Parts = nil
 		case "approval.votes":
 			in.Approval.Votes = nil
 		case "change.commit_list":
@@ -175,28 +183,29 @@ type Lists struct {
 	Commits  []Commit  `json:"commits,omitzero"`
 
 	Statements []Statement `json:"statements,omitzero"`
+	Parts      []LoadPart  `json:"parts,omitzero"`
 }
 
 // Empty reports that no list was loaded.
 func (l Lists) Empty() bool {
-	return l.Findings == nil && l.Votes == nil && l.Commits == nil && l.Statements == nil
+	return l.Findings == nil && l.Votes == nil && l.Commits == nil && l.Statements == nil && l.Parts == nil
 }
 
 // Apart is the inputs without lists, and the lists.
 func (in Inputs) Apart() (Inputs, Lists) {
-	l := Lists{in.Findings.Items, in.Approval.Votes, in.Change.CommitList, in.Attestation.Statements}
+	l := Lists{in.Findings.Items, in.Approval.Votes, in.Change.CommitList, in.Attestation.Statements, in.Load.Parts}
 	return in.With(Lists{}), l
 }
 
 // With is the inputs with those lists.
 func (in Inputs) With(l Lists) Inputs {
 	in.Findings.Items, in.Approval.Votes, in.Change.CommitList = l.Findings, l.Votes, l.Commits
-	in.Attestation.Statements = l.Statements
+	in.Attestation.Statements, in.Load.Parts = l.Statements, l.Parts
 	return in
 }
 
-// NeedsLists are the sections (change, findings, attestation, approval) of whose list some rule
-// of the bundle reads; nobody need load any other.
+// NeedsLists are the sections (change, findings, load, attestation, approval) of whose list some
+// rule of the bundle reads; nobody need load any other.
 func (p *Program) NeedsLists() map[string]bool {
 	var all sections
 	for _, r := range p.rules() {

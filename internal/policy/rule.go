@@ -44,6 +44,7 @@ type rule struct {
 	clock    bool     // it reads now or an age
 	since    bool     // it reads when the release was submitted
 	scalars  []input  // what it reads, in order
+	parts    []string // fields of load.parts that it reads
 	named    []string // attestors that it compares with
 	metered  bool
 	tree     *ast.AST           // checked
@@ -185,6 +186,9 @@ func (s *scoped) inspect(r *rule, a *ast.AST, out *bundle.Problems) bool {
 					r.see(sec, sel.FieldName())
 				}
 			}
+			if sel := x.AsSelect(); a.GetType(sel.Operand().ID()).TypeName() == partType && !slices.Contains(r.parts, sel.FieldName()) {
+				r.parts = append(r.parts, sel.FieldName())
+			}
 		case ast.CallKind:
 			r.names(x.AsCall().Args())
 		case ast.IdentKind:
@@ -226,6 +230,7 @@ func (s *scoped) ident(r *rule, name string) {
 		}
 		r.severity = r.severity || sec == secFindings
 		r.since = r.since || sec == secRelease
+		r.whole(sec)
 		r.clock = r.clock || (&Inputs{}).age(sec) != nil
 		return
 	}
@@ -235,6 +240,19 @@ func (s *scoped) ident(r *rule, name string) {
 	}
 	if slices.Contains(s.names, name) {
 		r.note(input{name: name})
+	}
+}
+
+// partType is how CEL names the type of a component of a load test.
+const partType = "policy.LoadPart"
+
+// whole notes every figure that may be silent of a section that is read whole.
+func (r *rule) whole(s section) {
+	for _, f := range (&Inputs{}).times() {
+		if head, _, _ := strings.Cut(f.name, "."); head == s.String() {
+			index, _ := inputIndex(f.name)
+			r.note(input{name: f.name, index: index})
+		}
 	}
 }
 
@@ -328,6 +346,10 @@ func (v values) ResolveName(name string) (any, bool) {
 		return &v.in.Tests, true
 	case "coverage":
 		return &v.in.Coverage, true
+	case "load":
+		return &v.in.Load, true
+	case "previous":
+		return &v.in.Previous, true
 	case "attestation":
 		return &v.in.Attestation, true
 	case "approval":

@@ -3,6 +3,7 @@ package policy
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -17,13 +18,15 @@ const (
 	secFindings
 	secTests
 	secCoverage
+	secLoad
+	secPrevious
 	secAttestation
 	secApproval
 	secCalendar
 	sectionCount
 )
 
-var sectionNames = [sectionCount]string{"release", "service", "environment", "change", "findings", "tests", "coverage", "attestation", "approval", "calendar"}
+var sectionNames = [sectionCount]string{"release", "service", "environment", "change", "findings", "tests", "coverage", "load", "previous", "attestation", "approval", "calendar"}
 
 func (s section) String() string { return sectionNames[s] }
 
@@ -55,7 +58,7 @@ func (s sections) each(yield func(section) bool) {
 func (in *Inputs) known(s section) *bool {
 	return [sectionCount]*bool{
 		&in.Release.Known, &in.Service.Known, &in.Environment.Known, &in.Change.Known, &in.Findings.Known,
-		&in.Tests.Known, &in.Coverage.Known, &in.Attestation.Known, &in.Approval.Known, &in.Calendar.Known,
+		&in.Tests.Known, &in.Coverage.Known, &in.Load.Known, &in.Previous.Known, &in.Attestation.Known, &in.Approval.Known, &in.Calendar.Known,
 	}[s]
 }
 
@@ -70,6 +73,8 @@ func (in *Inputs) provenance(s section) (p Provenance, ok bool) {
 		return in.Tests.Provenance, true
 	case secCoverage:
 		return in.Coverage.Provenance, true
+	case secLoad:
+		return in.Load.Provenance, true
 	case secAttestation:
 		return in.Attestation.Provenance, true
 	}
@@ -85,6 +90,8 @@ func (in *Inputs) age(s section) *float64 {
 		return &in.Tests.AgeHours
 	case secCoverage:
 		return &in.Coverage.AgeHours
+	case secLoad:
+		return &in.Load.AgeHours
 	}
 	return nil
 }
@@ -97,16 +104,14 @@ const (
 
 // excess names the first input that is over a limit or not a finite number, or "".
 func (in *Inputs) excess() string {
-	for _, v := range [...]struct {
-		name  string
-		value float64
-	}{
+	figures := [...]figure{
 		{"findings.age_hours", in.Findings.AgeHours},
 		{"tests.age_hours", in.Tests.AgeHours},
 		{"coverage.age_hours", in.Coverage.AgeHours},
 		{"coverage.line_rate", in.Coverage.LineRate},
 		{"coverage.branch_rate", in.Coverage.BranchRate},
-	} {
+	}
+	for _, v := range slices.Concat(figures[:], in.rates(), in.times()) {
 		if math.IsNaN(v.value) || math.IsInf(v.value, 0) {
 			return v.name
 		}
@@ -127,7 +132,7 @@ func (in *Inputs) excessText() string {
 		{"service", [6]string{s.Name, s.Team}},
 		{"environment", [6]string{e.Name, e.Kind, e.Region}},
 		{"change", [6]string{string(c.Provenance), c.SemverStep, c.Head}},
-		{"evidence", [6]string{string(in.Findings.Provenance), string(in.Tests.Provenance), string(in.Coverage.Provenance), string(in.Attestation.Provenance)}},
+		{"evidence", [6]string{string(in.Findings.Provenance), string(in.Tests.Provenance), string(in.Coverage.Provenance), string(in.Load.Provenance), string(in.Attestation.Provenance), in.Previous.Version}},
 	} {
 		if long(l.texts[:]) {
 			return l.name
@@ -140,6 +145,7 @@ func (in *Inputs) excessText() string {
 		{"service.flags", s.Flags},
 		{"service.data_classes", s.DataClasses},
 		{"findings.tools", in.Findings.Tools},
+		{"load.tools", in.Load.Tools},
 		{"attestation.attestors", in.Attestation.Attestors},
 		{"calendar.freezes", in.Calendar.Freezes},
 		{"calendar.rules", in.Calendar.Rules},

@@ -154,7 +154,8 @@ func (s State) Move(environment string, to Phase, reason string) ([]event.Draft,
 		return nil, fault.Invalidf("release.by-hand", "a release becomes %s by a decision or a deployment, never by hand", to).
 			Remedy("ask the gate, or report the deployment")
 	}
-	return []event.Draft{{Stream: s.stream(), Kind: event.ReleaseMoved, Body: Moved{Environment: environment, From: from, To: to, Cause: "by-hand"}, Private: map[string]string{"reason": reason}}}, nil
+	moved := Moved{Environment: environment, From: from, To: to, Cause: "by-hand"}
+	return []event.Draft{{Stream: s.stream(), Kind: event.ReleaseMoved, Body: moved, Private: map[string]string{"reason": reason}, Touches: s.touches(moved)}}, nil
 }
 
 // Vote is a person's answer about the subject that he or she was shown. It is

@@ -52,6 +52,7 @@ type Decision struct {
 
 	// AgeHours are the ages of findings, tests and coverage, which the basis leaves out.
 	AgeHours [3]float64 `json:"age_hours"`
+	LoadAge  float64    `json:"load_age_hours,omitzero"` // of load tests
 
 	// Inputs are what the gates saw, and BasisText the canonical bytes that the
 	// journal keeps apart from the fact, under Basis.
@@ -66,6 +67,13 @@ type Believed struct {
 	Findings policy.Provenance `json:"findings,omitempty"`
 	Tests    policy.Provenance `json:"tests,omitempty"`
 	Coverage policy.Provenance `json:"coverage,omitempty"`
+	Load     policy.Provenance `json:"load,omitempty"`
+}
+
+// believe takes over whose word the evidence is.
+func (d *Decision) believe(in policy.Inputs) {
+	b := &d.Believed
+	b.Findings, b.Tests, b.Coverage, b.Load = in.Findings.Provenance, in.Tests.Provenance, in.Coverage.Provenance, in.Load.Provenance
 }
 
 // Permitted reports whether the answer lets a deployment start: a go that is enforced.
@@ -126,7 +134,7 @@ type basis struct {
 func timeless(in policy.Inputs) policy.Inputs {
 	in, _ = in.Apart()
 	in.Now = time.Time{}
-	in.Findings.AgeHours, in.Tests.AgeHours, in.Coverage.AgeHours = 0, 0, 0
+	in.Findings.AgeHours, in.Tests.AgeHours, in.Coverage.AgeHours, in.Load.AgeHours = 0, 0, 0, 0
 	return in
 }
 

@@ -25,6 +25,7 @@ type Facts struct {
 	People       map[string]access.Person // by id, departed ones too
 	Identities   map[string]string        // pseudonym to person's id, for every contributor that a person claims
 	Artifact     evidence.Artifact
+	Last         *Last        // nil: nobody looked for the last good release
 	Lists        policy.Lists // findings and commits one by one, where the policy needs them; nil: not loaded. Votes are filled by Gate
 	Freezes      []calendar.Freeze
 	Policy       *policy.Program // nil: none is active
@@ -42,7 +43,7 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 		return Decision{}, err
 	}
 	d := f.open(now)
-	d.Believed.Findings, d.Believed.Tests, d.Believed.Coverage = in.Findings.Provenance, in.Tests.Provenance, in.Coverage.Provenance
+	d.believe(in)
 	if d.Evidence, err = f.Artifact.ContentDigest(); err != nil {
 		return Decision{}, err
 	}
@@ -58,7 +59,7 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 		votes := f.vote(now, class, d.Subject)
 		freezes := f.freeze(now, class)
 		in.Approval, in.Calendar = f.approvalInputs(class, votes), calendarInputs(freezes)
-		if in, d.Lists, err = f.list(in, votes); err != nil {
+		if in, d.Lists, err = f.list(now, in, votes); err != nil {
 			return Decision{}, err
 		}
 		out := f.Policy.Decide(in)
@@ -75,8 +76,8 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 		}
 	}
 	d.Until = earliest(append(ends, d.PermitUntil)...)
-	d.Believed.Findings, d.Believed.Tests, d.Believed.Coverage = in.Findings.Provenance, in.Tests.Provenance, in.Coverage.Provenance
-	d.Inputs, d.AgeHours = in, [3]float64{in.Findings.AgeHours, in.Tests.AgeHours, in.Coverage.AgeHours}
+	d.believe(in)
+	d.Inputs, d.AgeHours, d.LoadAge = in, [3]float64{in.Findings.AgeHours, in.Tests.AgeHours, in.Coverage.AgeHours}, in.Load.AgeHours
 	d.BasisText, d.Basis, err = canonical(basis{Schema: basisSchema, Subject: d.Subject, Policy: d.Policy, Inputs: timeless(in), Lists: d.Lists, Verdict: d.Verdict, Counted: d.Approvals, Engine: Engine})
 	return d, err
 }

@@ -36,6 +36,7 @@ func (f Facts) inputs(now time.Time) (policy.Inputs, error) {
 			BranchRate: coverage.BranchRate, BranchKnown: coverage.BranchKnown, LinesCovered: coverage.LinesCovered, LinesValid: coverage.LinesValid,
 		},
 	}
+	in.Load, in.Previous = f.load(f.Artifact.Load(now)), f.previous(now)
 	if f.Place != nil {
 		in.Environment = policy.Environment{Known: true, Name: f.Place.Name, Kind: f.Place.Kind, Region: f.Place.Region}
 	}

@@ -3,6 +3,7 @@ package release
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"signalbox.dev/signalbox/internal/approval"
 	"signalbox.dev/signalbox/internal/change"
@@ -47,13 +48,16 @@ func CommitsOf(list []change.CommitFact) []policy.Commit {
 }
 
 // list adds to the inputs the lists that the policy's rules read, and tells their digest.
-func (f Facts) list(in policy.Inputs, votes approval.Standing) (policy.Inputs, string, error) {
+func (f Facts) list(now time.Time, in policy.Inputs, votes approval.Standing) (policy.Inputs, string, error) {
 	needs := f.Policy.NeedsLists()
 	if needs["change"] && in.Change.Known {
 		in.Change.CommitList = f.Lists.Commits
 	}
 	if needs["findings"] && in.Findings.Known {
 		in.Findings.Items = f.Lists.Findings
+	}
+	if needs["load"] && in.Load.Known {
+		in.Load.Parts = f.parts(now)
 	}
 	if needs["approval"] && in.Approval.Known {
 		in.Approval.Votes = f.listVotes(votes)

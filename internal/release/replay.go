@@ -117,6 +117,7 @@ func Replay(r Recorded, candidate *policy.Program) Flip {
 	class := candidate.Classify(in)
 	w.approvals(r.Rules, class)
 	w.freezes(r.Rules, class)
+	w.previous(candidate)
 	w.lists(r, in, class, candidate.NeedsLists())
 	f.Why = strings.Join(w.taken, "; ")
 	out := candidate.Decide(w.in)
@@ -210,7 +211,7 @@ func (r Recorded) inputs() (policy.Inputs, error) {
 	}
 	in, d := b.Inputs, r.Decision
 	in.Now = d.At
-	in.Findings.AgeHours, in.Tests.AgeHours, in.Coverage.AgeHours = d.AgeHours[0], d.AgeHours[1], d.AgeHours[2]
+	in.Findings.AgeHours, in.Tests.AgeHours, in.Coverage.AgeHours, in.Load.AgeHours = d.AgeHours[0], d.AgeHours[1], d.AgeHours[2], d.LoadAge
 	return in, nil
 }
 
@@ -221,6 +222,7 @@ type weighed struct {
 	taken   []string // what was taken for granted
 	chain   bool     // approvals are unknown
 	freeze  bool     // freezes are unknown
+	last    bool     // the last good release is unknown
 	lost    []string // sections whose list is unknown
 }
 
@@ -233,6 +235,9 @@ func (w weighed) best() policy.Inputs {
 	if w.freeze {
 		in.Calendar = policy.Calendar{Known: true, Freezes: []string{}, Rules: []string{}, Exempt: []string{}}
 	}
+	if w.last {
+		in.Previous = policy.Previous{Known: true}
+	}
 	for _, section := range w.lost { // no rule that reads the list then cannot tell
 		switch section {
 		case "findings":
@@ -241,9 +246,20 @@ func (w weighed) best() policy.Inputs {
 			in.Change.CommitList = []policy.Commit{}
 		case "approval":
 			in.Approval.Votes = []policy.Vote{}
+		case "load":
+			in.Load.Parts = []policy.LoadPart{}
 		}
 	}
 	return in
+}
+
+// previous is unknown where the candidate reads the last good release and the
+// rules of the day did not, so that nobody looked for it.
+func (w *weighed) previous(candidate *policy.Program) {
+	if candidate.NeedsPrevious() && !w.in.Previous.Known {
+		w.last = true
+		w.unknown = append(w.unknown, "which release was the last good one is not in the record")
+	}
 }
 
 // approvals are those recorded where the chain is the same, and counted anew

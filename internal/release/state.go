@@ -67,6 +67,7 @@ type Target struct {
 	Standing     *Standing    `json:"standing,omitempty"`
 	Deployment   string       `json:"deployment,omitempty"`   // id of the newest authorised one
 	Unauthorised bool         `json:"unauthorised,omitempty"` // it went there without a permit
+	Arrived      event.Micros `json:"arrived,omitempty"`      // when it last arrived with a permit; 0: it did not, or was taken back
 }
 
 // Standing is the newest decision for an environment: enough to return it
@@ -81,7 +82,7 @@ type Standing struct {
 }
 
 // Shape is the fold of releases' streams.
-func Shape() event.Shape { return event.ShapeOf(Noun, 1, fold, keys) }
+func Shape() event.Shape { return event.ShapeOf(Noun, 2, fold, keys) }
 
 func fold(s *State, f event.Recorded) error {
 	switch f.Kind {
@@ -141,6 +142,12 @@ func foldMove(s *State, f event.Recorded) error {
 	t := s.target(m.Environment)
 	t.Phase, t.Since = m.To, f.Time
 	switch {
+	case m.arrives():
+		t.Arrived = f.Time
+	case m.leaves():
+		t.Arrived = 0
+	}
+	switch {
 	case m.Unauthorised:
 		t.Unauthorised = true
 	case m.Deployment != "":
@@ -194,6 +201,7 @@ func keys(s State) []event.Key {
 	for env, t := range s.Targets {
 		list = append(list, event.Key{Kind: event.Lookup, Name: InPhase, Value: env + "/" + string(t.Phase)})
 	}
+	list = append(list, s.arrivals()...)
 	slices.SortFunc(list, func(a, b event.Key) int { return strings.Compare(a.Name+a.Value, b.Name+b.Value) })
 	return list
 }

@@ -17,6 +17,9 @@ func (r Recorded) listed(in policy.Inputs, needs map[string]bool) (lists policy.
 	if needs["findings"] && in.Findings.Known {
 		lists.Findings = r.Then.Lists.Findings
 	}
+	if needs["load"] && in.Load.Known {
+		lost["load"] = "no decision keeps the components of its load tests"
+	}
 	if needs["change"] && in.Change.Known {
 		lists.Commits = r.Then.Lists.Commits
 	}
@@ -67,6 +70,9 @@ func (r Recorded) proven(in policy.Inputs, lists policy.Lists, needs map[string]
 	if !r.Rules.Reads["findings"] {
 		lists.Findings = nil
 	}
+	if !r.Rules.Reads["load"] {
+		lists.Parts = nil
+	}
 	if !r.Rules.Reads["change"] {
 		lists.Commits = nil
 	}
@@ -93,7 +99,7 @@ func (w *weighed) lists(r Recorded, was policy.Inputs, class policy.Classificati
 	for _, l := range []struct {
 		section, items string
 		known          bool
-	}{{"findings", "findings", w.in.Findings.Known}, {"change", "commits", w.in.Change.Known}, {"approval", "votes", w.in.Approval.Known}} {
+	}{{"findings", "findings", w.in.Findings.Known}, {"change", "commits", w.in.Change.Known}, {"load", "components of load tests", w.in.Load.Known}, {"approval", "votes", w.in.Approval.Known}} {
 		if lost[l.section] != "" && l.known {
 			w.lost = append(w.lost, l.section)
 			w.unknown = append(w.unknown, "the "+l.items+" one by one are not to be had: "+lost[l.section])

@@ -33,6 +33,14 @@ func Report(c evidence.Claim) func(io.Writer) error {
 		pairs = append(pairs, "coverage", coverageLine(wire.Coverage{
 			LineRate: c.Coverage.LineRate, LinesCovered: c.Coverage.LinesCovered, LinesValid: c.Coverage.LinesValid, BranchRate: c.Coverage.BranchRate,
 		}))
+	case c.Load != nil:
+		pairs = append(pairs, "load test", loadLine(loadOf(*c.Load)))
+		for _, l := range c.Load.Limits {
+			if l.Failed {
+				pairs = append(pairs, "crossed", l.Name)
+			}
+		}
+		return inTurn(Facts(withNotes(pairs, c.Notes)...), partRows(loadOf(*c.Load).Parts))
 	}
 	return inTurn(Facts(withNotes(pairs, c.Notes)...), findingRows(items))
 }
@@ -50,7 +58,11 @@ func Claim(c wire.ClaimDetail, stamp func(time.Time) string) func(io.Writer) err
 	for _, f := range c.Items {
 		items = append(items, wireRow(f))
 	}
-	return inTurn(Facts(withNotes(pairs, c.Notes)...), findingRows(items))
+	var parts []wire.LoadPart
+	if c.Load != nil {
+		parts = c.Load.Parts
+	}
+	return inTurn(Facts(withNotes(pairs, c.Notes)...), findingRows(items), partRows(parts))
 }
 
 // Says is a claim in one line.
@@ -62,6 +74,8 @@ func Says(c wire.Claim) string {
 		return testsLine(*c.Tests)
 	case c.Coverage != nil:
 		return coverageLine(*c.Coverage)
+	case c.Load != nil:
+		return loadLine(*c.Load)
 	}
 	return ""
 }
@@ -77,6 +91,7 @@ func EvidenceDiff(d wire.EvidenceDiff) func(io.Writer) error {
 	side("findings", said(d.From.Findings, findingsLine), said(d.To.Findings, findingsLine))
 	side("tests", said(d.From.Tests, testsLine), said(d.To.Tests, testsLine))
 	side("coverage", said(d.From.Coverage, coverageLine), said(d.To.Coverage, coverageLine))
+	side("load test", said(d.From.Load, loadLine), said(d.To.Load, loadLine))
 	steps := []func(io.Writer) error{Rows([]string{"", d.From.Version, d.To.Version}, lines)}
 	for _, part := range []struct {
 		what string

@@ -230,6 +230,9 @@ func (p *printer) basis(d wire.Decision) {
 	p.fact("findings", claimed(d.Believed.Findings, d.AgeHours[0]))
 	p.fact("tests", claimed(d.Believed.Tests, d.AgeHours[1]))
 	p.fact("coverage", claimed(d.Believed.Coverage, d.AgeHours[2]))
+	if d.Believed.Load != "" {
+		p.fact("load test", claimed(d.Believed.Load, d.LoadAge))
+	}
 	var names []string
 	for _, id := range d.Approvals {
 		names = append(names, cmp.Or(p.People[id], id))

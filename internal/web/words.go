@@ -100,13 +100,17 @@ type believed struct{ Part, Word string }
 // Believed says for each part whose word it is.
 func (p decisionPage) Believed() []believed {
 	b := p.Decision.Believed
-	return []believed{
+	list := []believed{
 		{"Release", word(b.Release, "opened by")},
 		{"Change", word(b.Change, "sent by")},
 		{"Findings", word(b.Findings, "sent by")},
 		{"Tests", word(b.Tests, "sent by")},
 		{"Coverage", word(b.Coverage, "sent by")},
 	}
+	if b.Load != policy.ByNobody {
+		list = append(list, believed{"Load test", word(b.Load, "sent by")})
+	}
+	return list
 }
 
 func word(p policy.Provenance, verb string) string {

@@ -47,7 +47,7 @@ type Decision struct {
 	Evidence    string     `json:"evidence,omitempty" doc:"Digest of the claims that stand"`
 	Subject     string     `json:"subject" doc:"Digest that approvals are given for"`
 	Basis       string     `json:"basis" doc:"Digest of all that the decision rested on"`
-	Lists       string     `json:"lists,omitempty" doc:"Digest of the findings and votes that rules read one by one; empty: none were"`
+	Lists       string     `json:"lists,omitempty" doc:"Digest of the findings, commits, components and votes that rules read one by one; empty: none were"`
 	Believed    Believed   `json:"believed"`
 	At          time.Time  `json:"at"`
 	Until       time.Time  `json:"until,omitzero" doc:"How long it holds if nothing but time changes"`
@@ -58,6 +58,7 @@ type Decision struct {
 	Contract    int        `json:"contract"`
 	TZData      string     `json:"tzdata,omitempty"`
 	AgeHours    [3]float64 `json:"age_hours" doc:"Of findings, tests and coverage"`
+	LoadAge     float64    `json:"load_age_hours,omitzero" doc:"Of load tests"`
 }
 
 // Observed says on whose word and until when a scope is not enforced.
@@ -73,6 +74,7 @@ type Believed struct {
 	Findings string `json:"findings,omitempty"`
 	Tests    string `json:"tests,omitempty"`
 	Coverage string `json:"coverage,omitempty"`
+	Load     string `json:"load,omitempty"`
 }
 
 // Reason is what one gate found.

@@ -26,6 +26,7 @@ type Claim struct {
 	Findings   *Findings `json:"findings,omitempty"`
 	Tests      *Tests    `json:"tests,omitempty"`
 	Coverage   *Coverage `json:"coverage,omitempty"`
+	Load       *Load     `json:"load,omitempty"`
 	Notes      []string  `json:"notes,omitempty"`
 }
 
@@ -56,6 +57,32 @@ type Coverage struct {
 	LinesCovered int      `json:"lines_covered"`
 	LinesValid   int      `json:"lines_valid"`
 	BranchRate   *float64 `json:"branch_rate,omitempty"`
+}
+
+// Load is what load tests measured. Times are milliseconds; one that is absent is not known.
+type Load struct {
+	Requests         int        `json:"requests"`
+	ErrorRate        float64    `json:"error_rate" doc:"Share of requests that failed, 0 to 1"`
+	P50              *float64   `json:"p50_ms,omitempty" doc:"Half of the requests took no longer"`
+	P95              *float64   `json:"p95_ms,omitempty"`
+	P99              *float64   `json:"p99_ms,omitempty"`
+	Mean             *float64   `json:"mean_ms,omitempty"`
+	ThresholdsSet    int        `json:"thresholds_set" doc:"Limits that the load test itself set and judged"`
+	ThresholdsFailed int        `json:"thresholds_failed"`
+	Seconds          float64    `json:"duration_s,omitzero" doc:"From first to last request; absent where not known"`
+	Parts            []LoadPart `json:"parts,omitempty" doc:"Components: requests by name, endpoint, scenario or tag"`
+	MoreParts        int        `json:"parts_omitted,omitzero" doc:"Components that are counted but not listed"`
+}
+
+// LoadPart is what a load test measured of one component; what is absent is not known.
+type LoadPart struct {
+	Name      string   `json:"name"`
+	Requests  *int     `json:"requests,omitempty"`
+	ErrorRate *float64 `json:"error_rate,omitempty"`
+	P50       *float64 `json:"p50_ms,omitempty"`
+	P95       *float64 `json:"p95_ms,omitempty"`
+	P99       *float64 `json:"p99_ms,omitempty"`
+	Mean      *float64 `json:"mean_ms,omitempty"`
 }
 
 // Artifact is the claims that stand about a digest.
@@ -102,6 +129,7 @@ type EvidenceSums struct {
 	Findings *Findings `json:"findings,omitempty"`
 	Tests    *Tests    `json:"tests,omitempty"`
 	Coverage *Coverage `json:"coverage,omitempty"`
+	Load     *Load     `json:"load,omitempty"`
 }
 
 // FindingsCompared is which findings stand about one version alone.

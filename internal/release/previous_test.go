@@ -1,0 +1,174 @@
+package release
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/evidence"
+	"signalbox.dev/signalbox/internal/policy"
+)
+
+// arrival is whether the release has the key by which the last good release is found.
+func arrival(b *book) bool {
+	return slices.ContainsFunc(keys(b.release()), func(k event.Key) bool {
+		return k.Kind == event.Interval && k.Name == HasArrived && k.Value == "shop@production" && k.Until == k.From+1
+	})
+}
+
+// What arrives with a permit is found until it is taken back, and every such
+// move touches the set that decisions read.
+func TestArrivals(t *testing.T) {
+	for name, c := range map[string]struct {
+		authorised, failed bool
+		then               []Phase
+		want               bool
+	}{
+		"finished":                 {true, false, nil, true},
+		"finished and worked":      {true, false, []Phase{Succeeded, Reviewing, Closed}, true},
+		"rolling back":             {true, false, []Phase{RollingBack}, false},
+		"rolled back and reviewed": {true, false, []Phase{RollingBack, RolledBack, Reviewing, Closed}, false},
+		"a rollback that failed":   {true, false, []Phase{RollingBack, RollbackFailed}, false},
+		"fixed by another":         {true, false, []Phase{FixedForward}, false},
+		"failed midway":            {true, true, nil, false},
+		"without a permit":         {false, false, nil, false},
+	} {
+		b, d := opened(t), permitted()
+		b.add(append(b.release().Decide(d), d.Issue()...), nil)
+		x := Deployment{ID: "x", Release: "r", Service: "shop", Version: "v1.1.0", Digest: digest, Environment: "production", Authorised: c.authorised}
+		if x.Authorised {
+			x.Permit = "p"
+		}
+		b.add(b.release().Start(x), nil)
+		if arrival(b) {
+			t.Errorf("%s: arrived before it ended", name)
+		}
+		ended, err := at[Deployment](b, DeploymentNoun, "x").End(b.release(), c.failed, "", policy.ByPipeline, "")
+		b.add(ended, err)
+		touched := slices.ContainsFunc(ended, touchesArrivals)
+		if touched != c.authorised {
+			t.Errorf("%s: the set was touched: %v", name, touched)
+		}
+		for _, to := range c.then {
+			moved, err := b.release().Move("production", to, "test")
+			b.add(moved, err)
+			if to != Succeeded && to != Reviewing && to != Closed && !touchesArrivals(moved[0]) {
+				t.Errorf("%s: %s does not touch the set", name, to)
+			}
+		}
+		if got := arrival(b); got != c.want {
+			t.Errorf("%s: found %v", name, got)
+		}
+	}
+}
+
+func touchesArrivals(d event.Draft) bool {
+	return slices.Contains(d.Touches, Arrivals("shop", "production"))
+}
+
+func loadOf(p95 float64, more int, parts ...evidence.LoadPart) evidence.Claim {
+	return evidence.Claim{Kind: evidence.LoadKind, Format: "k6", Load: &evidence.Load{Requests: 100, ErrorRate: 0.01, P95: &p95, Set: 2, Failed: 1, Parts: parts, MoreParts: more}}
+}
+
+func withLoad(f Facts, label string, c evidence.Claim) Facts {
+	f.Artifact = f.Artifact.With(evidence.Added{Digest: digest, Label: label, Claim: c, Provenance: "pipeline", File: digest, At: event.MicrosOf(now.Add(-2 * time.Hour))})
+	return f
+}
+
+func lastOf(c evidence.Claim) *Last {
+	return &Last{Release: State{ID: "q", Version: "v1.0.0"}, Artifact: evidence.Artifact{}.With(evidence.Added{Claim: c, Provenance: "pipeline", File: digest, At: event.MicrosOf(now.Add(-99 * time.Hour))})}
+}
+
+func part(name string, p95 *float64) evidence.LoadPart {
+	n := 10
+	return evidence.LoadPart{Name: name, Requests: &n, P95: p95}
+}
+
+func TestLoadInputs(t *testing.T) {
+	fast, slow, none := 10.0, 40.0, 0.0
+	f := withLoad(withLoad(good(t), "", loadOf(50, 0, part("a", &slow), part("b", nil))), "soak", loadOf(70, 0, part("a", &none)))
+	f.Last = lastOf(loadOf(45, 0, part("a", &fast)))
+	in, err := f.inputs(now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := policy.Load{
+		Known: true, Provenance: policy.ByPipeline, AgeHours: 2, Requests: 200, ErrorRate: 0.01, P95: 70, ThresholdsSet: 4, ThresholdsFailed: 2, Tools: []string{"k6"},
+	}
+	if d := cmp.Diff(want, in.Load); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(policy.Previous{Known: true, Exists: true, Version: "v1.0.0", LoadKnown: true, LoadRequests: 100, LoadErrorRate: 0.01, LoadP95: 45}, in.Previous); d != "" {
+		t.Error(d)
+	}
+	parts := []policy.LoadPart{
+		{Name: "a", Tool: "k6", Requests: 10, ErrorRate: -1, P95: 40, PreviousErrorRate: -1, PreviousP95: 10},
+		{Name: "b", Tool: "k6", Requests: 10, ErrorRate: -1, New: true},
+		{Name: "a", Tool: "k6", Requests: 10, ErrorRate: -1, P95: 0.001, New: true}, // the last release had no soak test; a time of 0 was measured
+	}
+	if d := cmp.Diff(parts, f.parts(now)); d != "" {
+		t.Error(d)
+	}
+	if d := decide(t, f); d.Believed.Load != policy.ByPipeline || d.LoadAge != 2 {
+		t.Errorf("%+v, %g", d.Believed, d.LoadAge)
+	}
+}
+
+// Nothing is new where nobody knows what there was.
+func TestPartsAreNewOnlyWhereTheRestIsKnown(t *testing.T) {
+	fast := 10.0
+	f := withLoad(good(t), "", loadOf(50, 0, part("a", &fast)))
+	for name, c := range map[string]struct {
+		last *Last
+		want bool
+	}{
+		"nobody looked":                   {nil, false},
+		"the first release":               {&Last{}, true},
+		"no load test before":             {&Last{Release: State{ID: "q"}}, false},
+		"a load test of other components": {lastOf(loadOf(45, 0, part("b", &fast))), true},
+		"one that does not list all":      {lastOf(loadOf(45, 3, part("b", &fast))), false},
+	} {
+		f.Last = c.last
+		if got := f.parts(now)[0].New; got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	if f := withLoad(good(t), "", loadOf(50, 1, part("a", &fast))); f.parts(now) != nil {
+		t.Error("a list with gaps is given")
+	}
+}
+
+// A candidate that reads what the rules of the day did not look for is told so,
+// and never changes an answer for want of it.
+func TestReplayOfThePreviousRelease(t *testing.T) {
+	gate := func(condition string) string {
+		return "name: commits-signed\ntitle: Probe\nseverity: block\ncondition: \"" + condition + "\"\n---\napiVersion: signalbox/v1\nkind: Gate\nname: commits-signed-too"
+	}
+	fast := 10.0
+	for name, c := range map[string]struct {
+		condition string
+		last      *Last
+		effect    Effect
+	}{
+		"nobody looked, it might pass":  {"!previous.exists || load.p95_ms <= previous.load_p95_ms", nil, Untold},
+		"nobody looked, it would not":   {"previous.known && load.thresholds_failed == 0", nil, Untold},
+		"the components of the load":    {"load.parts.all(p, p.p95_ms < 1.0)", lastOf(loadOf(45, 0)), Untold},
+		"the load test as a whole":      {"load.p95_ms < 60.0", nil, Same},
+		"the load test, and it is slow": {"load.p95_ms < 50.0", nil, Stopped},
+	} {
+		f := withLoad(good(t), "", loadOf(50, 0, part("a", &fast)))
+		f.Last = c.last
+		f = approved(t, f, "ben", "cid")
+		r := recorded(t, f)
+		if r.Decision.Verdict != policy.Go {
+			t.Fatalf("%s: recorded as %s", name, r.Decision.Verdict)
+		}
+		got := Replay(r, otherwise(t, "name: commits-signed", gate(c.condition)))
+		if got.Effect != c.effect {
+			t.Errorf("%s: %s, want %s (%s)", name, got.Effect, c.effect, got.Why)
+		}
+	}
+}
