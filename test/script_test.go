@@ -19,6 +19,7 @@
 //	capturejson VAR PATH   set VAR to what stands at PATH of stdout
 //	grows FILE LINES       wait until FILE has so many lines
 //	includes WHOLE PART    each word of PART stands in WHOLE, and PART has one
+//	s3 [stop]              start an S3 service with the bucket files; sets $S3
 //	flip FROM TO REGEXP    change one byte: the last one of what REGEXP finds
 //
 // A PATH is names and indexes joined by dots, such as reasons.0.gate. A script
@@ -29,6 +30,7 @@ package test
 import (
 	"context"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -79,6 +81,7 @@ func runScript(t *testing.T, script string, s setup) {
 			shared, err := example()
 			env.Setenv("EXAMPLE", shared)
 			env.Values[serverKey{}] = &running{}
+			env.Values[serviceKey{}] = httptest.NewUnstartedServer(nil)
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -95,6 +98,7 @@ func runScript(t *testing.T, script string, s setup) {
 			"grows":       grows,
 			"includes":    includes,
 			"flip":        flip,
+			"s3":          s3,
 		},
 	})
 }

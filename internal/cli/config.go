@@ -26,13 +26,17 @@ func (c call) explain(o settings.Option) (explained, error) {
 	if o.Secret && s.Text != "" {
 		s.Text = "(redacted)"
 	}
-	return explained{Key: o.Key, Value: s.Text, Origin: s.Origin, Flag: "--" + o.Name, Env: o.Env, Meaning: o.Meaning}, err
+	e := explained{Key: orElse(o.Key, o.Env), Value: s.Text, Origin: s.Origin, Env: o.Env, Meaning: o.Meaning}
+	if o.Name != "" {
+		e.Flag = "--" + o.Name
+	}
+	return e, err
 }
 
 func (a *app) config() *cobra.Command {
 	explain := a.command("explain KEY", "Say what a setting is and where it comes from", func(_ context.Context, c call) error {
 		o := settings.Of(c.args[0])
-		if o.Name == "" {
+		if o.Env == "" {
 			return settings.Unknown(c.args[0])
 		}
 		e, err := c.explain(o)
@@ -45,7 +49,7 @@ func (a *app) config() *cobra.Command {
 	explain.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		var keys []string
 		for _, o := range settings.All() {
-			keys = append(keys, o.Key+"\t"+o.Meaning)
+			keys = append(keys, orElse(o.Key, o.Env)+"\t"+o.Meaning)
 		}
 		return keys, cobra.ShellCompDirectiveNoFileComp
 	}

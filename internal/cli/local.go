@@ -31,8 +31,16 @@ type StoreOptions struct {
 
 // VaultOptions say where original files are kept, as the settings have it.
 type VaultOptions struct {
-	Where string // disk, disk:DIRECTORY or database; "" is by the database
-	Quota string // most bytes of all together, such as 50GiB; "" is no bound
+	Where     string // disk, disk:DIRECTORY, database or s3://BUCKET/PREFIX; "" is by the database
+	Quota     string // most bytes of all together, such as 50GiB; "" is no bound
+	Endpoint  string // of the S3 service
+	Region    string
+	CA        string // file of certificates that are trusted besides the system's
+	AccessKey string
+	SecretKey string
+	Lock      string // governance or compliance; "" is none
+	Retention string // of the lock, in days, such as 2555d
+	LegalHold bool
 }
 
 // ServeOptions are those of the command serve.
@@ -92,13 +100,14 @@ func absent(what string) error {
 		Remedy("use a build of signalbox that has one")
 }
 
-var storeNames = []string{"data", "database", "database-file", "keys-dir", "vault", "vault-quota"}
+var storeNames = []string{"data", "database", "database-file", "keys-dir", "vault", "vault-quota", "vault-endpoint", "vault-region", "vault-ca", "vault-keys-file", "vault-lock", "vault-retention", "vault-legal-hold"}
 
 // store is the options of the store, as set.
 func (c call) store() (StoreOptions, error) {
-	o := StoreOptions{
-		Data: c.setting("data"), Database: c.setting("database"), Keys: c.setting("keys-dir"),
-		Vault: VaultOptions{Where: c.setting("vault"), Quota: c.setting("vault-quota")},
+	o := StoreOptions{Data: c.setting("data"), Database: c.setting("database"), Keys: c.setting("keys-dir")}
+	var err error
+	if o.Vault, err = c.vaultOptions(); err != nil {
+		return o, err
 	}
 	if file := c.setting("database-file"); file != "" {
 		text, err := c.secretFile("database-file", file)

@@ -21,14 +21,19 @@ func ConfigurationReference() string {
 		"user's configuration directory, which outranks `/etc/signalbox/config.yaml`. `signalbox config explain KEY` prints a\n" +
 		"value and where it comes from.\n\n" +
 		"A project's file is as foreign as the repository it comes with, so it may set only what is marked so: never where the\n" +
-		"server is or which token goes there. A token is given by file or on standard input, never by a flag or a variable.\n\n" +
+		"server is or which token goes there. A token is given by file or on standard input, never by a flag or a variable. What\n" +
+		"has a variable alone is a secret: no flag and no file of settings may hold it.\n\n" +
 		"| flag | variable | key | default | in a project's file | meaning |\n|---|---|---|---|---|---|\n")
 	for _, o := range settings.All() {
 		project := "no"
 		if o.Project {
 			project = "yes"
 		}
-		fmt.Fprintf(&b, "| `--%s` | `%s` | `%s` | %s | %s | %s |\n", o.Name, o.Env, o.Key, code(o.Fallback), project, o.Meaning)
+		flag := o.Name
+		if flag != "" {
+			flag = "--" + flag
+		}
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s | %s |\n", code(flag), o.Env, code(o.Key), code(o.Fallback), project, o.Meaning)
 	}
 	return b.String()
 }

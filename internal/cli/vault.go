@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"signalbox.dev/signalbox/internal/fault"
@@ -24,14 +24,22 @@ func (a *app) vault() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return c.print(v, c.vaultTable(v))
+		zone, err := c.zone()
+		if err != nil {
+			return err
+		}
+		return c.print(v, terminal.Vault(v, zone))
 	})
 	sweep := a.online("sweep", "Remove what no fact names and nobody has put for a week", func(ctx context.Context, c call, client *wire.Client) error {
 		s, err := client.SweepVault(ctx, wire.SweepRequest{DryRun: c.is("dry-run")})
 		if err != nil {
 			return err
 		}
-		return c.print(s, c.sweepTable(s))
+		zone, err := c.zone()
+		if err != nil {
+			return err
+		}
+		return c.print(s, terminal.VaultSweep(s, zone))
 	})
 	sweep.Long = "Remove from the vault what no fact in the journal names, once nobody has put it for a week.\n" +
 		"The server does so by itself once a day; this is for doing it now, or for looking first."
@@ -45,63 +53,43 @@ func (a *app) vault() *cobra.Command {
 	return a.group("vault", "Original files: how many, whether they are whole, and what nobody names", status, sweep, verify, get)
 }
 
-func sizeOf(n int64) string {
-	return fmt.Sprintf("%s (%d bytes)", humanize.IBytes(uint64(max(n, 0))), n)
+// vaultOptions is where originals are kept, as set. The keys of an S3 service
+// come by file or environment, never by a flag that other processes see.
+func (c call) vaultOptions() (o VaultOptions, err error) {
+	o = VaultOptions{
+		Where: c.setting("vault"), Quota: c.setting("vault-quota"), Endpoint: c.setting("vault-endpoint"), Region: c.setting("vault-region"),
+		CA: c.setting("vault-ca"), Lock: c.setting("vault-lock"), Retention: c.setting("vault-retention"),
+		AccessKey: c.setting("SIGNALBOX_VAULT_ACCESS_KEY"), SecretKey: c.setting("SIGNALBOX_VAULT_SECRET_KEY"),
+	}
+	if o.LegalHold, err = c.settingBool("vault-legal-hold"); err != nil {
+		return o, err
+	}
+	if path := c.setting("vault-keys-file"); path != "" {
+		o.AccessKey, o.SecretKey, err = keyPair(path)
+	}
+	return o, err
 }
 
-func (c call) vaultTable(v wire.Vault) func(io.Writer) error {
-	quota, lock, swept := "none", "none", "never"
-	if v.Quota > 0 {
-		quota = fmt.Sprintf("%s, %.1f %% used", humanize.IBytes(uint64(v.Quota)), 100*float64(v.Bytes)/float64(v.Quota))
+// keyPair reads an access key and a secret key, a line each, from a file that
+// nobody else can read.
+func keyPair(path string) (access, secret string, err error) {
+	wrong := fault.Invalidf("config.keys-file", "the file of the vault's keys cannot be used").On("--vault-keys-file")
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", "", wrong.Because(plainReason(err)).Cause(err)
 	}
-	if l := v.Lock; l != nil {
-		lock = strings.TrimPrefix(fmt.Sprintf("%s for %s", l.Mode, terminal.Count(l.Days, "day", "days")), " for 0 days")
-		if l.LegalHold {
-			lock = strings.TrimPrefix(lock+", legal hold", ", ")
-		}
-		lock += fmt.Sprintf("; read back on %s", terminal.Count(v.Locked, "entry", "entries"))
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return "", "", wrong.Because(fmt.Sprintf("others can read %s (mode %o)", path, info.Mode().Perm())).Remedy("chmod 600 " + path)
 	}
-	orphans := ""
-	if s := v.Swept; s != nil {
-		swept = fmt.Sprintf("%s; the last sweep removed %d, %s", c.stamp(s.At), s.Removed, humanize.IBytes(uint64(s.RemovedBytes)))
-		orphans = fmt.Sprintf("%d, %s", s.Orphans, sizeOf(s.OrphanBytes))
-		if !s.Oldest.IsZero() {
-			orphans += "; the oldest of " + c.stamp(s.Oldest)
-		}
-		if s.Locked > 0 {
-			orphans += fmt.Sprintf("; %d under a lock", s.Locked)
-		}
+	b, err := readFile(path, maxSecret)
+	if err != nil {
+		return "", "", err
 	}
-	return terminal.Facts("kept in", v.Kind, "entries", fmt.Sprint(v.Entries), "size", sizeOf(v.Bytes), "quota", quota, "lock", lock,
-		"rotten", fmt.Sprint(v.Rotten), "missing", fmt.Sprint(v.Missing), "orphans", orphans, "swept", swept)
-}
-
-func (c call) sweepTable(s wire.VaultSweep) func(io.Writer) error {
-	return func(w io.Writer) error {
-		if len(s.Due) > 0 {
-			var lines [][]string
-			for _, e := range s.Due {
-				lines = append(lines, []string{e.Digest, humanize.IBytes(uint64(e.Size)), c.stamp(e.Put)})
-			}
-			if err := terminal.Rows([]string{"DUE", "SIZE", "PUT"}, lines)(w); err != nil {
-				return err
-			}
-		}
-		done := fmt.Sprintf("%d, %s", s.Removed, sizeOf(s.RemovedBytes))
-		if s.DryRun {
-			done = "none: only looked"
-		}
-		return terminal.Facts("entries", fmt.Sprintf("%d, %s", s.Entries, sizeOf(s.Bytes)), "orphans", fmt.Sprintf("%d, %s", s.Orphans, sizeOf(s.OrphanBytes)),
-			"removed", done, "locked", unlessNone(s.Locked), "failed", unlessNone(s.Failed), "entered", unlessNone(s.Entered),
-			"missing", strings.Join(s.Missing, " "))(w)
+	lines := strings.Fields(string(b))
+	if len(lines) != 2 || strings.Count(strings.TrimSpace(string(b)), "\n") != 1 {
+		return "", "", wrong.Because("it is not two lines").Remedy("write the access key in the first line and the secret key in the second")
 	}
-}
-
-func unlessNone(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprint(n)
+	return lines[0], lines[1], nil
 }
 
 // vaultVerify has the server check page after page.
@@ -122,20 +110,7 @@ func vaultVerify(ctx context.Context, c call, client *wire.Client) error {
 			break
 		}
 	}
-	err := c.print(all, func(w io.Writer) error {
-		for _, bad := range []struct {
-			what string
-			list []string
-		}{{"rotten", all.Rotten}, {"missing", all.Missing}, {"unlocked", all.Unlocked}} {
-			for _, d := range bad.list {
-				if _, err := fmt.Fprintf(w, "%-9s %s\n", bad.what, terminal.Clean(d)); err != nil {
-					return err
-				}
-			}
-		}
-		return terminal.Said("%s read, %s: %d rotten, %d missing, %d unlocked", terminal.Count(all.Entries, "entry", "entries"), sizeOf(all.Bytes),
-			len(all.Rotten), len(all.Missing), len(all.Unlocked))(w)
-	})
+	err := c.print(all, terminal.VaultCheck(all))
 	if err == nil && len(all.Rotten)+len(all.Missing)+len(all.Unlocked) > 0 {
 		return exitVerdict{fault.Exit(fault.Unverified)}
 	}
@@ -164,7 +139,7 @@ func vaultGet(ctx context.Context, c call, client *wire.Client) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return errors.Join(err, os.Remove(out))
 	}
-	c.note("%s is in %s: %s", digest, out, sizeOf(int64(len(b))))
+	c.note("%s is in %s: %s", digest, out, terminal.Size(int64(len(b))))
 	return nil
 }
 

@@ -2,10 +2,14 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -16,8 +20,16 @@ import (
 
 // VaultOptions say where original files are kept; each is a setting as it is written.
 type VaultOptions struct {
-	Where string // disk, disk:DIRECTORY or database; "" is by the database
-	Quota string // most bytes of all together, such as 50GiB; "" is no bound
+	Where     string // disk, disk:DIRECTORY, database or s3://BUCKET/PREFIX; "" is by the database
+	Quota     string // most bytes of all together, such as 50GiB; "" is no bound
+	Endpoint  string // of the S3 service
+	Region    string
+	CA        string // file of certificates that are trusted besides the system's
+	AccessKey string
+	SecretKey string
+	Lock      string // governance or compliance; "" is none
+	Retention string // of the lock, in days, such as 2555d
+	LegalHold bool
 }
 
 // vault opens where originals are kept: beside the embedded database, or in
@@ -28,26 +40,53 @@ func (s *Server) vault(ctx context.Context, origin string) (*vault.Vault, error)
 	if err != nil {
 		return nil, err
 	}
-	shelf, err := s.shelf(origin)
+	shelf, err := s.shelf(ctx, origin)
+	if err != nil {
+		return nil, explained(err)
+	}
+	v, err := vault.Open(ctx, vault.Options{DB: s.DB, Origin: origin, Shelf: shelf, Quota: quota, Log: s.options.Log})
+	return v, explained(err)
+}
+
+// explained tells whoever starts the server the cause of a fault, which later
+// only the log has.
+func explained(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Why == "" && f.Err != nil {
+		f.Why = f.Err.Error()
+	}
+	return err
+}
+
+func (s *Server) shelf(ctx context.Context, origin string) (vault.Shelf, error) {
+	o := s.options.Vault
+	lock, err := o.lock()
 	if err != nil {
 		return nil, err
 	}
-	return vault.Open(ctx, vault.Options{DB: s.DB, Origin: origin, Shelf: shelf, Quota: quota, Log: s.options.Log})
-}
-
-func (s *Server) shelf(origin string) (vault.Shelf, error) {
-	where := s.options.Vault.Where
-	if where == "" && s.options.Database != "" {
-		where = "database"
+	if o.Where == "" && s.options.Database != "" {
+		o.Where = "database"
 	}
-	kind, place, named := strings.Cut(where, ":")
-	switch {
-	case where == "database":
+	if place, is := strings.CutPrefix(o.Where, "s3://"); is {
+		bucket, prefix, _ := strings.Cut(strings.TrimSuffix(place, "/"), "/")
+		return vault.OpenS3(ctx, vault.S3Options{
+			Endpoint: o.Endpoint, Region: o.Region, Bucket: bucket, Prefix: prefix, AccessKey: o.AccessKey, SecretKey: o.SecretKey, CA: o.CA, Lock: lock,
+		})
+	}
+	if !lock.IsZero() || o.Endpoint != "" {
+		return nil, fault.Invalidf("server.vault", "only an S3 service locks, or has an address").On("--vault").
+			Remedy("give --vault s3://BUCKET as well, or leave --vault-lock, --vault-legal-hold and --vault-endpoint out")
+	}
+	if o.Where == "database" {
 		return vault.NewTable(s.DB, origin), nil
-	case where == "" || where == "disk":
+	}
+	kind, place, named := strings.Cut(o.Where, ":")
+	switch {
+	case o.Where == "" || o.Where == "disk":
 		place = filepath.Join(s.options.Data, "vault")
 	case kind != "disk" || !named || place == "":
-		return nil, fault.Invalidf("server.vault", "%q is no place for original files", where).On("--vault").Remedy("write disk, disk:DIRECTORY or database")
+		return nil, fault.Invalidf("server.vault", "%q is no place for original files", o.Where).On("--vault").
+			Remedy("write disk, disk:DIRECTORY, database or s3://BUCKET/PREFIX")
 	}
 	dir, err := vault.OpenDir(place)
 	if err != nil {
@@ -55,6 +94,26 @@ func (s *Server) shelf(origin string) (vault.Shelf, error) {
 	}
 	s.closes("vault", dir.Close)
 	return dir, nil
+}
+
+var retentionForm = regexp.MustCompile(`^[1-9][0-9]{0,4}d$`)
+
+// lock is the rule by which originals are locked.
+func (o VaultOptions) lock() (vault.LockRule, error) {
+	r := vault.LockRule{Mode: o.Lock, Hold: o.LegalHold}
+	switch {
+	case r.Mode != "" && r.Mode != vault.Governance && r.Mode != vault.Compliance:
+		return r, fault.Invalidf("server.vault-lock", "%q is no mode of a retention lock", o.Lock).On("--vault-lock").Remedy("write governance or compliance")
+	case (r.Mode == "") != (o.Retention == ""):
+		return r, fault.Invalidf("server.vault-lock", "a retention lock needs a mode and a time").On("--vault-lock").Remedy("give --vault-lock and --vault-retention, or neither")
+	case r.Mode == "":
+		return r, nil
+	case !retentionForm.MatchString(o.Retention):
+		return r, fault.Invalidf("server.vault-retention", "%q is not a number of days", o.Retention).On("--vault-retention").Remedy("write it as in 2555d, for seven years")
+	}
+	days, err := strconv.Atoi(strings.TrimSuffix(o.Retention, "d"))
+	r.For = time.Duration(days) * 24 * time.Hour
+	return r, err
 }
 
 // bytesOf reads a number of bytes as people write it; "" is 0.

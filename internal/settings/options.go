@@ -14,9 +14,9 @@ import (
 // Option is one setting: where it may come from and what it does. The same
 // table makes flags, reads the environment and files, and writes the reference.
 type Option struct {
-	Name     string // of the flag
+	Name     string // of the flag; "" where a secret comes by its variable alone
 	Env      string // variable of the environment
-	Key      string // in a configuration file
+	Key      string // in a configuration file; "" like Name
 	Fallback string // what holds where nothing says otherwise
 	Meaning  string
 	Boolean  bool
@@ -43,8 +43,17 @@ var options = []Option{
 	{Name: "database", Env: "SIGNALBOX_DATABASE", Key: "database", Meaning: "postgres://… where the embedded database is not wanted", Secret: true},
 	{Name: "database-file", Env: "SIGNALBOX_DATABASE_FILE", Key: "database_file", Meaning: "file that holds the database's address, where it contains a password"},
 	{Name: "keys-dir", Env: "SIGNALBOX_KEYS_DIR", Key: "keys_dir", Meaning: "directory of the signing keys; keys within the data directory unless set"},
-	{Name: "vault", Env: "SIGNALBOX_VAULT", Key: "vault", Meaning: "where original files are kept: disk, disk:DIRECTORY or database; unless set, vault within the data directory, or the database where it is PostgreSQL"},
+	{Name: "vault", Env: "SIGNALBOX_VAULT", Key: "vault", Meaning: "where original files are kept: disk, disk:DIRECTORY, database, or s3://BUCKET/PREFIX; unless set, vault within the data directory, or the database where it is PostgreSQL"},
 	{Name: "vault-quota", Env: "SIGNALBOX_VAULT_QUOTA", Key: "vault_quota", Meaning: "most bytes of all original files together, such as 50GiB; no bound unless set"},
+	{Name: "vault-endpoint", Env: "SIGNALBOX_VAULT_ENDPOINT", Key: "vault_endpoint", Meaning: "address of the S3 service, such as https://s3.example.com; http:// on this machine alone"},
+	{Name: "vault-region", Env: "SIGNALBOX_VAULT_REGION", Key: "vault_region", Fallback: "us-east-1", Meaning: "region of the S3 service"},
+	{Name: "vault-ca", Env: "SIGNALBOX_VAULT_CA", Key: "vault_ca", Meaning: "file of certificates (PEM) that are trusted besides the system's, for the S3 service"},
+	{Name: "vault-keys-file", Env: "SIGNALBOX_VAULT_KEYS_FILE", Key: "vault_keys_file", Meaning: "file of mode 0600 with the S3 access key in its first line and the secret key in its second"},
+	{Env: "SIGNALBOX_VAULT_ACCESS_KEY", Meaning: "the S3 access key, where no file has it", Secret: true},
+	{Env: "SIGNALBOX_VAULT_SECRET_KEY", Meaning: "the S3 secret key, where no file has it", Secret: true},
+	{Name: "vault-lock", Env: "SIGNALBOX_VAULT_LOCK", Key: "vault_lock", Meaning: "retention lock (S3 Object Lock) on each original, put and read back: governance or compliance; none unless set"},
+	{Name: "vault-retention", Env: "SIGNALBOX_VAULT_RETENTION", Key: "vault_retention", Meaning: "how long that lock holds, in days, such as 2555d"},
+	{Name: "vault-legal-hold", Env: "SIGNALBOX_VAULT_LEGAL_HOLD", Key: "vault_legal_hold", Fallback: "false", Meaning: "a legal hold on each original, put and read back, until somebody lifts it in the store", Boolean: true},
 	{Name: "listen", Env: "SIGNALBOX_LISTEN", Key: "listen", Fallback: "127.0.0.1:8420", Meaning: "address that the server listens on"},
 	{Name: "tls-cert", Env: "SIGNALBOX_TLS_CERT", Key: "tls_cert", Meaning: "the server's certificate, a file"},
 	{Name: "tls-key", Env: "SIGNALBOX_TLS_KEY", Key: "tls_key", Meaning: "the certificate's key, a file"},
@@ -59,7 +68,7 @@ func All() []Option { return slices.Clone(options) }
 // Of is the option with a flag, key or variable of the name; the zero Option is none.
 func Of(name string) Option {
 	i := slices.IndexFunc(options, func(o Option) bool { return o.Name == name || o.Key == name || o.Env == name })
-	if i < 0 {
+	if i < 0 || name == "" {
 		return Option{}
 	}
 	return options[i]

@@ -43,7 +43,7 @@ type Source struct {
 
 // Resolve is an option's value: flag, then environment, then files, then default.
 func (s *Source) Resolve(o Option, flags *pflag.FlagSet) (Value, error) {
-	if flags != nil {
+	if flags != nil && o.Name != "" {
 		if f := flags.Lookup(o.Name); f != nil && f.Changed {
 			return Value{f.Value.String(), "flag --" + o.Name}, nil
 		}
@@ -56,7 +56,7 @@ func (s *Source) Resolve(o Option, flags *pflag.FlagSet) (Value, error) {
 		return Value{}, err
 	}
 	for _, f := range files {
-		if v, set := f.values[o.Key]; set {
+		if v, set := f.values[o.Key]; set && o.Key != "" {
 			return Value{v, f.path}, nil
 		}
 	}
@@ -140,7 +140,7 @@ func parse(path string, b []byte, project bool) (file, error) {
 		key, at := nodes[i].Value, fault.Position{File: path, Line: nodes[i].Line, Column: nodes[i].Column}
 		o := Of(key)
 		switch _, plain := content[key].([]any); {
-		case o.Key != key:
+		case key == "" || o.Key != key:
 			return f, Unknown(key).At(at)
 		case project && !o.Project:
 			return f, fault.Invalidf("config.project", "a project's file may not set %s", key).At(at).
@@ -158,7 +158,9 @@ func parse(path string, b []byte, project bool) (file, error) {
 func Unknown(key string) *fault.Error {
 	var keys []string
 	for _, o := range options {
-		keys = append(keys, o.Key)
+		if o.Key != "" {
+			keys = append(keys, o.Key)
+		}
 	}
 	err := fault.Invalidf("config.unknown-key", "there is no setting %q", key)
 	if near := catalog.Nearest(key, keys); near != "" {

@@ -30,9 +30,10 @@ type rig struct {
 	shelf func(t *testing.T) Shelf          // a second shelf on the same bytes
 }
 
-// each runs a test on every shelf there is.
+// each runs a test on every shelf there is, with its books on both engines; on
+// the S3 service without versions on PostgreSQL, on the one with them on SQLite.
 func each(t *testing.T, test func(t *testing.T, r rig)) {
-	for name, make := range map[string]func(*testing.T, *store.DB) rig{"dir": dirRig, "table": tableRig} {
+	for name, make := range map[string]func(*testing.T, *store.DB) rig{"dir": dirRig, "table": tableRig, "s3": s3Rig} {
 		t.Run(name, func(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, open func() *store.DB) {
 				db := open()
@@ -91,6 +92,16 @@ func tableRig(_ *testing.T, db *store.DB) rig {
 		plant: func(t *testing.T, b []byte) {
 			exec(t, db, `INSERT INTO blobs (digest, size, body, created) VALUES ($1, $2, $3, 1)`, sum(b), len(b), b)
 		},
+	}
+}
+
+func s3Rig(t *testing.T, db *store.DB) rig {
+	f := newFakeS3(t, db.Dialect == store.SQLite)
+	return rig{
+		shelf: func(t *testing.T) Shelf { return f.shelf(t, LockRule{}) },
+		rot:   func(t *testing.T, digest string) { f.amend(t, digest, []byte("rotten")) },
+		lose:  func(t *testing.T, digest string) { f.amend(t, digest, nil) },
+		plant: func(t *testing.T, b []byte) { f.amend(t, sum(b), b) },
 	}
 }
 

@@ -164,15 +164,15 @@ func (v *Vault) discard(ctx context.Context, r *Swept, e Entry) (removed bool, e
 func (v *Vault) stock(ctx context.Context, r *Swept) ([]held, error) {
 	var all []held
 	for after := ""; ; {
-		shelved, err := v.Shelf.list(ctx, after, page)
+		shelved, err := v.Shelf.list(ctx, after, v.page)
 		if err != nil {
 			return nil, err
 		}
-		known, err := v.booked(ctx, after, page)
+		known, err := v.booked(ctx, after, v.page)
 		if err != nil {
 			return nil, err
 		}
-		until, more := frontier(shelved, known)
+		until, more := frontier(v.page, shelved, known)
 		both, strange := merge(shelved, known, until)
 		all = append(all, both...)
 		if err := v.enterStrange(ctx, r, strange); err != nil {
@@ -195,10 +195,10 @@ func (v *Vault) enterStrange(ctx context.Context, r *Swept, strange []Entry) err
 }
 
 // frontier is the digest up to which both pages are whole, and whether anything
-// may come after it.
-func frontier(pages ...[]Entry) (until string, more bool) {
+// may come after it; of a full page more may come.
+func frontier(full int, pages ...[]Entry) (until string, more bool) {
 	for _, p := range pages {
-		if len(p) < page {
+		if len(p) < full {
 			continue
 		}
 		if last := p[len(p)-1].Digest; !more || last < until {

@@ -71,6 +71,7 @@ type Vault struct {
 	Options
 	id    string        // of the mark
 	limit int64         // MaxSize, but in tests
+	page  int           // page, but in tests
 	wait  time.Duration // claimWait, but in tests
 }
 
@@ -82,7 +83,7 @@ func Open(ctx context.Context, o Options) (*Vault, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	v := &Vault{Options: o, limit: MaxSize, wait: claimWait}
+	v := &Vault{Options: o, limit: MaxSize, page: page, wait: claimWait}
 	first, err := v.recognise(ctx)
 	if err != nil {
 		return nil, err

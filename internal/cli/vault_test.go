@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"signalbox.dev/signalbox/internal/fault"
+)
+
+func TestKeyPair(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		mode os.FileMode
+		good bool
+	}{
+		"two lines":            {"key\nsecret\n", 0o600, true},
+		"no last line end":     {"key\nsecret", 0o400, true},
+		"from another system":  {"key\r\nsecret\r\n", 0o600, true},
+		"read by the group":    {"key\nsecret\n", 0o640, false},
+		"read by everybody":    {"key\nsecret\n", 0o604, false},
+		"one line":             {"key secret\n", 0o600, false},
+		"three lines":          {"key\nsecret\nmore\n", 0o600, false},
+		"two words in a line":  {"key x\nsecret\n", 0o600, false},
+		"empty":                {"", 0o600, false},
+		"nothing but a secret": {"\nsecret\n", 0o600, false},
+	} {
+		path := filepath.Join(t.TempDir(), "keys")
+		if err := os.WriteFile(path, []byte(c.text), c.mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, c.mode); err != nil {
+			t.Fatal(err)
+		}
+		access, secret, err := keyPair(path)
+		if (err == nil) != c.good || c.good && (access != "key" || secret != "secret") {
+			t.Errorf("%s: %q %q %v", name, access, secret, err)
+		}
+		if err != nil && (fault.KindOf(err) != fault.Invalid || access+secret != "") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, _, err := keyPair(filepath.Join(t.TempDir(), "absent")); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("absent: %v", err)
+	}
+}
