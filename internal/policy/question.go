@@ -68,7 +68,7 @@ func (a *Asker) Ask(text string) (*Question, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a question ready to run: %w", err)
 	}
-	q.rule.program = program
+	q.rule.program, q.rule.tree = program, checked.NativeRep()
 	for _, i := range q.rule.scalars {
 		q.Reads = append(q.Reads, i.name)
 	}
@@ -132,6 +132,9 @@ func (q *Question) Holds(in *Inputs, thresholds map[string]float64) (held, told 
 	held, told = result.(bool)
 	return held, told && err == nil
 }
+
+// Tree is the condition as CEL has checked it; it must not be changed.
+func (q *Question) Tree() *ast.AST { return q.rule.tree }
 
 // Case is one test case of the bundle, a row of a table with all it takes over.
 type Case struct {
