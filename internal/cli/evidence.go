@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 
 func (a *app) evidence() *cobra.Command {
 	look := a.command("inspect FILE", "Say what a report claims; nothing is sent", func(_ context.Context, c call) error {
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(reportMemory))
 		var b []byte
 		var err error
 		if c.args[0] == "-" {
@@ -52,6 +54,10 @@ func (a *app) evidence() *cobra.Command {
 
 	return a.group("evidence", "Reports about an artifact, and what they claim", look, add, a.listEvidence(), a.showEvidence(), a.diffEvidence())
 }
+
+// reportMemory is from how many bytes in use on memory is collected early while a
+// report is read: the longest one and what is kept of it stay below 512 MiB.
+const reportMemory = 400 << 20
 
 func (a *app) listEvidence() *cobra.Command {
 	list := a.online("list", "List the claims that stand about an artifact or a version", func(ctx context.Context, c call, client *wire.Client) error {

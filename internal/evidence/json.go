@@ -19,6 +19,7 @@ import (
 const (
 	MaxMembers = 100_000 // names in one JSON object
 	MaxNest    = 200     // of objects and arrays in JSON
+	MaxNames   = 8 << 20 // bytes of the names in one JSON object and those around it
 	MaxResults = 200_000 // findings in one report, before they are folded
 	MaxInner   = 1_000   // elements of a list within one finding
 	MaxMessage = 1_000   // bytes of a message kept
@@ -49,25 +50,34 @@ func settle(err error) error {
 // Bounded refuses depth and width that would cost more memory than a report
 // needs, before any of it is decoded. It does not judge the syntax.
 func Bounded(b []byte) error {
-	var members [MaxNest + 1]int
+	var members, names [MaxNest + 1]int
 	depth, quoted := 0, false
+	begin, long := 0, 0 // of the newest string
+	all := 0            // bytes of the names in the objects that are open
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {
 		case quoted && c == '\\':
 			i++
+		case c == '"' && quoted:
+			quoted, long = false, i-begin
 		case c == '"':
-			quoted = !quoted
+			quoted, begin = true, i
 		case quoted:
 		case c == '{' || c == '[':
 			if depth++; depth > MaxNest {
 				return TooLarge("evidence.depth", "the report is nested deeper than %d", MaxNest).At(Place(b, i))
 			}
-			members[depth] = 0
+			members[depth], names[depth] = 0, 0
 		case c == '}' || c == ']':
+			all, names[depth] = all-names[depth], 0
 			depth = max(depth-1, 0)
 		case c == ':':
 			if members[depth]++; members[depth] > MaxMembers {
 				return TooLarge("evidence.width", "an object has more than %d members", MaxMembers).At(Place(b, i))
+			}
+			names[depth] += long
+			if all += long; all > MaxNames {
+				return TooLarge("evidence.names", "the names in an object are longer than %d bytes", MaxNames).At(Place(b, i))
 			}
 		}
 	}

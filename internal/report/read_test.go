@@ -152,6 +152,22 @@ func FuzzCobertura(f *testing.F) {
 		`<coverage>`+class(`<line number="1" hits="1e3"/>`)+`</coverage>`)
 }
 
+func longNames() string {
+	var b strings.Builder
+	for i := range 9 {
+		fmt.Fprintf(&b, "\"%s%d\":1,", strings.Repeat("n", 1<<20), i)
+	}
+	return b.String() + `"b":1`
+}
+
+// Long names in objects that follow one another are not one object's.
+func TestNamesOfSiblings(t *testing.T) {
+	x := strings.Repeat(`{"`+strings.Repeat("n", 1<<20)+`":1},`, 10)
+	if c := mustRead(t, strings.Replace(log("", ""), `"runs"`, `"x":[`+x+`1],"runs"`, 1)); c.Findings.Total != 0 {
+		t.Errorf("%+v", c.Findings)
+	}
+}
+
 func TestRefusedJSON(t *testing.T) {
 	for _, c := range []struct{ name, report, says string }{
 		{"other JSON", `{"version":"2.1.0"}`, "opens like no report"},
@@ -159,6 +175,8 @@ func TestRefusedJSON(t *testing.T) {
 		{"a broken list", `[{"a":1}`, "ends too early"},
 		{"deep", `{"version":"2.1.0","runs":` + strings.Repeat("[", 300) + strings.Repeat("]", 300) + `}`, "deeper"},
 		{"wide", `{"version":"2.1.0","runs":[],"x":{` + strings.Repeat(`"a":1,`, evidence.MaxMembers) + `"b":1}}`, "members"},
+		{"long names", `{"version":"2.1.0","runs":[],"x":{` + longNames() + `}}`, "names in an object"},
+		{"long names, one object in the other", `{"version":"2.1.0","runs":[],"x":` + strings.Repeat(`{"`+strings.Repeat("n", 1<<20)+`":`, 9) + "1" + strings.Repeat("}", 10), "names in an object"},
 		{"a name twice", `{"version":"2.1.0","version":"2.1.0","runs":[]}`, "twice"},
 		{"a Clover report as Cobertura", `<coverage line-rate="1" lines-covered="1" lines-valid="1"><project/></coverage>`, "Clover"},
 	} {

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -169,7 +170,8 @@ func Unknown(key string) *fault.Error {
 	return err.Remedy("signalbox config list shows those there are")
 }
 
-// ReadFile reads a whole file of at most limit bytes.
+// ReadFile reads a whole file of at most limit bytes. Of an ordinary file no
+// second copy is held while it is read.
 func ReadFile(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -180,7 +182,16 @@ func ReadFile(path string, limit int64) ([]byte, error) {
 		return nil, fault.New(kind, "file.unreadable", "the file "+path+" cannot be read").Because(Reason(err)).Cause(err)
 	}
 	defer func() { _ = f.Close() }()
-	return ReadAll(f, path, limit)
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() > limit {
+		return ReadAll(f, path, limit)
+	}
+	b := make([]byte, info.Size()+1) // one more, to meet its end
+	n, err := io.ReadFull(f, b)
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return b[:n], nil
+	}
+	return ReadAll(io.MultiReader(bytes.NewReader(b[:n]), f), path, limit) // it grew, or cannot be read
 }
 
 // ReadAll reads to the end of r, at most limit bytes; name is for messages.

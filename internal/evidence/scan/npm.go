@@ -222,12 +222,27 @@ type npmOld struct {
 	Findings npmPlaces      `json:"findings"`
 }
 
-// npmPlaces are the versions of a package that are installed, and by which paths.
+// npmPlaces are the versions of a package that are installed, and where.
 type npmPlaces []npmPlace
 
 type npmPlace struct {
-	Version string `json:"version"`
-	Paths   list   `json:"paths"`
+	Version string  `json:"version"`
+	Path    npmPath `json:"paths"`
+}
+
+// npmPath is the first of the paths by which a package is reached.
+type npmPath string
+
+// UnmarshalJSONFrom reads an array.
+func (p *npmPath) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	return evidence.Each(dec, evidence.MaxMembers, "paths", func(i int) error {
+		var s string
+		err := v2.UnmarshalDecode(dec, &s)
+		if i == 0 {
+			*p = npmPath(evidence.Cut(s, evidence.MaxWord))
+		}
+		return err
+	})
 }
 
 // UnmarshalJSONFrom reads an array.
@@ -259,7 +274,7 @@ func (n *npm) takeAdvisories(dec *jsontext.Decoder) error {
 
 func (a *npmOld) finding(name string, place npmPlace) evidence.Finding {
 	f := evidence.Finding{
-		Package: a.Module, Version: place.Version, Fixed: a.Patched, Location: place.Paths.first(), Message: a.Title,
+		Package: a.Module, Version: place.Version, Fixed: a.Patched, Location: string(place.Path), Message: a.Title,
 		Identifiers: ids([]string{a.GHSA}, evidence.Identifiers(a.URL), a.CVEs, a.CWE),
 	}
 	f.Rule = cmp.Or(a.GHSA, list(a.CVEs).first(), string(said(a.ID)), name)

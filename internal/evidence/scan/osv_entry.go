@@ -41,7 +41,8 @@ func (e *osvEntry) rating(tool string) rating {
 	return r
 }
 
-// osvSeverity is a list of CVSS vectors; some databases write a word.
+// osvSeverity is a list of CVSS vectors, of which 10 are kept; some databases
+// write a word.
 type osvSeverity struct {
 	word    string
 	vectors []string
@@ -52,12 +53,14 @@ func (s *osvSeverity) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if dec.PeekKind() == '"' {
 		return v2.UnmarshalDecode(dec, &s.word)
 	}
-	return evidence.Each(dec, evidence.MaxInner, "severities", func(int) error {
+	return evidence.Each(dec, evidence.MaxInner, "severities", func(i int) error {
 		var v struct {
 			Score string `json:"score"`
 		}
 		err := v2.UnmarshalDecode(dec, &v)
-		s.vectors = append(s.vectors, evidence.Cut(v.Score, evidence.MaxWord))
+		if i < 10 {
+			s.vectors = append(s.vectors, evidence.Cut(v.Score, evidence.MaxWord))
+		}
 		return err
 	})
 }
