@@ -36,7 +36,8 @@ type Entry struct {
 	Name      string       `json:"name"`
 	Version   string       `json:"version,omitempty"`
 	Effective event.Micros `json:"effective"`
-	Tests     int          `json:"tests"` // how many passed
+	Tests     int          `json:"tests"`             // how many passed
+	Answers   string       `json:"answers,omitempty"` // digest of what the tests were answered, in the vault
 	Contract  int          `json:"contract"`
 	Off       bool         `json:"off,omitempty"` // set by the fold
 	By        string       `json:"by,omitempty"`  // set by the fold
@@ -139,10 +140,13 @@ func (a State) scheduled(now time.Time) int {
 	return n
 }
 
+// Kept are the digests of what is kept of a bundle in the vault.
+type Kept struct{ File, Answers string }
+
 // Activate is the fact that a bundle takes effect. Its tests must pass, a
 // reason be given, and the effective time not lie in the past (zero, or less than a
 // minute ago: now).
-func (a State) Activate(p *policy.Program, file string, effective time.Time, reason string, now time.Time) ([]event.Draft, error) {
+func (a State) Activate(p *policy.Program, kept Kept, effective time.Time, reason string, now time.Time) ([]event.Draft, error) {
 	if err := p.Ready(); err != nil {
 		return nil, err
 	}
@@ -168,7 +172,7 @@ func (a State) Activate(p *policy.Program, file string, effective time.Time, rea
 		return nil, fault.New(fault.Conflict, "policy.scheduled", fmt.Sprintf("%d bundles are still to take effect", maxScheduled)).Remedy("wait until some of them have")
 	}
 	body := Entry{
-		Digest: p.Digest(), File: file, Name: p.Policy().Name, Version: p.Policy().Version,
+		Digest: p.Digest(), File: kept.File, Answers: kept.Answers, Name: p.Policy().Name, Version: p.Policy().Version,
 		Effective: event.MicrosOf(effective), Tests: len(p.Cases()), Contract: policy.Contract,
 	}
 	return []event.Draft{{Stream: Stream, Kind: event.PolicyActivated, Body: body, Private: map[string]string{"reason": reason}}}, nil

@@ -111,7 +111,7 @@ func TestActivationIsRecorded(t *testing.T) {
 	p := numbered(t, "7")
 	var h history
 	h.t = t
-	drafts, err := h.now().Activate(p, "sha256:sources", at(time.Hour), "the auditors' findings", monday)
+	drafts, err := h.now().Activate(p, Kept{File: "sha256:sources"}, at(time.Hour), "the auditors' findings", monday)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +252,7 @@ func TestActivationIsRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			h := history{t: t}
 			h.record(at(-time.Hour), tt.history...)
-			drafts, err := h.now().Activate(tt.program, "f", tt.effective, tt.reason, monday)
+			drafts, err := h.now().Activate(tt.program, Kept{File: "f"}, tt.effective, tt.reason, monday)
 			if tt.code != "" {
 				if f, ok := err.(*fault.Error); !ok || f.Code != tt.code || drafts != nil {
 					t.Fatalf("%v (%v), want %s", err, drafts, tt.code)
@@ -278,7 +278,7 @@ func TestLateActivationIsNotOvertaken(t *testing.T) {
 	h := history{t: t}
 	h.record(at(-30*time.Second), effect("before", at(-30*time.Second)))
 	p := numbered(t, "2")
-	drafts, err := h.now().Activate(p, "f", at(-45*time.Second), "why", monday)
+	drafts, err := h.now().Activate(p, Kept{File: "f"}, at(-45*time.Second), "why", monday)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,7 +330,7 @@ func TestDeactivation(t *testing.T) {
 		t.Errorf("%q came back", got.Digest)
 	}
 	p := numbered(t, "7")
-	drafts, err = stands.Activate(p, "sha256:sources", time.Time{}, "better", at(3*time.Hour))
+	drafts, err = stands.Activate(p, Kept{File: "sha256:sources"}, time.Time{}, "better", at(3*time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}

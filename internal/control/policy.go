@@ -72,12 +72,11 @@ func (c *Control) ActivatePolicy(ctx context.Context, r Request, q PolicyRequest
 	if err := program.Ready(); err != nil {
 		return none, err
 	}
-	sources, err := json.Marshal(program.Files())
-	if err != nil {
-		return none, fmt.Errorf("encode bundle: %w", err)
+	var kept activation.Kept
+	if kept.File, err = c.keep(ctx, program.Files()); err != nil {
+		return none, err
 	}
-	file, _, err := c.Vault.Put(ctx, bytes.NewReader(sources))
-	if err != nil {
+	if kept.Answers, err = c.keep(ctx, activation.Answers(program)); err != nil {
 		return none, err
 	}
 	content := []string{program.Digest(), q.Reason, q.Effective.String()}
@@ -89,7 +88,7 @@ func (c *Control) ActivatePolicy(ctx context.Context, r Request, q PolicyRequest
 		if err := c.upheld(l, program, q.Effective); err != nil {
 			return nil, none, err
 		}
-		drafts, err := stands.Activate(program, file, q.Effective, q.Reason, l.Now)
+		drafts, err := stands.Activate(program, kept, q.Effective, q.Reason, l.Now)
 		if err != nil {
 			return nil, none, err
 		}
@@ -97,6 +96,30 @@ func (c *Control) ActivatePolicy(ctx context.Context, r Request, q PolicyRequest
 		done.By, done.At = r.Actor.Subject, event.MicrosOf(l.Now)
 		return drafts, done, nil
 	})
+}
+
+// keep puts what a bundle is, or says, into the vault.
+func (c *Control) keep(ctx context.Context, v any) (digest string, err error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("encode what is kept of the policy: %w", err)
+	}
+	digest, _, err = c.Vault.Put(ctx, bytes.NewReader(b))
+	return digest, err
+}
+
+// kept reads what keep put there.
+func (c *Control) kept(ctx context.Context, digest string, v any) error {
+	from, err := c.Vault.Open(ctx, digest)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = from.Close() }()
+	b, err := io.ReadAll(io.LimitReader(from, maxBundle))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(b, v)
 }
 
 // upheld refuses a bundle that drops what the flags and data classes of the
@@ -187,17 +210,8 @@ func (c *Control) program(ctx context.Context, a activation.Entry) (*policy.Prog
 
 // compile reads the sources of an activation and makes them ready to decide.
 func (c *Control) compile(ctx context.Context, a activation.Entry) (*policy.Program, error) {
-	from, err := c.Vault.Open(ctx, a.File)
-	if err != nil {
-		return nil, fmt.Errorf("sources of the policy: %w", err)
-	}
-	defer func() { _ = from.Close() }()
-	b, err := io.ReadAll(io.LimitReader(from, maxBundle))
-	if err != nil {
-		return nil, fmt.Errorf("sources of the policy: %w", err)
-	}
 	var files []policy.File
-	if err := json.Unmarshal(b, &files); err != nil {
+	if err := c.kept(ctx, a.File, &files); err != nil {
 		return nil, fmt.Errorf("sources of the policy: %w", err)
 	}
 	program, err := Compiled(files)

@@ -8,6 +8,7 @@ import (
 	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/policy"
 )
 
 // RecheckPolicy compiles the bundle in force as this version reads it, and runs
@@ -44,11 +45,24 @@ func (c *Control) activations(ctx context.Context) (stands activation.State, now
 	return stands, now, err
 }
 
-// holds is nil where the bundle compiles and all of its tests pass.
+// answersAs refuses a bundle whose tests are answered otherwise than when it was activated.
+func (c *Control) answersAs(ctx context.Context, a activation.Entry, p *policy.Program) error {
+	var was []activation.Answer
+	if err := c.kept(ctx, a.Answers, &was); err != nil {
+		return fmt.Errorf("what the tests were answered: %w", err)
+	}
+	return activation.AnswersAs(p, was)
+}
+
+// holds is nil where the bundle compiles, all of its tests pass, and are answered
+// as they were.
 func (c *Control) holds(ctx context.Context, a activation.Entry) error {
 	program, err := c.program(ctx, a)
 	if err == nil {
 		err = program.Ready()
+	}
+	if err == nil && a.Answers != "" {
+		err = c.answersAs(ctx, a, program)
 	}
 	if err == nil || ctx.Err() != nil {
 		return err

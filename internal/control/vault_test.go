@@ -26,7 +26,7 @@ func (h *house) eightDays() {
 
 // Whatever puts something into the vault names it in a fact, so that a sweep
 // leaves it: reports, also those that newer ones replaced; the commits of a
-// change; bundles, also those no longer in force. Only what no fact names goes.
+// change; bundles and what their tests were answered, also of those no longer in force. Only what no fact names goes.
 func TestSweepKeepsWhatFactsName(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		h.prepare()
@@ -41,7 +41,7 @@ func TestSweepKeepsWhatFactsName(t *testing.T) {
 		must(t, err)
 		before, err := h.VaultStatus(h.ctx, h.as("ann"))
 		must(t, err)
-		if before.Entries != 7 { // two bundles, four reports, the commits
+		if before.Entries != 8 { // two bundles, what the tests of both were answered, four reports, the commits
 			t.Errorf("%d entries", before.Entries)
 		}
 		orphan, _, err := h.Vault.Put(h.ctx, strings.NewReader("put, and the process died"))
@@ -57,7 +57,7 @@ func TestSweepKeepsWhatFactsName(t *testing.T) {
 		}
 		swept, err = h.SweepVault(h.ctx, h.as("root"), false)
 		must(t, err)
-		if swept.Removed != 1 || swept.Entries != 9 || swept.Missing != nil {
+		if swept.Removed != 1 || swept.Entries != 10 || swept.Missing != nil {
 			t.Errorf("sweeping: %+v", swept)
 		}
 		if _, err := h.VaultEntry(h.ctx, h.as("root"), orphan); fault.KindOf(err) != fault.NotFound {
@@ -65,7 +65,7 @@ func TestSweepKeepsWhatFactsName(t *testing.T) {
 		}
 		checked, err := h.CheckVault(h.ctx, h.as("root"), "")
 		must(t, err)
-		if checked.Entries != 8 || checked.Rotten != nil || checked.Missing != nil || checked.Next != "" {
+		if checked.Entries != 9 || checked.Rotten != nil || checked.Missing != nil || checked.Next != "" {
 			t.Errorf("afterwards: %+v", checked)
 		}
 		from, err := h.VaultEntry(h.ctx, h.as("root"), young)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,19 +21,26 @@ import (
 
 // activated records, past every check, that a bundle takes effect: as if a
 // version before had found it well.
-func activated(t *testing.T, s *Server, files []policy.File, effective time.Time) {
+func activated(t *testing.T, s *Server, files []policy.File, answers []activation.Answer, effective time.Time) {
 	t.Helper()
-	sources, err := json.Marshal(files)
-	if err != nil {
-		t.Fatal(err)
+	keep := func(v any) string {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest, _, err := s.Control.Vault.Put(t.Context(), bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return digest
 	}
-	file, _, err := s.Control.Vault.Put(t.Context(), bytes.NewReader(sources))
-	if err != nil {
-		t.Fatal(err)
+	body := activation.Entry{Digest: policy.Digest(files), File: keep(files), Name: "starter", Version: "1.0", Effective: event.MicrosOf(effective)}
+	if answers != nil {
+		body.Answers = keep(answers)
 	}
-	_, err = s.Journal.Append(t.Context(), journal.Command{Actor: "system/test", Auth: "local", Source: "test", Facts: []event.Draft{{
+	_, err := s.Journal.Append(t.Context(), journal.Command{Actor: "system/test", Auth: "local", Source: "test", Facts: []event.Draft{{
 		Stream: activation.Stream, Kind: event.PolicyActivated,
-		Body: activation.Entry{Digest: policy.Digest(files), File: file, Name: "starter", Version: "1.0", Effective: event.MicrosOf(effective)},
+		Body: body,
 	}}})
 	if err != nil {
 		t.Fatal(err)
@@ -53,6 +62,16 @@ func altered(t *testing.T, file, old, text string) []policy.File {
 	return files
 }
 
+// including is a bundle that is nothing but another.
+func including(files []policy.File) []policy.File {
+	all := []policy.File{{Name: "policy.yaml", Data: fmt.Appendf(nil, "apiVersion: signalbox/v1\nkind: Policy\nname: starter\nversion: \"1.0\"\n---\n"+
+		"apiVersion: signalbox/v1\nkind: Include\nname: starter\npath: include/starter\ndigest: %s\n", policy.Digest(files))}}
+	for _, f := range files {
+		all = append(all, policy.File{Name: "include/starter/" + f.Name, Data: f.Data})
+	}
+	return all
+}
+
 // A version that reads the active policy otherwise, or not at all, does not
 // start, says which line it is, and writes nothing.
 func TestUpgradeRechecksThePolicy(t *testing.T) {
@@ -65,10 +84,19 @@ func TestUpgradeRechecksThePolicy(t *testing.T) {
 		return 0
 	}
 	failing := altered(t, "gates.yaml", "findings.critical == 0", "findings.critical <= 99")
+	included := including(policy.Starter())
+	p, problems := policy.Compile(included)
+	if p == nil {
+		t.Fatal(problems)
+	}
+	answers, otherwise := activation.Answers(p), activation.Answers(p)
+	i := slices.IndexFunc(answers, func(a activation.Answer) bool { return strings.HasSuffix(a.Case, ": a failing test") })
+	otherwise[i].Verdict = policy.Go // a stricter answer is no failing test of what is included, and yet another answer
 	broken := altered(t, "gates.yaml", "findings.critical == 0", "findings.grave == 0")
 	for name, c := range map[string]struct {
 		files     []policy.File
-		effective time.Duration // from now
+		answers   []activation.Answer // as they were; nil: not kept
+		effective time.Duration       // from now
 		file      string
 		line      int // 0: any
 		says      string
@@ -77,12 +105,15 @@ func TestUpgradeRechecksThePolicy(t *testing.T) {
 		"a test fails":             {files: failing, file: "tests.yaml", says: "expected no-go, got"},
 		"it does not compile":      {files: broken, file: "gates.yaml", line: line(broken, "gates.yaml", "findings.grave"), says: "grave"},
 		"it is still to come":      {files: broken, effective: time.Hour},
+		"it answers as it did":     {files: included, answers: answers},
+		"it answers otherwise":     {files: included, answers: otherwise, file: "include/starter/tests.yaml", says: "it was answered go when"},
+		"it asks other tests":      {files: included, answers: answers[1:], file: "include/starter/tests.yaml"},
 		"a test fails, and it has": {files: failing, effective: -time.Hour, file: "tests.yaml", says: "test cases fail"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for engine, o := range map[string]Options{"sqlite": {Data: t.TempDir()}, "postgres": {Data: t.TempDir(), Database: storetest.PostgresURL(t)}} {
 				t.Run(engine, func(t *testing.T) {
-					restarted(t, quiet(o), c.files, c.effective, func(err error) {
+					restarted(t, quiet(o), c.files, c.answers, c.effective, func(err error) {
 						var f *fault.Error
 						switch {
 						case c.file == "" && err != nil:
@@ -102,13 +133,13 @@ func TestUpgradeRechecksThePolicy(t *testing.T) {
 
 // restarted activates a bundle and starts anew; then says how that went. The
 // journal has not grown meanwhile.
-func restarted(t *testing.T, o Options, files []policy.File, effective time.Duration, said func(error)) {
+func restarted(t *testing.T, o Options, files []policy.File, answers []activation.Answer, effective time.Duration, said func(error)) {
 	t.Helper()
 	s, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	activated(t, s, files, time.Now().Add(effective))
+	activated(t, s, files, answers, time.Now().Add(effective))
 	size, err := s.Journal.Size(t.Context())
 	if err = errors.Join(err, s.Close()); err != nil {
 		t.Fatal(err)
