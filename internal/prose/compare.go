@@ -86,6 +86,8 @@ func (d *differ) gist(s *speaker, doc reflect.Value) string {
 		return ": " + strings.TrimSuffix(text, ".")
 	case policy.Relaxation:
 		return fmt.Sprintf(": gate %s is %s until %s, on the word of %s", x.Gate, relaxed[x.To], day(x.Until), x.By)
+	case policy.Overlay:
+		return ": " + tightened(x)
 	case policy.Parameter:
 		return ": " + strings.TrimSpace(literal(x.Value)+" "+x.Unit)
 	case policy.Attestor:

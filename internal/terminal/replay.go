@@ -3,6 +3,7 @@ package terminal
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -84,8 +85,11 @@ func shareTable(head string, shares []wire.ReplayShare) func(io.Writer) error {
 	return Rows(heads, lines)
 }
 
+// flipTable lists decisions. What the record leaves open is a sentence, often the
+// same for many: it stands below, under a number.
 func flipTable(flips []wire.ReplayFlip, server string, zone *time.Location) func(io.Writer) error {
 	var lines [][]string
+	var notes []string
 	for _, f := range flips {
 		now := Verdict(f.Now).Words()
 		if f.Observed {
@@ -95,24 +99,35 @@ func flipTable(flips []wire.ReplayFlip, server string, zone *time.Location) func
 			now = "cannot be told"
 		}
 		lines = append(lines, []string{
-			Stamp(f.At, zone), f.Service + " " + f.Version, f.Environment, Verdict(f.Was).Words(), now, causes(f), f.Outcome, server + "/decisions/" + f.Decision,
+			Stamp(f.At, zone), f.Service + " " + f.Version, f.Environment, Verdict(f.Was).Words(), now, causes(f, &notes), f.Outcome, server + "/decisions/" + f.Decision,
 		})
 	}
-	return Rows([]string{"DECIDED", "RELEASE", "ENVIRONMENT", "WAS", "NOW", "BECAUSE", "TURNED OUT", "DECISION"}, lines)
+	return func(w io.Writer) error {
+		err := Rows([]string{"DECIDED", "RELEASE", "ENVIRONMENT", "WAS", "NOW", "BECAUSE", "TURNED OUT", "DECISION"}, lines)(w)
+		for i, note := range notes {
+			if err == nil {
+				_, err = fmt.Fprintf(w, "[%d] %s.\n", i+1, Clean(note))
+			}
+		}
+		return err
+	}
 }
 
-// causes are the gates whose word changed, and what the record leaves open.
-func causes(f wire.ReplayFlip) string {
+// causes are the gates whose word changed, and the number of what the record
+// leaves open among notes.
+func causes(f wire.ReplayFlip, notes *[]string) string {
 	var all []string
 	for _, g := range f.Gates {
 		all = append(all, g.Gate)
 	}
 	text := strings.Join(all, ", ")
-	switch {
-	case text == "":
-		return f.Why
-	case f.Why != "":
-		return text + " (" + f.Why + ")"
+	if f.Why == "" {
+		return text
 	}
-	return text
+	i := slices.Index(*notes, f.Why)
+	if i < 0 {
+		i = len(*notes)
+		*notes = append(*notes, f.Why)
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s [%d]", text, i+1))
 }
