@@ -175,7 +175,11 @@ func (p *printer) reason(r wire.Reason) {
 	p.prose("controls", strings.Join(r.Controls, ", "))
 	p.prose("lifted by", r.Lift)
 	p.field("next", Clean(r.Next))
-	if !r.Until.IsZero() {
+	switch {
+	case r.Until.IsZero():
+	case r.Code == "relaxed":
+		p.field("until", "the gate is as it was from "+p.instant(r.Until))
+	default:
 		p.field("until", "may lift by itself at "+p.instant(r.Until))
 	}
 	p.field("rule", Clean(place(r.Where)))

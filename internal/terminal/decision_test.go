@@ -72,6 +72,10 @@ var (
 	trial = wire.Reason{
 		Gate: "branches", Title: "Branches are covered", Code: "failed", Severity: "observe", Verdict: "no-go", Why: "Few are.", Observed: "12 %", Required: "50 %",
 	}
+	relaxed = wire.Reason{
+		Gate: "scan-fresh", Title: "The scan is fresh", Code: "relaxed", Severity: "observe", Verdict: "no-go", Observed: "9 days old", Required: "at most 7 days old",
+		Why: "The scan is old. The gate is relaxed to observe until 2026-12-01T00:00:00Z by Erin Example: The scanner is being replaced.", Until: utc("2026-12-01T00:00:00Z"),
+	}
 )
 
 // decisions are those whose print is kept in testdata.
@@ -114,6 +118,7 @@ func decisions() map[string]struct {
 		"no-go":           {base(policy.NoGo, critical, unread, approval, unsigned, trial, passed("tests-pass", "Tests ran and pass")), Options{Now: now}},
 		"no-go-alone":     {base(policy.NoGo, critical), Options{}},
 		"wait-person":     {base(policy.Wait, approval, passed("tests-pass", "Tests ran and pass")), Options{Now: now}},
+		"relaxed":         {base(policy.Go, relaxed), Options{Now: now}},
 		"wait-time":       {base(policy.Wait, frozen), Options{Now: now, Zone: berlin}},
 		"cannot-tell":     {base(policy.CannotTell, unread, approval), Options{}},
 		"no-policy":       {silent, Options{}},

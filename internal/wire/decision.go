@@ -91,7 +91,7 @@ type Reason struct {
 	Owner    string    `json:"owner,omitempty"`
 	Lift     string    `json:"lift,omitempty" doc:"Who can lift it"`
 	Next     string    `json:"next,omitempty" doc:"The next step"`
-	Until    time.Time `json:"until,omitzero" doc:"When it may lift by itself"`
+	Until    time.Time `json:"until,omitzero" doc:"When it may lift by itself; of a relaxed gate, when it is as it was again"`
 	Where    Place     `json:"where,omitzero" doc:"The rule's place in the bundle"`
 }
 
