@@ -117,7 +117,7 @@ func (s *search) sizeOf(l *list, st *store) variable {
 	v := variable{name: "size(" + l.name + ")"}
 	if _, met := st.numbers.low[v]; !met {
 		most := number(1 << 40)
-		if l.path != "" {
+		if l.path != "" && s.setting.domain(l.path).Longest > 0 {
 			most = number(s.setting.domain(l.path).Longest)
 		}
 		st.numbers.between(v, number(0), most)

@@ -140,24 +140,30 @@ func (s *search) meetNumber(st *store, v variable, k kind, path string) {
 	if _, met := st.numbers.low[v]; met {
 		return
 	}
-	low, high := leastWhole(), mostWhole()
+	var d Domain
+	if path != "" {
+		d = s.setting.domain(path)
+	}
 	switch {
 	case k == instant:
-		low, high = firstInstant(), lastInstant()
-		if path != "" {
-			high = lastInput()
+		d.Low, d.High = firstInstant(), lastInstant()
+		if byClock(path) {
+			d.High = lastClock()
 		}
-	case path != "" && k != duration:
-		d := s.setting.domain(path)
-		low, high = d.Low, d.High
+	case k == duration, d.Low == nil && k == whole:
+		d.Low, d.High = leastWhole(), mostWhole()
 	}
-	st.numbers.between(v, low, high)
+	st.numbers.between(v, d.Low, d.High)
 }
 
 // longest is how many characters a text can have.
 func (s *search) longest(st *store, name string) int64 {
-	if path := st.writings.of[st.writings.root(name)].path; path != "" {
-		return s.setting.domain(path).Longest
+	path := st.writings.of[st.writings.root(name)].path
+	if path == "" {
+		return 1 << 40
 	}
-	return 1 << 30
+	if n := s.setting.domain(path).Longest; n > 0 {
+		return n
+	}
+	return policy.MaxInputText
 }

@@ -110,13 +110,14 @@ func timeOf(r *big.Rat) time.Time {
 	return time.Unix(sec.Int64(), nsec.Int64()).UTC()
 }
 
-// The ends of what instants, those of the inputs, and whole numbers can be.
+// The ends of what instants and whole numbers can be; lastClock is beyond any that a
+// clock tells.
 func firstInstant() *big.Rat { return nanoseconds(time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)) }
 
 func lastInstant() *big.Rat {
 	return nanoseconds(time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC))
 }
-func lastInput() *big.Rat  { return nanoseconds(time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)) }
+func lastClock() *big.Rat  { return nanoseconds(time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)) }
 func leastWhole() *big.Rat { return number(math.MinInt64) }
 func mostWhole() *big.Rat  { return number(math.MaxInt64) }
 
