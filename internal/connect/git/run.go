@@ -46,18 +46,26 @@ func environment() []string {
 
 // repository runs git in one directory.
 type repository struct {
-	dir string
-	env []string
+	dir      string
+	env      []string
+	settings []string // nil are those for a repository that is foreign
+	group    bool     // git starts programs that must end with it
 }
 
 func (r repository) command(ctx context.Context, args ...string) *exec.Cmd {
 	full := []string{"--no-pager", "-C", r.dir}
-	for _, s := range settings {
+	if r.settings == nil {
+		r.settings = settings
+	}
+	for _, s := range r.settings {
 		full = append(full, "-c", s)
 	}
 	cmd := exec.CommandContext(ctx, "git", append(full, args...)...)
 	cmd.Env = r.env
 	cmd.WaitDelay = 2 * time.Second
+	if r.group {
+		together(cmd)
+	}
 	return cmd
 }
 
