@@ -79,9 +79,10 @@ var rooms = []room{
 	{path: "internal/web", imports: "control view store release " + nouns, nouns: true},
 	{path: "internal/terminal", imports: "wire policy evidence"},
 	{path: "internal/desk", imports: "catalog policy lint prose prose/pdf terminal"},
+	{path: "internal/dossier", imports: "settings event wire report survey release " + nouns},
 	{path: "internal/survey", imports: "catalog change connect/git wire terminal"},
 	{path: "internal/settings", imports: "catalog"},
-	{path: "internal/cli", imports: "settings event wire terminal verify seal connect/git lint prose desk survey report release " + nouns},
+	{path: "internal/cli", imports: "settings event wire terminal verify seal connect/git lint prose desk survey dossier report release " + nouns},
 	{path: "internal/server", imports: "*"},
 	{path: "internal/demo", imports: "*"},
 

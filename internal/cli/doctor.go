@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signalbox.dev/signalbox/internal/dossier"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/settings"
 	"signalbox.dev/signalbox/internal/terminal"
@@ -167,7 +168,7 @@ func (c call) serverDate(ctx context.Context, server string) (time.Time, error) 
 	over := http.DefaultTransport.(*http.Transport).Clone()
 	defer over.CloseIdleConnections()
 	if path := c.setting("ca"); path != "" {
-		pem, err := readFile(path, maxInput)
+		pem, err := readFile(path, dossier.MaxInput)
 		if err != nil {
 			return time.Time{}, err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signalbox.dev/signalbox/internal/dossier"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/report"
 	"signalbox.dev/signalbox/internal/terminal"
@@ -29,7 +30,7 @@ func (a *app) evidence() *cobra.Command {
 		}
 		claim, err := report.Read(b)
 		if err != nil {
-			return asInvalid(placed(c.args[0], err))
+			return asInvalid(dossier.Placed(c.args[0], err))
 		}
 		return c.print(claim, terminal.Report(claim))
 	})
@@ -42,7 +43,7 @@ func (a *app) evidence() *cobra.Command {
 				Service: c.setting("service"), Version: c.setting("version"), Digest: c.setting("digest"), Label: c.text("label"),
 			}, path)
 			if err != nil {
-				return placed(path, err)
+				return dossier.Placed(path, err)
 			}
 			claims = append(claims, claim)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signalbox.dev/signalbox/internal/dossier"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/verify"
@@ -110,7 +111,7 @@ func publicKeys(path string) (verify.Keys, error) {
 		return verify.Keys{}, err
 	}
 	keys, err := verify.ParseKeys(b)
-	return keys, placed(path, err)
+	return keys, dossier.Placed(path, err)
 }
 
 func (a *app) journal() *cobra.Command {
@@ -196,7 +197,7 @@ func (c call) journalVerify(ctx context.Context) error {
 	if err == nil {
 		err = printed
 	}
-	return placed(c.args[0], err)
+	return dossier.Placed(c.args[0], err)
 }
 
 // journalExport writes the export beside its place and moves it there when it

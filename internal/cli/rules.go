@@ -13,6 +13,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/catalog"
+	"signalbox.dev/signalbox/internal/dossier"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/prose"
@@ -147,7 +148,7 @@ func (a *app) catalog() *cobra.Command {
 }
 
 func readCatalog(path string) (catalog.Entries, []byte, error) {
-	b, err := readFile(path, maxInput)
+	b, err := readFile(path, dossier.MaxInput)
 	if err != nil {
 		return catalog.Entries{}, nil, err
 	}
