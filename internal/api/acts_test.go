@@ -131,6 +131,10 @@ func TestReleases(t *testing.T) {
 	}
 	_, err = dev.ReadChange(ctx, opened.ID, wire.ReadChangeRequest{From: "a", To: "b"})
 	wants(t, err, fault.Invalid, "change.no-repository")
+	_, err = dev.InspectChange(ctx, wire.InspectChangeRequest{Service: "shop", From: "a", To: "b"})
+	wants(t, err, fault.Invalid, "change.no-repository")
+	_, err = dev.InspectChange(ctx, wire.InspectChangeRequest{Service: "nothing"})
+	wants(t, err, fault.NotFound, "catalog.unknown-service")
 	bad := sent()
 	bad.Digest = "none"
 	_, err = dev.AttachChange(ctx, opened.ID, bad)

@@ -17,7 +17,7 @@ import (
 // that is missing here, or takes something else, fails.
 var needs = map[string]string{
 	"ask-gate": "gate", "list-decisions": "read", "show-decision": "read", "show-basis": "read",
-	"open-release": "open", "list-releases": "read", "show-release": "read", "revise-release": "open", "attach-change": "open", "read-change": "open",
+	"open-release": "open", "list-releases": "read", "show-release": "read", "revise-release": "open", "attach-change": "open", "read-change": "open", "inspect-change": "open",
 	"move-release": "any", "preview-decision": "read", "vote": "approve", "withdraw-vote": "approve",
 	"add-evidence": "evidence", "show-evidence": "read", "compare-evidence": "read", "show-claim": "read", "show-original": "read",
 	"declare-freeze": "any", "lift-freeze": "any", "list-freezes": "read",

@@ -28,6 +28,11 @@ func (a *api) releases() []operation {
 				ch, err := c.Control.ReadChange(c.ctx, c.request(), c.path("id"), q.From, q.To)
 				return wireChange(ch), err
 			}),
+		act(operation{id: "inspect-change", path: "/change/inspections", need: access.Open, about: "Have the server describe a change of a service, from the repository that the catalog names; nothing is recorded"},
+			func(c *call, q wire.InspectChangeRequest) (wire.Change, error) {
+				ch, err := c.Control.InspectChange(c.ctx, c.request(), q.Service, q.From, q.To)
+				return wireChange(ch), err
+			}),
 		act(operation{id: "move-release", path: "/releases/{id}/moves", need: signedIn, about: "Take the release to another phase by hand"},
 			func(c *call, q wire.MoveRequest) (wire.Done, error) {
 				return c.done(c.Control.MoveRelease(c.ctx, c.request(), c.path("id"), q.Environment, release.Phase(q.To), q.Reason))

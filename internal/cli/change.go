@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signalbox.dev/signalbox/internal/connect/git"
+	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/survey"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
@@ -13,7 +14,11 @@ import (
 
 func (a *app) change() *cobra.Command {
 	look := a.command("inspect", "Describe a change from a Git repository; nothing is sent", func(ctx context.Context, c call) error {
-		ch, err := c.surveyed(ctx)
+		describe := c.surveyed
+		if c.is("server-reads") {
+			describe = c.inspected
+		}
+		ch, err := describe(ctx)
 		if err != nil {
 			return err
 		}
@@ -24,6 +29,7 @@ func (a *app) change() *cobra.Command {
 		"Counts are those of git rev-list --count FROM..TO and of git diff --numstat FROM TO with git's\n" +
 		"defaults, whatever anybody has configured."
 	surveys(look)
+	look.Flags().Bool("server-reads", false, "the server describes it, from the repository that its catalog names for --service")
 
 	attach := a.online("attach RELEASE", "Say what a release contains, from a Git repository on this machine", func(ctx context.Context, c call, client *wire.Client) error {
 		sent, err := c.surveyed(ctx)
@@ -82,6 +88,24 @@ func (c call) surveyed(ctx context.Context) (wire.Change, error) {
 		return wire.Change{}, err
 	}
 	return survey.Wire(ch)
+}
+
+// inspected is the change as the server describes it.
+func (c call) inspected(ctx context.Context) (wire.Change, error) {
+	for _, name := range []string{"repo", "keys", "catalog"} {
+		if c.flags.Changed(name) {
+			return wire.Change{}, fault.Invalidf("change.two-readers", "--%s and --server-reads exclude each other", name).
+				Because("the server has its own").Remedy("give one of them").On("--" + name)
+		}
+	}
+	if c.setting("service") == "" {
+		return wire.Change{}, fault.Invalidf("cli.missing", "--server-reads needs --service").On("--service")
+	}
+	client, err := c.client()
+	if err != nil {
+		return wire.Change{}, err
+	}
+	return client.InspectChange(ctx, wire.InspectChangeRequest{Service: c.setting("service"), From: c.text("from"), To: c.text("to")})
 }
 
 const keysUsage = "file of keys that signatures of commits are held against: allowed signers of ssh-keygen, or OpenPGP public keys in armour; may stand several times"

@@ -52,11 +52,20 @@ type ServeOptions struct {
 	BehindProxy  bool     // a proxy in front provides TLS
 	URL          string   // how people reach the server; "" is derived from Listen
 	Repositories []string // directories under which the server may read Git repositories
+	Mirrors      MirrorOptions
+	CommitKeys   []string // files of keys that signatures of commits are held against
 	Catalog      string   // file that is imported at the start
 	AdminHandle  string   // first administrator without a browser; "" offers a setup link
 	AdminName    string
 	AdminEmail   string
 	AdminToken   string // file that receives the administrator's token
+}
+
+// MirrorOptions say which repositories elsewhere the server may mirror.
+type MirrorOptions struct {
+	Hosts                         []string // none: no repository is mirrored
+	CA, Netrc, SSHKey, KnownHosts string   // files
+	Size, Total                   string   // as written, such as 2GiB
 }
 
 // DemoOptions are those of the command demo.
@@ -135,12 +144,16 @@ func (a *app) serve() *cobra.Command {
 		return a.local.Serve(ctx, ServeOptions{
 			StoreOptions: store, Listen: c.setting("listen"), TLSCert: c.setting("tls-cert"), TLSKey: c.setting("tls-key"),
 			BehindProxy: proxied, URL: c.setting("url"), Repositories: list(c.setting("repositories")),
+			CommitKeys: list(c.setting("commit-keys")), Mirrors: MirrorOptions{
+				Hosts: list(c.setting("mirror-hosts")), CA: c.setting("mirror-ca"), Netrc: c.setting("mirror-netrc"), SSHKey: c.setting("mirror-ssh-key"),
+				KnownHosts: c.setting("mirror-known-hosts"), Size: c.setting("mirror-size"), Total: c.setting("mirror-total"),
+			},
 			Catalog: c.text("catalog"), AdminHandle: c.text("admin"), AdminName: c.text("admin-name"), AdminEmail: c.text("admin-email"), AdminToken: c.text("admin-token-file"),
 		}, a.Streams)
 	})
 	cmd.Long = "Run the server. Without --database it keeps everything in --data, in an embedded database.\n" +
 		"It listens on this machine alone unless it has TLS or --behind-proxy."
-	bind(cmd.Flags(), append(storeNames, "listen", "tls-cert", "tls-key", "behind-proxy", "url", "repositories")...)
+	bind(cmd.Flags(), append(storeNames, "listen", "tls-cert", "tls-key", "behind-proxy", "url", "repositories", "commit-keys", "mirror-hosts", "mirror-ca", "mirror-netrc", "mirror-ssh-key", "mirror-known-hosts", "mirror-size", "mirror-total")...)
 	f := cmd.Flags()
 	f.String("catalog", "", "catalog file that is imported at the start; what it does not name stays")
 	f.String("admin", "", "handle of the first administrator, made at the start where there is none")

@@ -91,9 +91,9 @@ func TestLastAdministratorStays(t *testing.T) {
 // reader fails the test where the server reads a repository for the wrong asker.
 type reader struct{ asked int }
 
-func (r *reader) ReadChange(context.Context, string, string, string) (change.Change, error) {
+func (r *reader) ReadChange(context.Context, string, string, string) (change.Raw, error) {
 	r.asked++
-	return change.Change{}, fault.Invalidf("test", "nothing to read")
+	return change.Raw{}, fault.Invalidf("test", "nothing to read")
 }
 
 // A pipeline of another service does not have the server read this one's repository.

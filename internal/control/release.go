@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"signalbox.dev/signalbox/internal/access"
-	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/change"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
@@ -133,43 +132,4 @@ func (c *Control) attach(ctx context.Context, r Request, id string, ch change.Ch
 	return c.amend(ctx, r, access.Open, id, []any{ch.Digest(), p}, func(_ *Load, s release.State) ([]event.Draft, error) {
 		return s.Attach(record, ch.Digest(), private, p)
 	})
-}
-
-// ChangeReader reads what a version contains from a repository that the
-// server can reach.
-type ChangeReader interface {
-	ReadChange(ctx context.Context, repository, from, to string) (change.Change, error)
-}
-
-// ReadChange has the server itself read what a release contains, from the
-// repository that the catalog names for the service: the strongest provenance.
-func (c *Control) ReadChange(ctx context.Context, r Request, id, from, to string) (change.Change, error) {
-	var none change.Change
-	if err := r.Actor.May(access.Open); err != nil {
-		return none, err
-	}
-	repository, err := view(ctx, c, func(l *Load) (string, error) {
-		s, err := known(l, id)
-		if err != nil {
-			return "", err
-		}
-		if err := r.Actor.MaySpeakFor(s.Service); err != nil {
-			return "", err
-		}
-		service, _, err := readOne[catalog.Service](l, catalog.ServiceName, s.Service)
-		return service.Repository, err
-	})
-	if err != nil {
-		return none, err
-	}
-	if repository == "" || c.Changes == nil {
-		return none, fault.Invalidf("change.no-repository", "the server cannot read this service's repository").
-			Because("the catalog names none for it, or the server was started without --repositories").
-			Remedy("send the change from the pipeline instead: --repo PATH --from A --to B")
-	}
-	ch, err := c.Changes.ReadChange(ctx, repository, from, to)
-	if err != nil {
-		return none, err
-	}
-	return ch, c.attach(ctx, r, id, ch, policy.ByServer)
 }

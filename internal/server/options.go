@@ -29,6 +29,8 @@ type Options struct {
 	BehindProxy  bool     // a proxy in front provides TLS
 	URL          string   // how people reach it; "" is derived from Listen
 	Repositories []string // directories under which the server may read Git repositories
+	Mirrors      MirrorOptions
+	CommitKeys   []string // files of keys that signatures of commits are held against
 	Catalog      string   // file that is imported at the start
 	AdminHandle  string   // headless first administrator; "" offers a setup link
 	AdminName    string

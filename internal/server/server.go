@@ -7,9 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,8 +16,6 @@ import (
 	"signalbox.dev/signalbox/internal/api"
 	"signalbox.dev/signalbox/internal/calendar"
 	"signalbox.dev/signalbox/internal/catalog"
-	"signalbox.dev/signalbox/internal/change"
-	"signalbox.dev/signalbox/internal/connect/git"
 	"signalbox.dev/signalbox/internal/control"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/evidence"
@@ -102,7 +98,11 @@ func (s *Server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Control = &control.Control{Journal: s.Journal, Vault: files, Keys: keys, Log: o.Log, Changes: reader(o.Repositories), TZData: tzdata()}
+	read, err := s.repositories()
+	if err != nil {
+		return err
+	}
+	s.Control = &control.Control{Journal: s.Journal, Vault: files, Keys: keys, Log: o.Log, Changes: read.reader(), TZData: tzdata()}
 	if err := s.Control.RecheckPolicy(ctx); err != nil {
 		return err
 	}
@@ -110,6 +110,10 @@ func (s *Server) open(ctx context.Context) error {
 	s.running.Go(func() { s.ended("checkpoints", s.Journal.RunCheckpoints(background)) })
 	s.running.Go(func() { s.ended("timers", s.timers().Run(background)) })
 	s.closes("background tasks", func() error { stop(); s.running.Wait(); return nil })
+	if m := read.mirrors; m != nil {
+		s.running.Go(func() { s.ended("mirrors", m.Run(background)) })
+		s.closes("mirrors", m.Close)
+	}
 	return nil
 }
 
@@ -233,39 +237,4 @@ func (l *Listening) Shutdown(ctx context.Context) error {
 		return errors.Join(err, l.http.Close())
 	}
 	return nil
-}
-
-// repositories reads changes from Git repositories under some directories.
-type repositories []string
-
-// reader is nil where no directory is allowed: then the server reads nothing.
-func reader(roots []string) control.ChangeReader {
-	if len(roots) == 0 {
-		return nil
-	}
-	return repositories(roots)
-}
-
-// ReadChange reads a change from a repository under an allowed directory.
-// Symbolic links are resolved first, so that none leads out.
-func (r repositories) ReadChange(ctx context.Context, repository, from, to string) (change.Change, error) {
-	path, err := filepath.EvalSymlinks(repository)
-	if err != nil {
-		return change.Change{}, fault.Invalidf("change.repository", "the server finds no repository at %s", repository).Remedy("correct repository: in the catalog")
-	}
-	for _, root := range r {
-		root, err := filepath.EvalSymlinks(root)
-		if err != nil {
-			continue
-		}
-		if within, err := filepath.Rel(root, path); err == nil && within != ".." && !strings.HasPrefix(within, "../") {
-			raw, err := git.Inspect(ctx, git.Options{Repository: path, From: from, To: to})
-			if err != nil {
-				return change.Change{}, err
-			}
-			return change.Describe(raw), nil
-		}
-	}
-	return change.Change{}, fault.New(fault.Forbidden, "change.outside", "the server may not read "+repository).
-		Because("it lies outside the directories that --repositories names").Remedy("start the server with --repositories naming a directory above it")
 }

@@ -243,18 +243,19 @@ func TestRepositoriesAreConfined(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(root, "link")); err != nil {
 		t.Fatal(err)
 	}
+	confined := repositories{roots: []string{root}, places: make(chan struct{}, 1)}
 	for _, path := range []string{outside, filepath.Join(root, "link"), filepath.Join(root, "..", filepath.Base(outside)), "/"} {
-		if _, err := (repositories{root}).ReadChange(t.Context(), path, "", "HEAD"); fault.KindOf(err) != fault.Forbidden {
+		if _, err := confined.ReadChange(t.Context(), path, "", "HEAD"); fault.KindOf(err) != fault.Forbidden {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if _, err := (repositories{root}).ReadChange(t.Context(), filepath.Join(root, "absent"), "", "HEAD"); fault.KindOf(err) != fault.Invalid {
+	if _, err := confined.ReadChange(t.Context(), filepath.Join(root, "absent"), "", "HEAD"); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("absent: %v", err)
 	}
-	if _, err := (repositories{root}).ReadChange(t.Context(), root, "", "HEAD"); fault.KindOf(err) == fault.Forbidden {
+	if _, err := confined.ReadChange(t.Context(), root, "", "HEAD"); fault.KindOf(err) == fault.Forbidden {
 		t.Errorf("the root itself: %v", err)
 	}
-	if reader(nil) != nil {
+	if (repositories{}).reader() != nil {
 		t.Error("without directories the server reads something")
 	}
 }

@@ -36,7 +36,7 @@ type VaultOptions struct {
 // PostgreSQL, which every replica shares, unless the options say otherwise. A
 // shelf that is another than the last time is refused.
 func (s *Server) vault(ctx context.Context, origin string) (*vault.Vault, error) {
-	quota, err := bytesOf(s.options.Vault.Quota)
+	quota, err := bytesOf(s.options.Vault.Quota, "--vault-quota")
 	if err != nil {
 		return nil, err
 	}
@@ -116,14 +116,14 @@ func (o VaultOptions) lock() (vault.LockRule, error) {
 	return r, err
 }
 
-// bytesOf reads a number of bytes as people write it; "" is 0.
-func bytesOf(s string) (int64, error) {
+// bytesOf reads a flag's number of bytes as people write it; "" is 0.
+func bytesOf(s, flag string) (int64, error) {
 	if s == "" {
 		return 0, nil
 	}
 	n, err := humanize.ParseBytes(s)
 	if err != nil || n == 0 || n > math.MaxInt64 {
-		return 0, fault.Invalidf("server.vault-quota", "%q is not a number of bytes", s).On("--vault-quota").Remedy("write it as in 50GiB; leave it out for no bound")
+		return 0, fault.Invalidf("server."+strings.TrimPrefix(flag, "--"), "%q is not a number of bytes", s).On(flag).Remedy("write it as in 50GiB, or leave it out")
 	}
 	return int64(n), nil
 }

@@ -60,6 +60,14 @@ var options = []Option{
 	{Name: "behind-proxy", Env: "SIGNALBOX_BEHIND_PROXY", Key: "behind_proxy", Fallback: "false", Meaning: "a proxy in front provides TLS", Boolean: true},
 	{Name: "url", Env: "SIGNALBOX_URL", Key: "url", Meaning: "how people reach the server, for links"},
 	{Name: "repositories", Env: "SIGNALBOX_REPOSITORIES", Key: "repositories", Meaning: "directories, separated by commas, under which the server may read Git repositories"},
+	{Name: "mirror-hosts", Env: "SIGNALBOX_MIRROR_HOSTS", Key: "mirror_hosts", Meaning: "hosts, separated by commas, as host or host:port, whose Git repositories the server may mirror, by https and ssh; none unless set"},
+	{Name: "mirror-ca", Env: "SIGNALBOX_MIRROR_CA", Key: "mirror_ca", Meaning: "file of certificates (PEM) that mirroring by https trusts instead of the system's"},
+	{Name: "mirror-netrc", Env: "SIGNALBOX_MIRROR_NETRC", Key: "mirror_netrc", Meaning: "file of names and passwords for mirroring by https, in the form of netrc"},
+	{Name: "mirror-ssh-key", Env: "SIGNALBOX_MIRROR_SSH_KEY", Key: "mirror_ssh_key", Meaning: "file of the private key for mirroring by ssh"},
+	{Name: "mirror-known-hosts", Env: "SIGNALBOX_MIRROR_KNOWN_HOSTS", Key: "mirror_known_hosts", Meaning: "file of the keys of hosts for mirroring by ssh, in the form of known_hosts"},
+	{Name: "mirror-size", Env: "SIGNALBOX_MIRROR_SIZE", Key: "mirror_size", Fallback: "2GiB", Meaning: "most bytes of one mirror; a larger repository is not mirrored"},
+	{Name: "mirror-total", Env: "SIGNALBOX_MIRROR_TOTAL", Key: "mirror_total", Fallback: "20GiB", Meaning: "most bytes of all mirrors together; those unused for longest are removed"},
+	{Name: "commit-keys", Env: "SIGNALBOX_COMMIT_KEYS", Key: "commit_keys", Meaning: "files, separated by commas, of keys that the server holds signatures of commits against: allowed signers of ssh-keygen, or OpenPGP public keys in armour"},
 }
 
 // All is every setting there is, in the order of the reference.

@@ -89,6 +89,11 @@ func (c *Client) ReadChange(ctx context.Context, release string, q ReadChangeReq
 	return send[Change](ctx, c, id("/releases", release, "/change/read"), q)
 }
 
+// InspectChange has the server describe a change; nothing is recorded.
+func (c *Client) InspectChange(ctx context.Context, q InspectChangeRequest) (Change, error) {
+	return send[Change](ctx, c, "/change/inspections", q)
+}
+
 // MoveRelease takes the release to another phase by hand.
 func (c *Client) MoveRelease(ctx context.Context, release string, q MoveRequest) (Done, error) {
 	return send[Done](ctx, c, id("/releases", release, "/moves"), q)

@@ -108,6 +108,13 @@ type ReadChangeRequest struct {
 	To   string `json:"to"`
 }
 
+// InspectChangeRequest has the server describe a change of a service, from the repository that the catalog names.
+type InspectChangeRequest struct {
+	Service string `json:"service"`
+	From    string `json:"from" doc:"Any name of a commit; empty where there is no version before"`
+	To      string `json:"to" doc:"Any name of a commit; HEAD where empty"`
+}
+
 // Identity is a name and an e-mail address as a commit states them.
 type Identity struct {
 	Name  string `json:"name"`

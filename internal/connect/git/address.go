@@ -39,7 +39,7 @@ func parseAddress(s string) (address, error) {
 	if err != nil || len(s) > 500 || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return refused("it is no plain URL", example)
 	}
-	a := address{scheme: u.Scheme, user: u.User.Username(), path: u.EscapedPath()}
+	a := address{scheme: u.Scheme, user: u.User.Username(), path: strings.TrimRight(u.EscapedPath(), "/")}
 	_, password := u.User.Password()
 	switch {
 	case ports[a.scheme] == "":
@@ -84,7 +84,7 @@ func (a address) String() string {
 	if a.user != "" {
 		user = a.user + "@"
 	}
-	return a.scheme + "://" + user + a.host + strings.TrimRight(a.path, "/")
+	return a.scheme + "://" + user + a.host + a.path
 }
 
 // name is that of the mirror's directory.

@@ -209,8 +209,11 @@ func confined(within []string, objects string, depth int) error {
 // below reports whether a path without symbolic links lies in one of the directories.
 func below(within []string, path string) bool {
 	for _, dir := range within {
-		dir, err := filepath.EvalSymlinks(dir)
+		dir, err := filepath.Abs(dir)
 		if err != nil {
+			continue
+		}
+		if dir, err = filepath.EvalSymlinks(dir); err != nil {
 			continue
 		}
 		if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) {

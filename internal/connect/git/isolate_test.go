@@ -106,6 +106,10 @@ func TestWithin(t *testing.T) {
 	if err := inspect(own); err != nil {
 		t.Errorf("control: %v", err)
 	}
+	t.Chdir(root)
+	if _, err := Inspect(t.Context(), Options{Repository: "own", Within: []string{"."}}); err != nil {
+		t.Errorf("control, relative: %v", err)
+	}
 	shared, chained, pointer, linked := filepath.Join(root, "shared"), filepath.Join(root, "chained"), filepath.Join(root, "pointer"), filepath.Join(root, "linked")
 	outside.git("clone", "-q", "--shared", outside.dir, shared)
 	outside.git("clone", "-q", "--shared", shared, chained)
