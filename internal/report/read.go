@@ -41,6 +41,9 @@ func Read(b []byte) (evidence.Claim, error) {
 	switch {
 	case len(first) == 0:
 		return evidence.Claim{}, fault.Invalidf("evidence.empty", "the report is empty").Because("an empty file says nothing, not that all is well")
+	case bytes.Equal(bytes.TrimRight(first, " \t\r\n"), []byte("null")):
+		return evidence.Claim{}, fault.Invalidf("evidence.empty", "the report is null").
+			Because("it does not say that anything was looked at").Remedy("use a newer version of the scanner, which writes a report where it finds nothing")
 	case first[0] == '{' || first[0] == '[':
 		return readJSON(body)
 	case first[0] == '<':

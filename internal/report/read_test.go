@@ -172,6 +172,7 @@ func TestRefusedJSON(t *testing.T) {
 	for _, c := range []struct{ name, report, says string }{
 		{"other JSON", `{"version":"2.1.0"}`, "opens like no report"},
 		{"a list", `[{"a":1}]`, "opens like no report"},
+		{"null", " null\n", "the report is null"},
 		{"a broken list", `[{"a":1}`, "ends too early"},
 		{"deep", `{"version":"2.1.0","runs":` + strings.Repeat("[", 300) + strings.Repeat("]", 300) + `}`, "deeper"},
 		{"wide", `{"version":"2.1.0","runs":[],"x":{` + strings.Repeat(`"a":1,`, evidence.MaxMembers) + `"b":1}}`, "members"},

@@ -222,7 +222,7 @@ func (g *gitlab) count(v *gitlabVulnerability) error {
 		Identifiers: v.Identifiers.public, Message: cmp.Or(v.Message, v.Name, v.Description),
 	}
 	f.Severity, f.Scale = rating{from: "gitlab:severity", word: v.Severity, scale: evidence.Words, vectors: v.Vectors}.severity()
-	return g.Add(f, append(l.key(), v.Identifiers.primary, f.Message)...)
+	return g.Add(f, append(l.key(), v.Identifiers.primary, f.Message, v.Name)...)
 }
 
 func (g *gitlab) claim() (evidence.Claim, error) {

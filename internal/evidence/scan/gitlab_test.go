@@ -52,6 +52,7 @@ func TestGitLabCounts(t *testing.T) {
 		{"another file", other(`src/a.go`, `src/b.go`), "2 0 0"},
 		{"another rule", other(`"value":"go.sql"`, `"value":"go.other"`), "2 0 0"},
 		{"another message", other(`in a query`, `in another`), "2 0 0"},
+		{"another name", other(`"name":"Injection"`, `"name":"Other"`), "2 0 0"},
 		{"one secret in two commits", other(`"file"`, `"commit":{"sha":"1"},"file"`), "2 0 0"},
 		{"an empty vulnerability", gitlabReport("15.0.0", gitlabWell, `{}`), "1 0 0"},
 		{"null for a vulnerability", gitlabReport("15.0.0", gitlabWell, `null`), "1 0 0"},

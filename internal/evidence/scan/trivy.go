@@ -46,14 +46,15 @@ func ReadTrivy(b []byte) (evidence.Claim, error) {
 // trivy is a report as far as it has been read.
 type trivy struct {
 	evidence.Collector
-	schema  string
-	cluster bool // of Kubernetes resources
-	legacy  bool
-	version string // of Trivy
-	created string
-	dead    bool // the distribution is not maintained any more
-	targets int  // that were scanned
-	unequal int  // targets whose own count of failures differs from what they list
+	schema   string
+	cluster  bool // of Kubernetes resources
+	legacy   bool
+	version  string // of Trivy
+	created  string
+	dead     bool // the distribution is not maintained any more
+	targets  int  // that were scanned
+	unlisted int  // exceptions that targets count and do not list
+	unequal  int  // targets whose own count of failures differs from what they list
 }
 
 // UnmarshalJSONFrom reads an object.
@@ -149,12 +150,14 @@ type trivyTarget struct {
 	Class   string `json:"Class"`
 	Type    string `json:"Type"`
 	Summary struct {
-		Failures int `json:"Failures"`
+		Failures   int `json:"Failures"`
+		Exceptions int `json:"Exceptions"`
 	} `json:"MisconfSummary"`
 	Vulnerabilities evidence.Presence `json:"Vulnerabilities"`
 
 	cluster string // the resource that it belongs to
 	failing int    // misconfigurations that are listed and stand
+	excused int    // that are listed and are exceptions
 	outside string // why none of its findings stands
 }
 
@@ -191,6 +194,7 @@ func (t *trivy) result(raw jsontext.Value, cluster string) error {
 	if err != nil {
 		return err
 	}
+	t.unlisted += max(target.Summary.Exceptions-target.excused, 0)
 	switch stated := target.Summary.Failures; {
 	case stated > 0 && target.failing == 0:
 		return refusal{"trivy-summary", fmt.Sprintf("a result counts %d failures and lists none", stated), "what is counted and not listed is lost", again}.fault()
@@ -283,6 +287,7 @@ func (t *trivy) claim(schema string) (evidence.Claim, error) {
 	if t.dead {
 		c.Notes = append(c.Notes, "the distribution is not maintained any more, so what is found may not be all")
 	}
+	note(&c, t.unlisted, "%d exceptions are counted and not listed")
 	note(&c, t.unequal, "%d results count other failures than they list")
 	return c, nil
 }

@@ -95,6 +95,7 @@ func (r *trivyTarget) misconfiguration(m *trivyMisconfiguration) (evidence.Findi
 		return f, nil
 	case "EXCEPTION":
 		f.Suppressed, f.Why = true, "an exception of the check"
+		r.excused++
 	default:
 		r.failing++
 	}

@@ -64,6 +64,18 @@ func TestTrivy(t *testing.T) {
 	}, says(reader(ReadTrivy).must(t, trivyCluster)))
 }
 
+// What a target counts beside what it lists is noted.
+func TestTrivySummary(t *testing.T) {
+	for summary, notes := range map[string]int{
+		`{"Successes":1,"Failures":1,"Exceptions":1}`: 0, `{"Failures":2,"Exceptions":1}`: 1, `{"Failures":1,"Exceptions":9}`: 1, `null`: 0,
+	} {
+		c := reader(ReadTrivy).must(t, trivyResults(`{"Class":"config","MisconfSummary":`+summary+`,"Misconfigurations":[{"ID":"a","Status":"FAIL"},{"ID":"b","Status":"EXCEPTION"}]}`))
+		if counts(c) != "1 1 0" || len(c.Notes) != notes {
+			t.Errorf("%s: %s, %q", summary, counts(c), c.Notes)
+		}
+	}
+}
+
 func TestTrivyCounts(t *testing.T) {
 	v := `{"VulnerabilityID":"CVE-2026-0001","PkgName":"a","InstalledVersion":"1","Title":"t","Severity":"LOW"}`
 	other := func(from, to string) string { return v + "," + strings.Replace(v, from, to, 1) }
