@@ -49,8 +49,9 @@ var rooms = []room{
 	{path: "internal/document", kind: pure, imports: "bundle dsse"},
 	{path: "internal/policy", kind: pure, imports: "event bundle document"},
 	{path: "internal/activation", kind: pure, imports: "event policy"},
+	{path: "internal/mandate", kind: pure, imports: "bundle document policy"},
 	{path: "internal/logic", kind: pure, imports: "policy"},
-	{path: "internal/lint", kind: pure, imports: "bundle policy logic"},
+	{path: "internal/lint", kind: pure, imports: "bundle policy logic mandate"},
 	{path: "internal/prose", kind: pure, imports: "bundle policy"},
 	{path: "internal/prose/pdf", imports: "prose"},
 	{path: "internal/schema", kind: pure, imports: "event"},
@@ -70,7 +71,7 @@ var rooms = []room{
 	{path: "internal/vault", imports: "store"},
 	{path: "internal/view", imports: "event store release " + nouns, nouns: true},
 
-	{path: "internal/control", imports: "event state journal vault seal verify lint prose report release " + nouns, nouns: true},
+	{path: "internal/control", imports: "mandate event state journal vault seal verify lint prose report release " + nouns, nouns: true},
 	{path: "internal/watch", imports: "control event journal store view connect"},
 	{path: "internal/connect", imports: "release " + nouns, nouns: true},
 

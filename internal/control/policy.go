@@ -13,6 +13,7 @@ import (
 	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/mandate"
 	"signalbox.dev/signalbox/internal/policy"
 )
 
@@ -140,7 +141,7 @@ func (c *Control) upheld(l *Load, p *policy.Program, effective time.Time) error 
 	if effective.IsZero() {
 		effective = l.Now
 	}
-	return p.Uphold(services, environments, effective)
+	return mandate.Uphold(p, services, environments, effective)
 }
 
 // DeactivatePolicy puts the bundle in force out of force: every answer is cannot

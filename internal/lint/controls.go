@@ -7,6 +7,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/bundle"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/mandate"
 	"signalbox.dev/signalbox/internal/policy"
 )
 
@@ -39,7 +40,7 @@ func (l *linter) controls() {
 			l.mandatory(c, l.p.Policy().Where)
 		}
 	}
-	for _, p := range l.p.Ungoverned(l.o.services(), l.o.Places, l.o.Now) {
+	for _, p := range mandate.Ungoverned(l.p, l.o.services(), l.o.Places, l.o.Now) {
 		l.out.Add(p)
 	}
 }
@@ -50,7 +51,7 @@ func (o Options) required() []policy.Control {
 	if o.Services == nil {
 		return o.Required
 	}
-	return slices.Concat(policy.Required(), o.Required)
+	return slices.Concat(mandate.Required(), o.Required)
 }
 
 func (o Options) services() []policy.Service {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -118,4 +119,27 @@ func reason(t testing.TB, o Outcome, gate string) Reason {
 	}
 	t.Fatalf("no reason of %s in %+v", gate, o.Reasons)
 	return Reason{}
+}
+
+// auditTime is the instant of the regulated pack's tests.
+var auditTime = time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC)
+
+// regulated is the pack with one text replaced by another in all files.
+func regulated(t testing.TB, from, to string) *Program {
+	t.Helper()
+	files := Regulated()
+	found := from == ""
+	for i := range files {
+		if from != "" && bytes.Contains(files[i].Data, []byte(from)) {
+			files[i].Data, found = bytes.ReplaceAll(files[i].Data, []byte(from), []byte(to)), true
+		}
+	}
+	if !found {
+		t.Fatalf("the pack does not say %q", from)
+	}
+	p, problems := Compile(files)
+	if p == nil {
+		t.Fatal(problems)
+	}
+	return p
 }

@@ -1,4 +1,9 @@
-package policy
+// Package mandate knows which controls some services must not be without, and
+// whether a bundle of policy upholds them.
+//
+// It leaves to policy what a bundle says. Its invariant: a bundle adds to what is
+// required of a service, by its flags and data classes, and takes nothing away.
+package mandate
 
 import (
 	"errors"
@@ -10,39 +15,40 @@ import (
 	"signalbox.dev/signalbox/internal/bundle"
 	"signalbox.dev/signalbox/internal/document"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/policy"
 )
 
 // Required are the controls that some services must not be without, as the
 // regulated pack has them. They are the same whatever a bundle says of itself.
-func Required() []Control { return required().controls }
+func Required() []policy.Control { return required().controls }
 
 // requirements are controls that are mandatory for some services, and their frameworks.
 type requirements struct {
-	frameworks []Framework
-	controls   []Control
+	frameworks []policy.Framework
+	controls   []policy.Control
 }
 
 func required() requirements {
-	described := slices.DeleteFunc(Regulated(), func(f File) bool { return !strings.HasPrefix(f.Name, "controls-") })
+	described := slices.DeleteFunc(policy.Regulated(), func(f policy.File) bool { return !strings.HasPrefix(f.Name, "controls-") })
 	set := document.Read(described, &bundle.Problems{})
-	return requirements{set.Frameworks, slices.DeleteFunc(set.Controls, func(c Control) bool { return !some(c.Mandatory) })}
+	return requirements{set.Frameworks, slices.DeleteFunc(set.Controls, func(c policy.Control) bool { return !some(c.Mandatory) })}
 }
 
-func some(m Mandatory) bool { return len(m.Flags)+len(m.DataClasses) > 0 }
+func some(m policy.Mandatory) bool { return len(m.Flags)+len(m.DataClasses) > 0 }
 
 // of adds what a bundle makes mandatory itself.
-func (q requirements) of(p *Program) requirements {
-	for _, c := range p.set.Controls {
+func (q requirements) of(p *policy.Program) requirements {
+	for _, c := range p.Controls() {
 		if some(c.Mandatory) {
 			q.controls = append(q.controls, c)
 		}
 	}
-	q.frameworks = append(q.frameworks, p.set.Frameworks...)
+	q.frameworks = append(q.frameworks, p.Frameworks()...)
 	return q
 }
 
 func (q requirements) title(framework string) string {
-	i := slices.IndexFunc(q.frameworks, func(f Framework) bool { return f.Name == framework })
+	i := slices.IndexFunc(q.frameworks, func(f policy.Framework) bool { return f.Name == framework })
 	if i < 0 {
 		return framework
 	}
@@ -53,35 +59,19 @@ func (q requirements) title(framework string) string {
 // not be without, and that the bundle does not describe, or names in no gate that
 // operates: one that blocks under full governance and is not relaxed for every
 // release at that instant. A bundle adds to what is Required, and takes nothing away.
-func Dropped(p *Program, flags, classes []string, now time.Time) []Control {
+func Dropped(p *policy.Program, flags, classes []string, now time.Time) []policy.Control {
 	return required().of(p).dropped(p, p.Operating(now), flags, classes)
 }
 
-func (q requirements) dropped(p *Program, operating map[string]bool, flags, classes []string) []Control {
-	var all []Control
+func (q requirements) dropped(p *policy.Program, operating map[string]bool, flags, classes []string) []policy.Control {
+	var all []policy.Control
 	for _, c := range q.controls {
 		label := c.Label()
-		if !c.Mandatory.Asks(flags, classes) || slices.ContainsFunc(all, func(d Control) bool { return d.Label() == label }) {
+		if !c.Mandatory.Asks(flags, classes) || slices.ContainsFunc(all, func(d policy.Control) bool { return d.Label() == label }) {
 			continue
 		}
 		if _, described := p.Control(label); !described || !operating[label] {
 			all = append(all, c)
-		}
-	}
-	return all
-}
-
-// Operating are the labels of the controls that gates name which operate at an
-// instant; see Dropped.
-func (p *Program) Operating(now time.Time) map[string]bool {
-	all := map[string]bool{}
-	for _, g := range p.gates {
-		relaxed := slices.ContainsFunc(g.relaxed, func(x *relaxation) bool { return x.Match == "" && now.Before(x.Until) })
-		if g.Severity != Block || relaxed || !slices.Contains(g.Governance, Full) {
-			continue
-		}
-		for _, c := range g.Controls {
-			all[c] = true
 		}
 	}
 	return all
@@ -93,7 +83,7 @@ const maxUnheld = 20
 // Uphold is nil where the bundle drops no control that one of the services must
 // not be without, and governs those services in full in every production
 // environment. Else it is one fault a service and framework, up to twenty.
-func (p *Program) Uphold(services []Service, places []Environment, now time.Time) error {
+func Uphold(p *policy.Program, services []policy.Service, places []policy.Environment, now time.Time) error {
 	var faults []error
 	q, operating := required().of(p), p.Operating(now)
 	for _, s := range services {
@@ -101,7 +91,7 @@ func (p *Program) Uphold(services []Service, places []Environment, now time.Time
 			continue
 		}
 		faults = append(faults, q.refusals(s, q.dropped(p, operating, s.Flags, s.DataClasses))...)
-		if place := p.lax(s, places, now); place != "" {
+		if place := lax(p, s, places, now); place != "" {
 			faults = append(faults, ungoverned(p, s, place).Fault())
 		}
 		if len(faults) >= maxUnheld {
@@ -113,34 +103,34 @@ func (p *Program) Uphold(services []Service, places []Environment, now time.Time
 
 // Ungoverned are the services that must not be without some control, and that
 // the bundle governs less than fully in a production environment.
-func (p *Program) Ungoverned(services []Service, places []Environment, now time.Time) []Problem {
-	var all []Problem
+func Ungoverned(p *policy.Program, services []policy.Service, places []policy.Environment, now time.Time) []policy.Problem {
+	var all []policy.Problem
 	q := required().of(p)
 	for _, s := range services {
 		if !q.ask(s) {
 			continue
 		}
-		if place := p.lax(s, places, now); place != "" {
+		if place := lax(p, s, places, now); place != "" {
 			all = append(all, ungoverned(p, s, place))
 		}
 	}
 	return all
 }
 
-func ungoverned(p *Program, s Service, place string) Problem {
-	return Problem{
+func ungoverned(p *policy.Program, s policy.Service, place string) policy.Problem {
+	return policy.Problem{
 		Where: p.Policy().Where, Code: "policy.not-governed", What: fmt.Sprintf("the policy does not govern service %s in full in %s", s.Name, place),
 		Why: "its flags and data classes make controls mandatory, which hold under full governance alone", Fix: "let a ScopeRule govern production in full",
 	}
 }
 
 // ask reports whether a service must not be without some control.
-func (q requirements) ask(s Service) bool {
-	return slices.ContainsFunc(q.controls, func(c Control) bool { return c.Mandatory.Asks(s.Flags, s.DataClasses) })
+func (q requirements) ask(s policy.Service) bool {
+	return slices.ContainsFunc(q.controls, func(c policy.Control) bool { return c.Mandatory.Asks(s.Flags, s.DataClasses) })
 }
 
 // refusals are the faults of one service, one a framework.
-func (q requirements) refusals(s Service, dropped []Control) []error {
+func (q requirements) refusals(s policy.Service, dropped []policy.Control) []error {
 	var all []error
 	for len(dropped) > 0 {
 		framework := dropped[0].Framework
@@ -152,16 +142,16 @@ func (q requirements) refusals(s Service, dropped []Control) []error {
 			}
 		}
 		slices.Sort(why)
-		all = append(all, fault.Invalidf("policy.mandatory-dropped", "the policy drops %s of service %s: %s", ordinal(len(labels), "mandatory control", "mandatory controls"), s.Name, abridged(labels)).
+		all = append(all, fault.Invalidf("policy.mandatory-dropped", "the policy drops %s of service %s: %s", counted(len(labels)), s.Name, abridged(labels)).
 			Because(fmt.Sprintf("for %s, %s is mandatory; the policy does not describe what it asks as Controls, or no gate names them that blocks under full governance", strings.Join(slices.Compact(why), " and "), q.title(framework))).
 			Remedy("start from the pack that has them, signalbox policy init --pack regulated DIR, or describe each and name it under controls of a gate"))
-		dropped = slices.DeleteFunc(dropped, func(c Control) bool { return c.Framework == framework })
+		dropped = slices.DeleteFunc(dropped, func(c policy.Control) bool { return c.Framework == framework })
 	}
 	return all
 }
 
 // pulling are the flags and data classes of a service that make a control mandatory.
-func pulling(s Service, c Control) []string {
+func pulling(s policy.Service, c policy.Control) []string {
 	var all []string
 	for _, l := range []struct {
 		what         string
@@ -176,6 +166,14 @@ func pulling(s Service, c Control) []string {
 	return all
 }
 
+// counted is a number of mandatory controls in words.
+func counted(n int) string {
+	if n == 1 {
+		return "1 mandatory control"
+	}
+	return fmt.Sprintf("%d mandatory controls", n)
+}
+
 // abridged is a list of at most three.
 func abridged(list []string) string {
 	if len(list) <= 3 {
@@ -185,14 +183,14 @@ func abridged(list []string) string {
 }
 
 // lax is the production environment in which the service is not governed in full, or "".
-func (p *Program) lax(s Service, places []Environment, now time.Time) string {
+func lax(p *policy.Program, s policy.Service, places []policy.Environment, now time.Time) string {
 	s.Known = true
 	for _, e := range places {
 		if e.Kind != "production" {
 			continue
 		}
 		e.Known = true
-		if p.Classify(Inputs{Contract: Contract, Now: now, Service: s, Environment: e}).Governance != Full {
+		if p.Classify(policy.Inputs{Contract: policy.Contract, Now: now, Service: s, Environment: e}).Governance != policy.Full {
 			return e.Name
 		}
 	}

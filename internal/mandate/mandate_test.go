@@ -1,4 +1,4 @@
-package policy
+package mandate
 
 import (
 	"bytes"
@@ -6,11 +6,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"signalbox.dev/signalbox/internal/policy"
 )
 
 var auditTime = time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC)
 
-func labelsOf(controls []Control) []string {
+func labelsOf(controls []policy.Control) []string {
 	var all []string
 	for _, c := range controls {
 		all = append(all, c.Label())
@@ -37,7 +39,7 @@ func TestEveryFlagAndDataClassPullsInItsFramework(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, d := range Dropped(&Program{}, c.flags, c.classes, auditTime) {
+			for _, d := range Dropped(&policy.Program{}, c.flags, c.classes, auditTime) {
 				got = append(got, d.Framework)
 			}
 			slices.Sort(got)
@@ -50,26 +52,26 @@ func TestEveryFlagAndDataClassPullsInItsFramework(t *testing.T) {
 
 func TestRegulatedDropsNothing(t *testing.T) {
 	p := regulated(t, "", "")
-	all := func(f func(Mandatory) []string) []string {
+	all := func(f func(policy.Mandatory) []string) []string {
 		var all []string
 		for _, c := range Required() {
 			all = append(all, f(c.Mandatory)...)
 		}
 		return all
 	}
-	flags, classes := all(func(m Mandatory) []string { return m.Flags }), all(func(m Mandatory) []string { return m.DataClasses })
+	flags, classes := all(func(m policy.Mandatory) []string { return m.Flags }), all(func(m policy.Mandatory) []string { return m.DataClasses })
 	if dropped := Dropped(p, flags, classes, auditTime); len(dropped) > 0 {
 		t.Errorf("drops %v", labelsOf(dropped))
 	}
-	if len(Dropped(&Program{}, flags, classes, auditTime)) < 40 {
+	if len(Dropped(&policy.Program{}, flags, classes, auditTime)) < 40 {
 		t.Error("next to nothing is mandatory") // else the above says nothing
 	}
 }
 
 // regulated is the pack with one text replaced by another in all files.
-func regulated(t testing.TB, from, to string) *Program {
+func regulated(t testing.TB, from, to string) *policy.Program {
 	t.Helper()
-	files := Regulated()
+	files := policy.Regulated()
 	found := from == ""
 	for i := range files {
 		if from != "" && bytes.Contains(files[i].Data, []byte(from)) {
@@ -79,7 +81,7 @@ func regulated(t testing.TB, from, to string) *Program {
 	if !found {
 		t.Fatalf("the pack does not say %q", from)
 	}
-	p, problems := Compile(files)
+	p, problems := policy.Compile(files)
 	if p == nil {
 		t.Fatal(problems)
 	}
@@ -105,10 +107,10 @@ func TestWhatCountsAsDropped(t *testing.T) {
 // A relaxation of every release is a control dropped while it lasts; one of some
 // releases is shown as not operating, and is not a drop.
 func TestARelaxationOfEveryReleaseDrops(t *testing.T) {
-	relaxed := func(more string) *Program {
+	relaxed := func(more string) *policy.Program {
 		t.Helper()
 		text := "apiVersion: signalbox/v1\nkind: Relaxation\nname: r\ngate: migrations-reviewed\nto: observe\nuntil: 2027-04-01T00:00:00Z\nby: ada\nreason: R.\n" + more
-		p, problems := Compile(append(Regulated(), File{Name: "relaxed.yaml", Data: []byte(text)}))
+		p, problems := policy.Compile(append(policy.Regulated(), policy.File{Name: "relaxed.yaml", Data: []byte(text)}))
 		if p == nil {
 			t.Fatal(problems)
 		}
@@ -130,12 +132,23 @@ func TestARelaxationOfEveryReleaseDrops(t *testing.T) {
 }
 
 func TestABundleAddsToWhatIsMandatory(t *testing.T) {
-	p := compiled(t, sample(doc("Framework", aFramework), doc("Control", aControl), doc("Gate", "name: g\ntitle: T\ncondition: service.owned\n")))
-	if got := labelsOf(Dropped(p, nil, []string{"health"}, auditTime)); !slices.Contains(got, "house/C1.2(a)") {
+	house := func(controls string) *policy.Program {
+		t.Helper()
+		const head = "---\napiVersion: signalbox/v1\nkind: "
+		text := head + "Framework\nname: house\ntitle: House rules\nauthority: Example Ltd\nversion: \"2\"\nnote: N.\n" +
+			head + "Control\nname: house-c1\nframework: house\nid: C1.2(a)\nstatement: S.\nobjective: segregation\nowner: board\nfrequency: per-release\nnature: detective\nkey: true\n" +
+			"coverage: partial\nduty: D.\nstatus: verified\nmandatory: { flags: [icfr], data_classes: [health] }\nsource: clause 1\n" +
+			head + "Gate\nname: house-rule\ntitle: T\ncondition: service.owned\n" + controls
+		p, problems := policy.Compile(append(policy.Starter(), policy.File{Name: "house.yaml", Data: []byte(text)}))
+		if p == nil {
+			t.Fatal(problems)
+		}
+		return p
+	}
+	if got := labelsOf(Dropped(house(""), nil, []string{"health"}, auditTime)); !slices.Contains(got, "house/C1.2(a)") {
 		t.Errorf("drops %v", got)
 	}
-	p = compiled(t, sample(doc("Framework", aFramework), doc("Control", aControl), doc("Gate", "name: g\ntitle: T\ncondition: service.owned\ncontrols: [house/C1.2(a)]\n")))
-	if got := labelsOf(Dropped(p, nil, []string{"health"}, auditTime)); slices.Contains(got, "house/C1.2(a)") || len(got) == 0 {
+	if got := labelsOf(Dropped(house("controls: [house/C1.2(a)]\n"), nil, []string{"health"}, auditTime)); slices.Contains(got, "house/C1.2(a)") || len(got) == 0 {
 		t.Errorf("drops %v", got)
 	}
 }
@@ -143,24 +156,24 @@ func TestABundleAddsToWhatIsMandatory(t *testing.T) {
 // ICFR relevance is a flag that the owner sets: nothing else of a service, however
 // it looks, makes the controls of financial reporting mandatory.
 func TestFinancialRelevanceIsNeverInferred(t *testing.T) {
-	p, _ := Compile(Starter())
-	for _, s := range []Service{
+	p, _ := policy.Compile(policy.Starter())
+	for _, s := range []policy.Service{
 		{Name: "general-ledger", Tier: 0, Team: "finance", Owned: true},
 		{Name: "icfr", Tier: 0, Team: "icfr", DataClasses: []string{"icfr", "financial", "accounting"}},
 		{Name: "sox-reporting", Flags: []string{"ICFR", "sox", "sox-itgc", "financial"}},
 	} {
-		if err := p.Uphold([]Service{s}, nil, auditTime); err != nil {
+		if err := Uphold(p, []policy.Service{s}, nil, auditTime); err != nil {
 			t.Errorf("%s: %v", s.Name, err)
 		}
 	}
-	if p.Uphold([]Service{{Name: "anything", Tier: 3, Flags: []string{"icfr"}}}, nil, auditTime) == nil {
+	if Uphold(p, []policy.Service{{Name: "anything", Tier: 3, Flags: []string{"icfr"}}}, nil, auditTime) == nil {
 		t.Error("the flag itself pulls in nothing")
 	}
 }
 
 func TestStarterIsRefusedWhereControlsAreMandatory(t *testing.T) {
-	p, _ := Compile(Starter())
-	err := p.Uphold([]Service{{Name: "shop"}, {Name: "ledger", Flags: []string{"icfr"}, DataClasses: []string{"personal"}}}, nil, auditTime)
+	p, _ := policy.Compile(policy.Starter())
+	err := Uphold(p, []policy.Service{{Name: "shop"}, {Name: "ledger", Flags: []string{"icfr"}, DataClasses: []string{"personal"}}}, nil, auditTime)
 	if err == nil {
 		t.Fatal("starter holds for a service with the flag icfr")
 	}
@@ -172,34 +185,34 @@ func TestStarterIsRefusedWhereControlsAreMandatory(t *testing.T) {
 	if strings.Contains(err.Error(), "shop") {
 		t.Errorf("a service without flags is named: %v", err)
 	}
-	if err := p.Uphold([]Service{{Name: "shop"}}, nil, auditTime); err != nil {
+	if err := Uphold(p, []policy.Service{{Name: "shop"}}, nil, auditTime); err != nil {
 		t.Errorf("a catalog without flags: %v", err)
 	}
 }
 
 func TestARefusalNamesAFewOfManyServices(t *testing.T) {
-	p, _ := Compile(Starter())
-	var many []Service
+	p, _ := policy.Compile(policy.Starter())
+	var many []policy.Service
 	for range 1000 {
-		many = append(many, Service{Name: "ledger", Flags: []string{"icfr"}})
+		many = append(many, policy.Service{Name: "ledger", Flags: []string{"icfr"}})
 	}
-	if n := strings.Count(p.Uphold(many, nil, auditTime).Error(), "of service ledger"); n != maxUnheld {
+	if n := strings.Count(Uphold(p, many, nil, auditTime).Error(), "of service ledger"); n != maxUnheld {
 		t.Errorf("%d services are named", n)
 	}
 }
 
 func TestServicesUnderControlsAreGovernedInFull(t *testing.T) {
-	ledger := []Service{{Name: "ledger", Flags: []string{"icfr"}}, {Name: "shop"}}
-	places := []Environment{{Name: "staging-eu", Kind: "staging"}, {Name: "prod-eu", Kind: "production"}}
-	if err := regulated(t, "", "").Uphold(ledger, places, auditTime); err != nil {
+	ledger := []policy.Service{{Name: "ledger", Flags: []string{"icfr"}}, {Name: "shop"}}
+	places := []policy.Environment{{Name: "staging-eu", Kind: "staging"}, {Name: "prod-eu", Kind: "production"}}
+	if err := Uphold(regulated(t, "", ""), ledger, places, auditTime); err != nil {
 		t.Error(err)
 	}
 	lax := regulated(t, "governance: full\nreason: Customers and accounts", "governance: light\nreason: Customers and accounts")
-	err := lax.Uphold(ledger, places, auditTime)
+	err := Uphold(lax, ledger, places, auditTime)
 	if err == nil || !strings.Contains(err.Error(), "ledger in full in prod-eu") || strings.Contains(err.Error(), "shop") {
 		t.Errorf("light governance of production: %v", err)
 	}
-	if err := lax.Uphold(ledger[1:], places, auditTime); err != nil {
+	if err := Uphold(lax, ledger[1:], places, auditTime); err != nil {
 		t.Errorf("a service without flags: %v", err)
 	}
 }
