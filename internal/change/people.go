@@ -102,6 +102,8 @@ type Record struct {
 	Signed       int      `json:"signed"`
 	Complete     bool     `json:"complete"`
 	Digest       string   `json:"digest"`
+	Components   []string `json:"components,omitzero"`    // of the catalog that it touches; nil: nobody has said which paths are whose, or they are too many for a fact
+	Elsewhere    int      `json:"elsewhere,omitzero"`     // files that belong to no component
 	CommitsFile  string   `json:"commits_file,omitempty"` // digest of the commits one by one, as JSON in the vault; "" is not known
 }
 
@@ -132,7 +134,23 @@ func (c Change) Record(pseudonym func(kind, value string) string) (Record, map[s
 		SemverStep: c.SemverStep, ReleaseType: c.ReleaseType, Breaking: c.Breaking, Reverts: c.Reverts,
 		Migrations: len(c.Migrations), Dependencies: len(c.Dependencies),
 		OnlyTests: c.OnlyTests, OnlyDocs: c.OnlyDocs, Signed: c.Signed, Complete: c.Complete, Digest: c.Digest(),
+		Components: recordable(c.Components), Elsewhere: c.Elsewhere,
 	}, private
+}
+
+// maxComponentText bounds the names of components that a fact carries, in bytes.
+const maxComponentText = 8 << 10
+
+// recordable is a list of components as a fact may carry it: all of it or none.
+func recordable(components []string) []string {
+	size := 0
+	for _, name := range components {
+		size += len(name) + len(`"",`)
+	}
+	if size > maxComponentText {
+		return nil
+	}
+	return components
 }
 
 // String is the identity as JSON, cut to what a private field should hold.

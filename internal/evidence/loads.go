@@ -14,6 +14,7 @@ type LoadSummary struct {
 	ErrorRate           float64
 	P50, P95, P99, Mean *float64
 	Set, Failed         int
+	Named               []string // the components that are listed, sorted, each once
 	Parts               []LoadOf // sorted; nil where a claim lists not all of its components
 }
 
@@ -37,9 +38,12 @@ func (a Artifact) Load(now time.Time) LoadSummary {
 		s.P50, s.P95, s.P99, s.Mean = slower(first, s.P50, l.P50), slower(first, s.P95, l.P95), slower(first, s.P99, l.P99), slower(first, s.Mean, l.Mean)
 		for _, p := range l.Parts {
 			s.Parts = append(s.Parts, LoadOf{added.Claim.toolName(), added.Label, p})
+			s.Named = append(s.Named, p.Name)
 		}
 		whole, first = whole && l.MoreParts == 0, false
 	}
+	slices.Sort(s.Named)
+	s.Named = slices.Compact(s.Named)
 	if !whole {
 		s.Parts = nil
 	}

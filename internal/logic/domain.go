@@ -62,7 +62,7 @@ var enumerated = map[string][]string{
 
 // counts are the inputs that count something, by what they stand in: 0 and more.
 var counts = map[string]string{
-	"change":                 "commits contributors unknown_contributors files lines_added lines_deleted reverts migrations dependencies signed",
+	"change":                 "commits contributors unknown_contributors elsewhere files lines_added lines_deleted reverts migrations dependencies signed",
 	"findings":               "total critical high medium low info unrated suppressed",
 	"tests":                  "total passed failed errored skipped",
 	"coverage":               "lines_covered lines_valid",
@@ -103,6 +103,7 @@ var longest = map[string]int64{
 	"findings.items.location": policy.MaxItemPlace, "approval.votes.reason": policy.MaxItemText, "approval.votes.groups[]": policy.MaxItemText,
 	"load.parts.name": policy.MaxItemText, "load.parts.tool": policy.MaxItemText,
 	"service.flags": policy.MaxInputList, "service.data_classes": policy.MaxInputList, "findings.tools": policy.MaxInputList, "load.tools": policy.MaxInputList,
+	"change.components": policy.MaxInputList, "load.untested": policy.MaxInputList,
 	"attestation.attestors": policy.MaxInputList, "calendar.freezes": policy.MaxInputList, "calendar.rules": policy.MaxInputList, "calendar.exempt": policy.MaxInputList,
 	"findings.items": policy.MaxInputList, "change.commit_list": policy.MaxInputList, "load.parts": policy.MaxInputList, "approval.votes": policy.MaxInputList,
 	"attestation.statements": policy.MaxStatements, "approval.votes.groups": policy.MaxItemList,

@@ -83,6 +83,8 @@ type Change struct {
 	Dependencies        int        `cel:"dependencies" json:"dependencies"` // dependency manifests touched
 	OnlyTests           bool       `cel:"only_tests" json:"only_tests"`
 	OnlyDocs            bool       `cel:"only_docs" json:"only_docs"`
+	Components          []string   `cel:"components" json:"components,omitzero"` // of the catalog; nil: nobody has said which paths are whose
+	Elsewhere           int        `cel:"elsewhere" json:"elsewhere,omitzero"`   // files that belong to none
 	CommitList          []Commit   `cel:"commit_list" json:"commit_list,omitzero"`
 	Head                string     `cel:"head" json:"head,omitzero"` // id of the commit that is released
 	Signed              int        `cel:"signed" json:"signed"`      // commits that carry a signature (not: whose signature holds)

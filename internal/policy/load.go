@@ -21,6 +21,7 @@ type Load struct {
 	ThresholdsSet    int        `cel:"thresholds_set" json:"thresholds_set"` // by the tests themselves
 	ThresholdsFailed int        `cel:"thresholds_failed" json:"thresholds_failed"`
 	Tools            []string   `cel:"tools" json:"tools"`
+	Untested         []string   `cel:"untested" json:"untested"` // components that the change touches and no load test names
 	Parts            []LoadPart `cel:"parts" json:"parts,omitzero"`
 }
 
@@ -94,6 +95,12 @@ func (in *Inputs) rates() []figure {
 // Where there was no release before, its figures are 0 and known to be so: a
 // condition asks for previous.exists first.
 func (v values) silence(r *rule) string {
+	reads := func(name string) bool {
+		return slices.ContainsFunc(r.scalars, func(i input) bool { return i.name == name })
+	}
+	if v.in.Change.Known && v.in.Change.Components == nil && (reads("change.components") || reads("change.elsewhere") || reads("load.untested")) {
+		return "which components of the catalog the change touches was not told"
+	}
 	if !r.sections().has(secLoad) && !r.sections().has(secPrevious) {
 		return ""
 	}
@@ -107,7 +114,7 @@ func (v values) silence(r *rule) string {
 		if strings.HasPrefix(f.name, "previous.") && !last.Exists {
 			continue // there is none: its figures are known to be none
 		}
-		if f.value == 0 && slices.ContainsFunc(r.scalars, func(i input) bool { return i.name == f.name }) {
+		if f.value == 0 && reads(f.name) {
 			return "not every load test gives " + f.name
 		}
 	}

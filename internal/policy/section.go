@@ -146,6 +146,8 @@ func (in *Inputs) excessText() string {
 		{"service.data_classes", s.DataClasses},
 		{"findings.tools", in.Findings.Tools},
 		{"load.tools", in.Load.Tools},
+		{"load.untested", in.Load.Untested},
+		{"change.components", c.Components},
 		{"attestation.attestors", in.Attestation.Attestors},
 		{"calendar.freezes", in.Calendar.Freezes},
 		{"calendar.rules", in.Calendar.Rules},

@@ -36,7 +36,7 @@ func (f Facts) inputs(now time.Time) (policy.Inputs, error) {
 			BranchRate: coverage.BranchRate, BranchKnown: coverage.BranchKnown, LinesCovered: coverage.LinesCovered, LinesValid: coverage.LinesValid,
 		},
 	}
-	in.Load, in.Previous = f.load(f.Artifact.Load(now)), f.previous(now)
+	in.Load, in.Previous = f.load(f.Artifact.Load(now), in.Change.Components), f.previous(now)
 	if f.Place != nil {
 		in.Environment = policy.Environment{Known: true, Name: f.Place.Name, Kind: f.Place.Kind, Region: f.Place.Region}
 	}
@@ -85,6 +85,6 @@ func (f Facts) change() policy.Change {
 		Files: a.Record.FilesChanged, LinesAdded: a.Record.LinesAdded, LinesDeleted: a.Record.LinesDeleted,
 		SemverStep: a.Record.SemverStep, Breaking: a.Record.Breaking, Reverts: a.Record.Reverts,
 		Migrations: a.Record.Migrations, Dependencies: a.Record.Dependencies,
-		OnlyTests: a.Record.OnlyTests, OnlyDocs: a.Record.OnlyDocs, Signed: a.Record.Signed,
+		OnlyTests: a.Record.OnlyTests, OnlyDocs: a.Record.OnlyDocs, Components: a.Record.Components, Elsewhere: a.Record.Elsewhere, Signed: a.Record.Signed,
 	}
 }

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"strings"
 	"time"
 
 	"signalbox.dev/signalbox/internal/event"
@@ -63,15 +64,35 @@ func (s State) arrivals() []event.Key {
 }
 
 // load is what policy may see of the load tests, without the components.
-func (f Facts) load(s evidence.LoadSummary) policy.Load {
+func (f Facts) load(s evidence.LoadSummary, touched []string) policy.Load {
 	if !s.Known {
 		return policy.Load{}
 	}
 	return policy.Load{
 		Known: true, Provenance: policy.Provenance(s.Provenance), AgeHours: s.AgeHours, Requests: s.Requests, ErrorRate: s.ErrorRate,
 		P50: milliseconds(s.P50), P95: milliseconds(s.P95), P99: milliseconds(s.P99), Mean: milliseconds(s.Mean),
-		ThresholdsSet: s.Set, ThresholdsFailed: s.Failed, Tools: s.Tools,
+		ThresholdsSet: s.Set, ThresholdsFailed: s.Failed, Tools: s.Tools, Untested: untested(s, touched),
 	}
+}
+
+// untested are the components of the catalog among those touched that no
+// component of a load test names: as it stands, or behind the name of a tag. A
+// component that a report counts without listing it is named by none.
+func untested(s evidence.LoadSummary, touched []string) []string {
+	named := map[string]bool{}
+	for _, p := range s.Named {
+		named[p] = true
+		if _, value, tagged := strings.Cut(p, ":"); tagged {
+			named[value] = true
+		}
+	}
+	missing := []string{}
+	for _, name := range touched {
+		if !named[name] {
+			missing = append(missing, name)
+		}
+	}
+	return missing
 }
 
 // previous is what policy may see of the last good release.

@@ -90,13 +90,14 @@ func part(name string, p95 *float64) evidence.LoadPart {
 func TestLoadInputs(t *testing.T) {
 	fast, slow, none := 10.0, 40.0, 0.0
 	f := withLoad(withLoad(good(t), "", loadOf(50, 0, part("a", &slow), part("b", nil))), "soak", loadOf(70, 0, part("a", &none)))
+	f.Release.Change.Record.Components = []string{"a", "b", "c"}
 	f.Last = lastOf(loadOf(45, 0, part("a", &fast)))
 	in, err := f.inputs(now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := policy.Load{
-		Known: true, Provenance: policy.ByPipeline, AgeHours: 2, Requests: 200, ErrorRate: 0.01, P95: 70, ThresholdsSet: 4, ThresholdsFailed: 2, Tools: []string{"k6"},
+		Known: true, Provenance: policy.ByPipeline, AgeHours: 2, Requests: 200, ErrorRate: 0.01, P95: 70, ThresholdsSet: 4, ThresholdsFailed: 2, Tools: []string{"k6"}, Untested: []string{"c"},
 	}
 	if d := cmp.Diff(want, in.Load); d != "" {
 		t.Error(d)
