@@ -197,10 +197,34 @@ func standing(s Statement) int {
 	return 1
 }
 
-// speaks reports whether the statement is about the finding's vulnerability.
+// speaks reports whether the statement is about the finding's vulnerability. A
+// finding may carry several (an advisory of two CVEs, a package of two
+// advisories): a statement closes it only if it names all of one kind.
 func (s Statement) speaks(f Finding) bool {
-	return slices.ContainsFunc(s.Vulnerability, func(v string) bool {
-		return strings.EqualFold(v, f.Rule) || !strings.HasPrefix(strings.ToUpper(v), "CWE-") &&
-			slices.ContainsFunc(f.Identifiers, func(id string) bool { return strings.EqualFold(v, id) })
-	})
+	named, missing := map[string]int{}, map[string]int{}
+	for _, id := range append([]string{f.Rule}, f.Identifiers...) {
+		kind := kindOf(id)
+		if slices.ContainsFunc(s.Vulnerability, func(v string) bool { return strings.EqualFold(v, id) }) {
+			named[kind]++
+		} else {
+			missing[kind]++
+		}
+	}
+	delete(named, "CWE")
+	for kind := range named {
+		if kind == "" || missing[kind] == 0 || !s.Status.Closes() {
+			return true
+		}
+	}
+	return false
+}
+
+// kindOf is CVE, GHSA or CWE of what is one such name and nothing else, else "".
+func kindOf(id string) string {
+	names := Identifiers(id)
+	if len(names) != 1 || !strings.EqualFold(names[0], id) {
+		return ""
+	}
+	kind, _, _ := strings.Cut(names[0], "-")
+	return kind
 }

@@ -62,6 +62,33 @@ func TestClose(t *testing.T) {
 	}
 }
 
+// A finding of several vulnerabilities is closed only by who speaks of them all.
+func TestCloseSeveral(t *testing.T) {
+	finding := Finding{Rule: "CVE-2026-0001", Severity: High, Identifiers: []string{"CVE-2026-0001", "CVE-2026-0002", "GHSA-2222-3333-4444", "CWE-79"}}
+	for _, c := range []struct {
+		named  []string
+		status Status
+		closes bool
+	}{
+		{[]string{"CVE-2026-0001"}, NotAffected, false},
+		{[]string{"cve-2026-0002"}, Fixed, false},
+		{[]string{"CVE-2026-0001", "CVE-2026-0002"}, NotAffected, true},
+		{[]string{"GHSA-2222-3333-4444"}, NotAffected, true},
+		{[]string{"CVE-2026-0001", "CVE-2026-0003"}, NotAffected, false},
+		{[]string{"CWE-79"}, NotAffected, false},
+	} {
+		claim := Claim{Kind: FindingsKind, Findings: &Findings{Total: 1, BySeverity: Severities{High: 1}, Items: []Finding{finding}}}
+		say := Statement{Vulnerability: c.named, Product: Thing{Digests: []string{subject}}, Status: c.status}
+		if _, n := Close(claim, subject, []Statement{say}); (n == 1) != c.closes {
+			t.Errorf("%q: %d closed", c.named, n)
+		}
+		later := Statement{Vulnerability: []string{"CVE-2026-0002"}, Product: say.Product, Status: Affected, At: noon}
+		if _, n := Close(claim, subject, []Statement{say, later}); n != 0 {
+			t.Errorf("%q: closed, though a later word about one of them says that it stands", c.named)
+		}
+	}
+}
+
 func TestCutPURL(t *testing.T) {
 	for s, want := range map[string]string{
 		"pkg:npm/%40scope/a@1.0.0": "npm/@scope/a 1.0.0", "pkg:golang/example.org/m/v2@v2.1.0#sub": "golang/example.org/m/v2 v2.1.0",

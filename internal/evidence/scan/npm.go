@@ -184,13 +184,23 @@ func (n *npm) takePackages(dec *jsontext.Decoder) error {
 func (p *npmPackage) finding(name string) evidence.Finding {
 	f := evidence.Finding{Package: name, Location: p.Nodes.joined()}
 	r := rating{from: "npm audit:severity", word: p.Severity, scale: evidence.NPM}
-	var messages []string
+	var messages, rules, weaknesses []string
+	nameless := false // an advisory has no public name
 	for _, a := range p.Via.advisories {
-		id := evidence.Identifiers(a.URL, a.Title)
-		f.Identifiers = ids(f.Identifiers, id, a.CWE)
-		f.Rule = cmp.Or(f.Rule, strings.Join(id[:min(1, len(id))], ""), string(said(a.Source)))
+		public := evidence.Identifiers(a.URL, a.Title)
+		nameless = nameless || len(public) == 0
+		rules = append(rules, cmp.Or(list(public).first(), string(said(a.Source))))
+		f.Identifiers, weaknesses = ids(f.Identifiers, public), ids(weaknesses, a.CWE)
 		messages = append(messages, a.Title)
 		r.vectors, r.scores = append(r.vectors, a.CVSS.Vector), append(r.scores, string(said(a.CVSS.Score)))
+	}
+	if nameless && len(rules) > 1 {
+		f.Identifiers = nil // a statement about those with a name would close the others
+	}
+	f.Identifiers = ids(f.Identifiers, weaknesses)
+	if len(rules) == 0 {
+		rules = []string{"vulnerable-dependency"}
+		messages = []string{"needs vulnerable versions of " + strings.Join(p.Via.packages, ", ")}
 	}
 	if p.Fix.Version != "" {
 		f.Fixed = p.Fix.Version
@@ -198,11 +208,7 @@ func (p *npmPackage) finding(name string) evidence.Finding {
 			f.Fixed = p.Fix.Name + "@" + p.Fix.Version
 		}
 	}
-	if len(messages) == 0 {
-		f.Rule = "vulnerable-dependency"
-		messages = append(messages, "needs vulnerable versions of "+strings.Join(p.Via.packages, ", "))
-	}
-	f.Message = strings.Join(slices.Compact(messages), "; ")
+	f.Rule, f.Message = strings.Join(slices.Compact(rules), ", "), strings.Join(slices.Compact(messages), "; ")
 	f.Severity, f.Scale = r.severity()
 	return f
 }

@@ -22,7 +22,7 @@ const npmSample = `{"auditReportVersion":2,"vulnerabilities":{"lodash":{"name":"
 func TestNPM(t *testing.T) {
 	equal(t, []string{
 		"3 0 0 of npm audit ",
-		"critical by npm audit:severity critical: GHSA-2222-3333-4444 in lodash@ () at node_modules/lodash, node_modules/x/node_modules/lodash [GHSA-2222-3333-4444 CWE-1321 GHSA-2222-3333-5555]: Pollution; Injection",
+		"critical by npm audit:severity critical: GHSA-2222-3333-4444, GHSA-2222-3333-5555 in lodash@ () at node_modules/lodash, node_modules/x/node_modules/lodash [GHSA-2222-3333-4444 GHSA-2222-3333-5555 CWE-1321]: Pollution; Injection",
 		"high by npm audit:severity high: vulnerable-dependency in gulp@ (4.0.0) at node_modules/gulp []: needs vulnerable versions of lodash, vinyl",
 		"medium by npm audit:severity moderate: 1088 in got@ (nodemon@3.1.4) at  []: Redirect",
 	}, says(reader(ReadNPM).must(t, npmSample)))
@@ -40,6 +40,31 @@ func TestNPM(t *testing.T) {
 
 func npm7(packages, total string) string {
 	return `{"auditReportVersion":2,"vulnerabilities":{` + packages + `},"metadata":{"vulnerabilities":{"total":` + total + `}}}`
+}
+
+// A package has one finding for all its advisories: a statement about one of
+// them does not close the others.
+func TestNPMClosed(t *testing.T) {
+	const digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+	one, two, old := `{"url":"https://github.com/advisories/GHSA-2222-3333-4444"}`, `{"url":"https://github.com/advisories/GHSA-2222-3333-5555"}`, `{"source":1088,"url":"https://npmjs.com/advisories/1088"}`
+	for _, c := range []struct {
+		via    string
+		named  []string
+		closes int
+	}{
+		{one, []string{"GHSA-2222-3333-4444"}, 1},
+		{one + "," + one, []string{"GHSA-2222-3333-4444"}, 1},
+		{one + "," + two, []string{"GHSA-2222-3333-4444"}, 0},
+		{one + "," + two, []string{"GHSA-2222-3333-4444", "GHSA-2222-3333-5555"}, 1},
+		{one + "," + old, []string{"GHSA-2222-3333-4444"}, 0},
+		{`"other"`, []string{"GHSA-2222-3333-4444"}, 0},
+	} {
+		claim := reader(ReadNPM).must(t, npm7(`"a":{"via":[`+c.via+`]}`, "1"))
+		_, n := evidence.Close(claim, digest, []evidence.Statement{{Vulnerability: c.named, Product: evidence.Thing{Digests: []string{digest}}, Status: evidence.NotAffected}})
+		if n != c.closes {
+			t.Errorf("%q closes %d findings of %s", c.named, n, c.via)
+		}
+	}
 }
 
 func TestNPMCounts(t *testing.T) {

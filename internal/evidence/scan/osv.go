@@ -79,7 +79,7 @@ func (o *osv) sources(dec *jsontext.Decoder) error {
 			if err := v2.Unmarshal(raw, &head); err != nil {
 				return err
 			}
-			if head.Packages.Kind == 0 || head.Source.Path == "" && head.Source.Type == "" {
+			if !head.Packages.There() || head.Source.Path == "" && head.Source.Type == "" {
 				return refusal{"osv-source", "a result has no source or no packages", "it is no result of OSV-Scanner", again}.fault()
 			}
 			o.results++

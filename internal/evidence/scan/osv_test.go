@@ -74,6 +74,7 @@ func TestOSVRefused(t *testing.T) {
 	refused(t, ReadOSV, []refusalCase{
 		{"a result of nothing", `{"results":[{}]}`, "no source or no packages"},
 		{"a result without packages", `{"results":[{"source":{"path":"a"}}]}`, "no source or no packages"},
+		{"a result with null packages", `{"results":[{"source":{"path":"a"},"packages":null}]}`, "no source or no packages"},
 		{"a result without a source", `{"results":[{"packages":[]}]}`, "no source or no packages"},
 		{"empty results of another tool", `{"version":"1","results":[]}`, `"version"`},
 		{"a package without a name", osvPackages(`{"vulnerabilities":[]}`), "no name"},

@@ -63,6 +63,7 @@ type snykProject struct {
 	Path    evidence.Word     `json:"path"`
 	List    evidence.Presence `json:"vulnerabilities"`
 	Code    evidence.Presence `json:"infrastructureAsCodeIssues"`
+	Unique  int               `json:"uniqueCount"`
 }
 
 func (p *snykProject) place() string {
@@ -88,6 +89,8 @@ func (s *snyk) project(raw jsontext.Value) error {
 	}
 	switch {
 	case s.entries > before:
+	case p.Unique > 0:
+		return refusal{"snyk-lost", fmt.Sprintf("a project of Snyk counts %d vulnerabilities and lists none", p.Unique), "what was found is not here", again}.fault()
 	case p.OK == nil:
 		return refusal{"snyk-ok", "a project of Snyk lists nothing and does not say that it is well", "the member ok is missing", again}.fault()
 	case !*p.OK:

@@ -79,6 +79,7 @@ func TestSnykRefused(t *testing.T) {
 		{"no list", `{"ok":true,"dependencyCount":0}`, "no list"},
 		{"a null list", `{"ok":true,"vulnerabilities":null}`, "no list"},
 		{"nothing, and not well", `{"ok":false,"vulnerabilities":[]}`, "not well"},
+		{"counted and not listed", `{"ok":true,"vulnerabilities":[],"uniqueCount":3}`, "counts 3"},
 		{"nothing said of how it went", `{"vulnerabilities":[],"dependencyCount":5}`, "does not say"},
 		{"an application that failed", `{"vulnerabilities":[` + snykIssue1 + `],"ok":false,"applications":[{"ok":false,"error":"x"}]}`, "says: x"},
 		{"an application without a list", `{"vulnerabilities":[],"ok":true,"applications":[{"ok":true}]}`, "no list"},
