@@ -200,7 +200,7 @@ func TestWhatIsNoAttestation(t *testing.T) {
 		"subject twice":           change(`"subject":`, `"subject":[],"subject":`),
 		"subject in capitals":     change(`"subject":`, `"Subject":[],"subject":`),
 		"no subject":              change(`"subject":`, `"subjects":`),
-		"empty subject":           fmt.Sprintf(`{"_type":"https://in-toto.io/Statement/v1","subject":[],"predicateType":"x"}`),
+		"empty subject":           `{"_type":"https://in-toto.io/Statement/v1","subject":[],"predicateType":"x"}`,
 		"subject null":            `{"_type":"https://in-toto.io/Statement/v1","subject":[null],"predicateType":"x"}`,
 		"subject without digest":  change(`"digest":{"sha256":"`+artifact+`"}`, `"uri":"x"`),
 		"empty digest":            change(`{"sha256":"`+artifact+`"}`, `{}`),

@@ -70,16 +70,13 @@ func TestK6Thresholds(t *testing.T) {
 	if d := cmp.Diff(want, mustRead(t, handled).Load.Limits); d != "" {
 		t.Error(d)
 	}
-	for old, l := range map[string]int{"true": 4, "false": 1} {
-		turned := map[string]string{"true": "false", "false": "true"}[old]
-		report := strings.Replace(exported, `:`+old+`}`, `:`+turned+`}`, 1)
-		if old == "true" {
-			report, l = strings.Replace(exported, `"p(95)<30":true`, `"p(95)<30":false`, 1), 1
-		} else {
-			report, l = strings.Replace(exported, `"rate<0.01":false`, `"rate<0.01":true`, 1), 3
-		}
-		if got := mustRead(t, report).Load.Failed; got != l {
-			t.Errorf("%s turned: %d failed, want %d", old, got, l)
+	for _, c := range []struct {
+		old, turned string
+		failed      int
+	}{{`"p(95)<30":true`, `"p(95)<30":false`, 1}, {`"rate<0.01":false`, `"rate<0.01":true`, 3}} {
+		report := strings.Replace(exported, c.old, c.turned, 1)
+		if got := mustRead(t, report).Load.Failed; got != c.failed || report == exported {
+			t.Errorf("%s turned: %d failed, want %d", c.old, got, c.failed)
 		}
 	}
 }
