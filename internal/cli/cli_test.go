@@ -154,7 +154,7 @@ func TestTokenOnlyByFile(t *testing.T) {
 		t.Errorf("the token was shown or used: %s", o.err)
 	}
 	delete(w.env, "SIGNALBOX_TOKEN")
-	for _, text := range []string{"", "two\nlines", strings.Repeat("x", maxSecret+1)} {
+	for _, text := range []string{"", "two\nlines", strings.Repeat("x", 4<<10+1)} {
 		write(t, "bad", text)
 		if o := w.run(t, "me", "--token-file", "bad"); o.code != 2 {
 			t.Errorf("a token file with %d bytes: exit %d", len(text), o.code)

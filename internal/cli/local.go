@@ -19,6 +19,7 @@ type Local struct {
 	AdminCreate func(context.Context, AdminOptions, Streams) error
 	Export      func(context.Context, ExportOptions, Streams) error
 	Doctor      func(context.Context, StoreOptions) []Finding
+	VaultMove   func(context.Context, MoveOptions) (Moved, error)
 }
 
 // StoreOptions say where the server's data is.
@@ -92,6 +93,21 @@ type AdminOptions struct {
 type ExportOptions struct {
 	StoreOptions
 	File string // "-" is standard output
+}
+
+// MoveOptions are those of the command vault move. The store's say where
+// originals are to be.
+type MoveOptions struct {
+	StoreOptions
+	From  string // where they are, as VaultOptions.Where has it
+	Lossy bool   // leave what is gone or has changed
+}
+
+// Moved is what vault move has brought over.
+type Moved struct {
+	Entries int      `json:"entries"`
+	Bytes   int64    `json:"bytes"`
+	Lost    []string `json:"lost"` // gone or changed where they were, and left
 }
 
 // Finding is one thing that doctor looked at: what it found and, unless OK, why

@@ -5,15 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/settings"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
@@ -50,7 +49,32 @@ func (a *app) vault() *cobra.Command {
 	get := a.online("get DIGEST", "Fetch an original by its digest, and check it", vaultGet)
 	get.Flags().String("out", "", "file to write, which must not exist yet; - is standard output")
 	require(get, "out")
-	return a.group("vault", "Original files: how many, whether they are whole, and what nobody names", status, sweep, verify, get)
+	return a.group("vault", "Original files: how many, whether they are whole, and what nobody names", status, sweep, verify, get, a.vaultMove())
+}
+
+func (a *app) vaultMove() *cobra.Command {
+	move := a.command("move", "Bring the originals to where the settings say, while no server runs", func(ctx context.Context, c call) error {
+		if a.local.VaultMove == nil {
+			return absent("vault move")
+		}
+		store, err := c.store()
+		if err != nil {
+			return err
+		}
+		m, err := a.local.VaultMove(ctx, MoveOptions{StoreOptions: store, From: c.text("from"), Lossy: c.is("lossy")})
+		if err != nil {
+			return err
+		}
+		return c.print(m, terminal.Facts("moved", terminal.Count(m.Entries, "entry", "entries"), "size", terminal.Size(m.Bytes), "lost", strings.Join(m.Lost, " ")))
+	})
+	move.Long = "Copy every original from --from to the place that --vault and its like name, compare each, and make that\n" +
+		"the installation's vault. Nothing is removed where they were. Stop every server first, and start it with\n" +
+		"the new settings afterwards. A move that breaks off is done again."
+	move.Flags().String("from", "", "where they are now: disk, disk:DIRECTORY, database or s3://BUCKET/PREFIX")
+	move.Flags().Bool("lossy", false, "move the rest where some are gone or have changed")
+	bind(move.Flags(), storeNames...)
+	require(move, "from")
+	return move
 }
 
 // vaultOptions is where originals are kept, as set. The keys of an S3 service
@@ -65,31 +89,9 @@ func (c call) vaultOptions() (o VaultOptions, err error) {
 		return o, err
 	}
 	if path := c.setting("vault-keys-file"); path != "" {
-		o.AccessKey, o.SecretKey, err = keyPair(path)
+		o.AccessKey, o.SecretKey, err = settings.KeyPair(path)
 	}
 	return o, err
-}
-
-// keyPair reads an access key and a secret key, a line each, from a file that
-// nobody else can read.
-func keyPair(path string) (access, secret string, err error) {
-	wrong := fault.Invalidf("config.keys-file", "the file of the vault's keys cannot be used").On("--vault-keys-file")
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", "", wrong.Because(plainReason(err)).Cause(err)
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return "", "", wrong.Because(fmt.Sprintf("others can read %s (mode %o)", path, info.Mode().Perm())).Remedy("chmod 600 " + path)
-	}
-	b, err := readFile(path, maxSecret)
-	if err != nil {
-		return "", "", err
-	}
-	lines := strings.Fields(string(b))
-	if len(lines) != 2 || strings.Count(strings.TrimSpace(string(b)), "\n") != 1 {
-		return "", "", wrong.Because("it is not two lines").Remedy("write the access key in the first line and the secret key in the second")
-	}
-	return lines[0], lines[1], nil
 }
 
 // vaultVerify has the server check page after page.

@@ -28,6 +28,7 @@ func Local() cli.Local {
 		AdminCreate: adminCreate,
 		Export:      export,
 		Doctor:      doctor,
+		VaultMove:   vaultMove,
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 
 	"signalbox.dev/signalbox/internal/cli"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/journal"
+	"signalbox.dev/signalbox/internal/store"
 	"signalbox.dev/signalbox/internal/vault"
 )
 
@@ -46,6 +48,46 @@ func (s *Server) vault(ctx context.Context, origin string) (*vault.Vault, error)
 	}
 	v, err := vault.Open(ctx, vault.Options{DB: s.DB, Origin: origin, Shelf: shelf, Quota: quota, Log: s.options.Log})
 	return v, explained(err)
+}
+
+// vaultMove brings originals to where the options say. Nothing else of the
+// installation is opened: it may not start before they are there.
+func vaultMove(ctx context.Context, o cli.MoveOptions) (m cli.Moved, err error) {
+	options := storeOptions(o.StoreOptions).withDefaults()
+	if !options.there() {
+		return m, fault.New(fault.NotFound, "vault.no-data", "there is no installation in "+options.Data).Remedy("name its data directory with --data, or its database with --database")
+	}
+	s := &Server{options: options}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if s.DB, err = store.Open(ctx, store.Options{Data: options.Data, Database: options.Database}); err != nil {
+		return m, err
+	}
+	s.closes("database", s.DB.Close)
+	origin, _, err := journal.Begin(ctx, s.DB)
+	if err != nil {
+		return m, err
+	}
+	s.options.Vault = options.Vault.at(options.Vault.Where)
+	to, err := s.shelf(ctx, origin)
+	if err != nil {
+		return m, explained(err)
+	}
+	s.options.Vault = options.Vault.at(o.From)
+	s.options.Vault.Lock, s.options.Vault.Retention, s.options.Vault.LegalHold = "", "", false
+	from, err := s.vault(ctx, origin)
+	if err != nil {
+		return m, err
+	}
+	moved, err := from.Move(ctx, to, o.Lossy)
+	return cli.Moved{Entries: moved.Entries, Bytes: moved.Bytes, Lost: append([]string{}, moved.Lost...)}, explained(err)
+}
+
+// at is the options for a place, which a move has two of and an address for one.
+func (o VaultOptions) at(where string) VaultOptions {
+	if o.Where = where; !strings.HasPrefix(where, "s3://") {
+		o.Endpoint = ""
+	}
+	return o
 }
 
 // explained tells whoever starts the server the cause of a fault, which later

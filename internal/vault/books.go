@@ -131,9 +131,13 @@ func (v *Vault) strike(ctx context.Context, tx *store.Tx, e Entry, query string,
 	return err
 }
 
-// settle notes that an entry stands as it should, and its lock.
+// settle notes that an entry stands as it should, and its lock, unless the
+// installation has left this vault meanwhile.
 func (v *Vault) settle(ctx context.Context, digest string, l Lock) error {
 	return v.change(ctx, func(tx *store.Tx, _ int64) error {
+		if err := v.still(ctx, tx); err != nil {
+			return err
+		}
 		there, err := affected(ctx, tx, `UPDATE vault_entries SET flaw = '', lock_mode = $1, lock_until = $2, lock_hold = $3 WHERE digest = $4`,
 			l.Mode, l.until(), l.held(), digest)
 		if err == nil && !there {

@@ -61,6 +61,9 @@ type fakeS3 struct {
 	end   chan struct{}
 }
 
+// patience is how long the fake service may take: longer than any machine does.
+const patience = 20 * time.Second
+
 const bucket = "signalbox-files"
 
 func newFakeS3(t *testing.T, versions bool) *fakeS3 {
@@ -88,7 +91,7 @@ func (f *fakeS3) shelf(t *testing.T, rule LockRule) *S3 {
 	o.Lock = rule
 	s, err := OpenS3(t.Context(), o)
 	must(t, err)
-	s.idle = 500 * time.Millisecond
+	s.idle = patience
 	return s
 }
 

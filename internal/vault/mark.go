@@ -71,7 +71,7 @@ func (v *Vault) recognise(ctx context.Context) (first bool, err error) {
 // known, the known one.
 func (v *Vault) ours(line, known string) error {
 	other := fault.New(fault.Conflict, "vault.other", "this is not the vault that the installation keeps its files in").
-		Remedy("correct --vault, mount what it names, or restore the vault from a backup with its file " + markName)
+		Remedy("correct --vault, mount what it names, restore the vault from a backup with its file " + markName + ", or bring the files over: signalbox vault move")
 	if line == "" {
 		return other.Because("what --vault names has no mark: it is new, empty, or not mounted; replicas need one vault that all of them reach")
 	}

@@ -41,6 +41,7 @@ func TestServiceFails(t *testing.T) {
 			f, v := remote(t, false, LockRule{})
 			kept := put(t, v, []byte("kept before"))
 			age(t, v.DB, old, kept)
+			v.Shelf.(*S3).idle = 500 * time.Millisecond
 			f.has(name, -1)
 			_, _, err := v.Put(t.Context(), bytes.NewReader([]byte("new")))
 			errs := []error{err}
@@ -66,6 +67,7 @@ func TestServiceFails(t *testing.T) {
 				t.Errorf("the books say %+v", s)
 			}
 			f.has(sound, 0)
+			v.Shelf.(*S3).idle = patience
 			if got, err := read(t, v, kept); err != nil || string(got) != "kept before" {
 				t.Errorf("afterwards: %q %v", got, err)
 			}
@@ -111,6 +113,7 @@ func TestBodiesThatAreNotWhole(t *testing.T) {
 				t.Parallel()
 				f, v := remote(t, false, LockRule{})
 				digest := put(t, v, b)
+				v.Shelf.(*S3).idle = 500 * time.Millisecond
 				f.has(name, -1)
 				got, err := read(t, v, digest)
 				if code(err) != want || len(got) >= size {
@@ -121,6 +124,7 @@ func TestBodiesThatAreNotWhole(t *testing.T) {
 				}
 				_, _, err = v.Put(t.Context(), bytes.NewReader(b)) // there already, but who knows
 				f.has(sound, 0)
+				v.Shelf.(*S3).idle = patience
 				if name == wrong && err != nil || name != wrong && code(err) != "vault.unreachable" {
 					t.Errorf("put meanwhile: %v", err)
 				}

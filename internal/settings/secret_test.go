@@ -1,4 +1,4 @@
-package cli
+package settings
 
 import (
 	"os"
@@ -32,7 +32,7 @@ func TestKeyPair(t *testing.T) {
 		if err := os.Chmod(path, c.mode); err != nil {
 			t.Fatal(err)
 		}
-		access, secret, err := keyPair(path)
+		access, secret, err := KeyPair(path)
 		if (err == nil) != c.good || c.good && (access != "key" || secret != "secret") {
 			t.Errorf("%s: %q %q %v", name, access, secret, err)
 		}
@@ -40,7 +40,7 @@ func TestKeyPair(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, _, err := keyPair(filepath.Join(t.TempDir(), "absent")); fault.KindOf(err) != fault.Invalid {
+	if _, _, err := KeyPair(filepath.Join(t.TempDir(), "absent")); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("absent: %v", err)
 	}
 }
