@@ -23,7 +23,7 @@ func wireDecision(d release.Decision) wire.Decision {
 		Policy: d.Policy, Change: d.Change, Evidence: d.Evidence, Subject: d.Subject, Basis: d.Basis,
 		Believed: wire.Believed{
 			Release: string(d.Believed.Release), Change: string(d.Believed.Change), Findings: string(d.Believed.Findings),
-			Tests: string(d.Believed.Tests), Coverage: string(d.Believed.Coverage), Load: string(d.Believed.Load),
+			Tests: string(d.Believed.Tests), Coverage: string(d.Believed.Coverage), Load: string(d.Believed.Load), Attestors: d.Believed.Attestors,
 		},
 		At: d.At, Until: d.Until, Permit: d.Permit, PermitUntil: d.PermitUntil, Assumed: d.Assumed,
 		Engine: d.Engine, Contract: d.Contract, TZData: d.TZData, AgeHours: d.AgeHours, LoadAge: d.LoadAge,
@@ -163,6 +163,24 @@ func wireClaim(a evidence.Added) wire.Claim {
 	}
 	if v := a.Claim.Coverage; v != nil {
 		w.Coverage = &wire.Coverage{LineRate: v.LineRate, LinesCovered: v.LinesCovered, LinesValid: v.LinesValid, BranchRate: v.BranchRate}
+	}
+	return w
+}
+
+// attested is a claim with whose word it is, where it is an attestation.
+func attested(a evidence.Added, said release.Attested) wire.Claim {
+	w := wireClaim(a)
+	v := a.Claim.Attestation
+	if v == nil {
+		return w
+	}
+	w.Attestation = &wire.Attestation{
+		PredicateType: v.PredicateType, Builder: v.Builder, BuildType: v.BuildType, Source: v.Source, Ref: v.Ref, Commit: v.Commit, Invocation: v.Invocation,
+		Started: v.Started, Finished: v.Finished, Materials: v.Materials, Subjects: v.SubjectCount, Signatures: v.Signatures, Result: v.Result, Levels: v.Levels,
+		VerifiedBy: []wire.Attestor{}, NotVerified: said.Nobody[a.ID],
+	}
+	for _, word := range said.Words[a.ID] {
+		w.Attestation.VerifiedBy = append(w.Attestation.VerifiedBy, wire.Attestor{Name: word.Attestor, Keys: word.Keys, SLSALevel: word.Level})
 	}
 	return w
 }

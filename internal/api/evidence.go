@@ -43,7 +43,11 @@ func addEvidence(c *call) (wire.Claim, error) {
 		defer done()
 	}
 	added, err := c.Control.AddEvidence(c.ctx, c.request(), q, c.r.Body)
-	return wireClaim(added), err
+	if err != nil {
+		return wire.Claim{}, err
+	}
+	said, err := c.Control.Attested(c.ctx, evidence.Artifact{Digest: added.Digest, Claims: []evidence.Added{added}})
+	return attested(added, said), err
 }
 
 func showEvidence(c *call) (wire.Artifact, error) {
@@ -59,9 +63,13 @@ func showEvidence(c *call) (wire.Artifact, error) {
 	default:
 		err = fault.Invalidf("evidence.of-what", "evidence is asked for by digest, or by service and version").Remedy("give digest alone, or service and version alone")
 	}
+	if err != nil {
+		return wire.Artifact{}, err
+	}
+	said, err := c.Control.Attested(c.ctx, stands)
 	w := wire.Artifact{Digest: stands.Digest, Claims: []wire.Claim{}}
 	for _, added := range stands.Claims {
-		w.Claims = append(w.Claims, wireClaim(added))
+		w.Claims = append(w.Claims, attested(added, said))
 	}
 	return w, err
 }
@@ -73,7 +81,11 @@ func showClaim(c *call) (wire.ClaimDetail, error) {
 	}
 	defer done()
 	added, err := c.Control.Claim(c.ctx, c.text("digest"), c.path("claim"))
-	w := wire.ClaimDetail{Claim: wireClaim(added), Items: []wire.Finding{}}
+	if err != nil {
+		return wire.ClaimDetail{}, err
+	}
+	said, err := c.Control.Attested(c.ctx, evidence.Artifact{Digest: added.Digest, Claims: []evidence.Added{added}})
+	w := wire.ClaimDetail{Claim: attested(added, said), Items: []wire.Finding{}}
 	if f := added.Claim.Findings; f != nil {
 		w.Items, w.Omitted = wireFindings(f.Items), f.Omitted
 	}

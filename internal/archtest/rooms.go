@@ -60,7 +60,7 @@ var rooms = []room{
 	{path: "internal/compliance", kind: pure, imports: "event"},
 	{path: "internal/council", kind: pure, imports: "event approval"},
 	{path: "internal/flow", kind: pure, imports: "event"},
-	{path: "internal/release", kind: pure, imports: "event " + nouns},
+	{path: "internal/release", kind: pure, imports: "event dsse evidence/attestation " + nouns},
 
 	{path: "internal/store"},
 	{path: "internal/store/storetest", imports: "store", tests: true},

@@ -32,9 +32,16 @@ func (a *app) evidence() *cobra.Command {
 		if err != nil {
 			return asInvalid(dossier.Placed(c.args[0], err))
 		}
-		return c.print(claim, terminal.Report(claim))
+		seen := terminal.Inspected{Claim: claim}
+		if c.flags.Changed("key") {
+			if seen.SignedBy, err = report.Signers(b, c.texts("key"), func(path string) ([]byte, error) { return readFile(path, 64<<10) }); err != nil {
+				return asInvalid(err)
+			}
+		}
+		return c.print(seen, terminal.Report(seen))
 	})
-	look.Long = "Say what a report claims; it may be compressed with gzip. These are read:\n" + strings.Join(report.Names(), ", ") + ".\nIt ends with 0, or with 2 where the report is not a good one."
+	look.Flags().StringArray("key", nil, "a public key (PEM) that should have signed the attestation; repeat for several")
+	look.Long = "Say what a report claims; it may be compressed with gzip. These are read:\n" + strings.Join(report.Names(), ", ") + ".\nIt ends with 0, or with 2 where the report is not a good one, or none of the keys has signed it."
 
 	add := a.online("add FILE...", "Send reports about an artifact", func(ctx context.Context, c call, client *wire.Client) error {
 		claims := []wire.Claim{}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -113,7 +114,7 @@ func TestOfflineGoIsAssumedAndPermitsNothing(t *testing.T) {
 	if strings.Join(d.Assumed, " ") != "release clock the word of a pipeline catalog change evidence approvals" {
 		t.Errorf("assumed %v", d.Assumed)
 	}
-	if d.Believed != (wire.Believed{Release: "assumed", Change: "pipeline", Tests: "pipeline"}) {
+	if !reflect.DeepEqual(d.Believed, wire.Believed{Release: "assumed", Change: "pipeline", Tests: "pipeline"}) {
 		t.Errorf("believed %+v", d.Believed)
 	}
 	if len(d.Approvals) != 1 || a.People[d.Approvals[0]] != "Carol Example" {

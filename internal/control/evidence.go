@@ -72,9 +72,10 @@ func (c *Control) AddEvidence(ctx context.Context, r Request, q EvidenceRequest,
 		}
 		added := evidence.Added{
 			ID: NewID(), Service: q.Service, Version: q.Version, Digest: q.Digest, Label: q.Label,
-			Claim: claim.Summary(), Provenance: r.Actor.Provenance, File: file, Size: size,
+			Claim: claim, Provenance: r.Actor.Provenance, File: file, Size: size,
 		}
 		drafts, err := evidence.Add(artifact, added, l.Now)
+		added.Claim = claim.Summary()
 		if err != nil || len(drafts) == 0 {
 			return nil, standing(artifact, added), err
 		}

@@ -115,6 +115,12 @@ func (c *Control) facts(l *Load, state release.State, environment string) (relea
 		},
 		func() error { return c.previous(l, &f) },
 		func() error { return c.listed(l.ctx, &f) },
+		func() (err error) {
+			if f.Policy != nil && len(f.Policy.Attestors()) > 0 {
+				f.Envelopes, err = c.envelopes(l.ctx, f.Artifact)
+			}
+			return err
+		},
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {

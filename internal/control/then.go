@@ -22,6 +22,7 @@ import (
 type then struct {
 	*Control
 	needs    map[string]bool // sections
+	attests  bool            // the candidate names attestors
 	facts    map[event.Stream][]event.Recorded
 	findings memo[[]policy.Finding] // by digest of the claims
 	commits  memo[[]policy.Commit]  // by digest of the file
@@ -35,7 +36,7 @@ const (
 )
 
 func (c *Control) thenFor(candidate *policy.Program) *then {
-	return &then{Control: c, needs: candidate.NeedsLists(), facts: map[event.Stream][]event.Recorded{}}
+	return &then{Control: c, needs: candidate.NeedsLists(), attests: len(candidate.Attestors()) > 0, facts: map[event.Stream][]event.Recorded{}}
 }
 
 // prepare reads the facts that some decisions rested on. Afterwards they may be
@@ -49,7 +50,7 @@ func (t *then) prepare(ctx context.Context, recorded []release.Recorded) error {
 		if t.needs["change"] || t.needs["approval"] {
 			releases = append(releases, event.StreamOf(release.Noun, r.Decision.Release))
 		}
-		if stream, err := evidence.Stream(r.Decision.Digest); err == nil && t.needs["findings"] {
+		if stream, err := evidence.Stream(r.Decision.Digest); err == nil && (t.needs["findings"] || t.attested(r)) {
 			artifacts = append(artifacts, stream)
 		}
 	}
@@ -101,6 +102,12 @@ func (t *then) recall(ctx context.Context, r *release.Recorded) (err error) {
 			return fmt.Errorf("the release as it stood before %d: %w", r.Position, err)
 		}
 	}
+	if t.attested(*r) {
+		r.Then.Artifact, r.Then.Envelopes, err = t.recallAttestations(ctx, r)
+		if err = lose(r, "attestation", err); err != nil {
+			return err
+		}
+	}
 	if t.needs["findings"] {
 		r.Then.Lists.Findings, err = t.recallFindings(ctx, r)
 		if err = lose(r, "findings", err); err != nil {
@@ -133,18 +140,48 @@ func otherThan(what string) error {
 	return fault.New(fault.Unverified, "replay.other", what+" on record is not what the decision rested on")
 }
 
+// attested reports whether what attestors say has to do with a decision, then or
+// under the candidate.
+func (t *then) attested(r release.Recorded) bool {
+	b := r.Decision.Believed
+	return t.attests || len(b.Attestors) > 0 || slices.Contains([]policy.Provenance{b.Findings, b.Tests, b.Coverage, b.Load}, policy.ByAttestor)
+}
+
+func (t *then) recallAttestations(ctx context.Context, r *release.Recorded) (evidence.Artifact, map[string][]byte, error) {
+	stood, err := t.artifact(r)
+	if err != nil {
+		return stood, nil, err
+	}
+	envelopes, err := t.envelopes(ctx, stood)
+	for _, c := range stood.Claims {
+		if _, there := envelopes[c.File]; err == nil && c.Claim.Attestation != nil && !there {
+			err = fault.New(fault.NotFound, "replay.envelope", "an envelope is not in the vault any more")
+		}
+	}
+	return stood, envelopes, err
+}
+
+// artifact is the claims as they stood when a decision was taken.
+func (t *then) artifact(r *release.Recorded) (evidence.Artifact, error) {
+	stream, err := evidence.Stream(r.Decision.Digest)
+	if err != nil {
+		return evidence.Artifact{}, err
+	}
+	stood, err := event.Past[evidence.Artifact](evidence.Shape(), t.facts[stream], r.Position)
+	if err != nil {
+		return stood, fmt.Errorf("the reports as they stood before %d: %w", r.Position, err)
+	}
+	if digest, err := stood.ContentDigest(); err != nil || digest != r.Decision.Evidence {
+		return stood, otherThan("the evidence")
+	}
+	return stood, nil
+}
+
 func (t *then) recallFindings(ctx context.Context, r *release.Recorded) ([]policy.Finding, error) {
 	return t.findings.get(r.Decision.Evidence, func() ([]policy.Finding, error) {
-		stream, err := evidence.Stream(r.Decision.Digest)
+		stood, err := t.artifact(r)
 		if err != nil {
 			return nil, err
-		}
-		stood, err := event.Past[evidence.Artifact](evidence.Shape(), t.facts[stream], r.Position)
-		if err != nil {
-			return nil, fmt.Errorf("the reports as they stood before %d: %w", r.Position, err)
-		}
-		if digest, err := stood.ContentDigest(); err != nil || digest != r.Decision.Evidence {
-			return nil, otherThan("the evidence")
 		}
 		return t.Control.findings(ctx, stood)
 	})

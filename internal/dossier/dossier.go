@@ -183,7 +183,7 @@ func closeFindings(f *release.Facts, claims []evidence.Claim) error {
 // claims reads the reports. Each stands under its file's place in the list, so
 // that two reports of one tool both count.
 func (q Question) claims(f *release.Facts) error {
-	f.Artifact.Digest = q.Ask.Digest
+	f.Artifact.Digest, f.Envelopes = q.Ask.Digest, map[string][]byte{}
 	var claims []evidence.Claim
 	for i, path := range q.Evidence {
 		b, err := settings.ReadFile(path, report.MaxSize)
@@ -196,13 +196,16 @@ func (q Question) claims(f *release.Facts) error {
 		}
 		added := evidence.Added{
 			ID: fmt.Sprintf("file-%d", i+1), Service: q.Ask.Service, Version: q.Ask.Version, Digest: q.Ask.Digest, Label: fmt.Sprintf("file-%d", i+1),
-			Claim: claim.Summary(), Provenance: string(q.Word), File: release.Sum(b), Size: int64(len(b)), At: event.MicrosOf(q.Now),
+			Claim: claim, Provenance: string(q.Word), File: release.Sum(b), Size: int64(len(b)), At: event.MicrosOf(q.Now),
 		}
 		if slices.ContainsFunc(f.Artifact.Claims, func(a evidence.Added) bool { return a.File == added.File }) {
 			return fault.Invalidf("gate.evidence-twice", "%s has the content of a report that was given before it", path).Remedy("give each report once").On("--evidence")
 		}
 		if _, err := evidence.Add(f.Artifact, added, q.Now); err != nil {
 			return Placed(path, err)
+		}
+		if added.Claim = claim.Summary(); claim.Attestation != nil {
+			f.Envelopes[added.File], _ = report.Unpacked(b) // as it was read
 		}
 		f.Artifact, claims = f.Artifact.With(added), append(claims, claim)
 	}

@@ -26,16 +26,15 @@ type Added struct {
 	ID         string       `json:"id"`
 	Service    string       `json:"service"`
 	Version    string       `json:"version"`
-	Digest     string       `json:"digest"`             // of the artifact, "sha256:" and 64 hexadecimal digits, lower case
-	Label      string       `json:"label,omitempty"`    // tells apart reports of one tool, such as "unit" and "end-to-end"
-	Claim      Claim        `json:"claim"`              // without items
-	Provenance string       `json:"provenance"`         // server, pipeline, person, assumed
-	File       string       `json:"file"`               // SHA-256 of the original in the vault, "sha256:…"
-	Size       int64        `json:"size"`               // of the original, bytes
-	Envelope   []string     `json:"envelope,omitempty"` // of an attestation: its bytes, decompressed, as the digests of their parts in the journal
-	At         event.Micros `json:"at"`                 // when it was recorded: set by the fold from the fact's time
-	VEX        []string     `json:"vex,omitempty"`      // of a recounted claim: the files of the statements it was counted beside, sorted
-	First      event.Micros `json:"first,omitzero"`     // of a recounted claim: when its report was recorded, which is its At
+	Digest     string       `json:"digest"`          // of the artifact, "sha256:" and 64 hexadecimal digits, lower case
+	Label      string       `json:"label,omitempty"` // tells apart reports of one tool, such as "unit" and "end-to-end"
+	Claim      Claim        `json:"claim"`           // without items
+	Provenance string       `json:"provenance"`      // server, pipeline, person, assumed
+	File       string       `json:"file"`            // SHA-256 of the original in the vault, "sha256:…"
+	Size       int64        `json:"size"`            // of the original, bytes
+	At         event.Micros `json:"at"`              // when it was recorded: set by the fold from the fact's time
+	VEX        []string     `json:"vex,omitempty"`   // of a recounted claim: the files of the statements it was counted beside, sorted
+	First      event.Micros `json:"first,omitzero"`  // of a recounted claim: when its report was recorded, which is its At
 }
 
 // Artifact is the state of an artifact's stream: the newest claim of each
@@ -166,7 +165,7 @@ func check(c Added, now time.Time) error {
 	switch {
 	case c.Service == "" || c.Version == "":
 		return fault.Invalidf("evidence.unbound", "the claim names no service and version").On("service")
-	case rank(c.Provenance) == 0:
+	case rank(c.Provenance) == 0 || c.Provenance == byAttestor:
 		return fault.Invalidf("evidence.provenance", "%q is not a provenance", clip(c.Provenance, 40)).
 			On("provenance").Remedy("one of server, pipeline, person, assumed")
 	case len(c.Label) > 100:
@@ -258,7 +257,21 @@ func (c Added) Since() time.Time {
 
 // rank orders provenances by how much they are believed; 0 is none of them.
 func rank(provenance string) int {
-	return map[string]int{"server": 4, "pipeline": 3, "person": 2, "assumed": 1}[provenance]
+	return map[string]int{"server": 5, byAttestor: 4, "pipeline": 3, "person": 2, "assumed": 1}[provenance]
+}
+
+// byAttestor is the provenance of a claim for a decision, never of one as it is recorded.
+const byAttestor = "attested"
+
+// Attested is a with those claims attested of which is holds and that are believed less.
+func (a Artifact) Attested(is func(Added) bool) Artifact {
+	a.Claims = slices.Clone(a.Claims)
+	for i, c := range a.Claims {
+		if rank(c.Provenance) < rank(byAttestor) && is(c) {
+			a.Claims[i].Provenance = byAttestor
+		}
+	}
+	return a
 }
 
 func clip(s string, n int) string {

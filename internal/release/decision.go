@@ -68,12 +68,15 @@ type Believed struct {
 	Tests    policy.Provenance `json:"tests,omitempty"`
 	Coverage policy.Provenance `json:"coverage,omitempty"`
 	Load     policy.Provenance `json:"load,omitempty"`
+
+	Attestors []string `json:"attestors,omitempty"` // whose signed word about the artifact was verified
 }
 
 // believe takes over whose word the evidence is.
 func (d *Decision) believe(in policy.Inputs) {
 	b := &d.Believed
 	b.Findings, b.Tests, b.Coverage, b.Load = in.Findings.Provenance, in.Tests.Provenance, in.Coverage.Provenance, in.Load.Provenance
+	b.Attestors = in.Attestation.Attestors
 }
 
 // Permitted reports whether the answer lets a deployment start: a go that is enforced.

@@ -25,8 +25,9 @@ type Facts struct {
 	People       map[string]access.Person // by id, departed ones too
 	Identities   map[string]string        // pseudonym to person's id, for every contributor that a person claims
 	Artifact     evidence.Artifact
-	Last         *Last        // nil: nobody looked for the last good release
-	Lists        policy.Lists // findings and commits one by one, where the policy needs them; nil: not loaded. Votes are filled by Gate
+	Last         *Last             // nil: nobody looked for the last good release
+	Lists        policy.Lists      // findings and commits one by one, where the policy needs them; nil: not loaded. Votes are filled by Gate
+	Envelopes    map[string][]byte // of the attestations, by File, where the policy names attestors
 	Freezes      []calendar.Freeze
 	Policy       *policy.Program // nil: none is active
 	PolicyUntil  time.Time       // when another bundle takes effect; zero: none is known
@@ -262,6 +263,9 @@ func (f Facts) explain(d *Decision, class policy.Classification, votes approval.
 		r := &d.Reasons[i]
 		if r.Code == "passed" {
 			continue
+		}
+		if r.Observed == "attestation is not known" {
+			r.Why = f.attested().unknown(f.Artifact)
 		}
 		switch r.Gate {
 		case serviceReason:

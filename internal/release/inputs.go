@@ -11,7 +11,8 @@ import (
 // inputs fills what policy may see, all but the approval and calendar
 // sections: those depend on the type that policy chooses.
 func (f Facts) inputs(now time.Time) (policy.Inputs, error) {
-	findings, tests, coverage := f.Artifact.Summary(now)
+	said := f.attested()
+	findings, tests, coverage := said.raised(f.Artifact).Summary(now)
 	in := policy.Inputs{
 		Contract: policy.Contract, Now: now,
 		Release: policy.Release{
@@ -36,7 +37,8 @@ func (f Facts) inputs(now time.Time) (policy.Inputs, error) {
 			BranchRate: coverage.BranchRate, BranchKnown: coverage.BranchKnown, LinesCovered: coverage.LinesCovered, LinesValid: coverage.LinesValid,
 		},
 	}
-	in.Load, in.Previous = f.load(f.Artifact.Load(now), in.Change.Components), f.previous(now)
+	in.Load, in.Previous = f.load(said.raised(f.Artifact).Load(now), in.Change.Components), f.previous(now)
+	in.Attestation = said.section(f.Artifact, f.Policy != nil && f.Policy.NeedsLists()["attestation"])
 	if f.Place != nil {
 		in.Environment = policy.Environment{Known: true, Name: f.Place.Name, Kind: f.Place.Kind, Region: f.Place.Region}
 	}
@@ -80,7 +82,7 @@ func (f Facts) change() policy.Change {
 		}
 	}
 	return policy.Change{
-		Known: true, Provenance: a.Provenance, Complete: a.Record.Complete, Commits: a.Record.Commits,
+		Known: true, Provenance: a.Provenance, Complete: a.Record.Complete, Commits: a.Record.Commits, Head: a.Record.To,
 		Contributors: len(persons), UnknownContributors: f.unknownContributors(),
 		Files: a.Record.FilesChanged, LinesAdded: a.Record.LinesAdded, LinesDeleted: a.Record.LinesDeleted,
 		SemverStep: a.Record.SemverStep, Breaking: a.Record.Breaking, Reverts: a.Record.Reverts,

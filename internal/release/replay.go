@@ -7,6 +7,7 @@ import (
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/approval"
 	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/strict"
@@ -29,6 +30,9 @@ type Then struct {
 	Release State                    // with its votes
 	Voters  map[string]access.Person // who voted, by id, without those who had departed
 	Lost    map[string]string        // by section: why its list is not to be had as it was
+
+	Artifact  evidence.Artifact // where attestors are concerned
+	Envelopes map[string][]byte
 }
 
 // Rules is what a release type asks for: who approves, and which freezes it is exempt from.
@@ -37,6 +41,8 @@ type Rules struct {
 	Chain  *policy.ApprovalChain // nil: nobody need approve
 	Exempt []string              // names of FreezeRules
 	Reads  map[string]bool       // sections of whose list some rule reads
+
+	Attestors []policy.Attestor
 }
 
 // RulesOf is what a bundle asks of a release type; nothing of "", which is none.
@@ -44,7 +50,7 @@ func RulesOf(p *policy.Program, name string) Rules {
 	if p == nil {
 		return Rules{}
 	}
-	r := Rules{Known: true, Reads: p.NeedsLists()}
+	r := Rules{Known: true, Reads: p.NeedsLists(), Attestors: p.Attestors()}
 	for _, t := range p.ReleaseTypes() {
 		if t.Name != name {
 			continue
@@ -114,6 +120,8 @@ func Replay(r Recorded, candidate *policy.Program) Flip {
 	}
 	f.Team = in.Service.Team
 	w := weighed{in: in}
+	w.attested(r, candidate)
+	in = w.in
 	class := candidate.Classify(in)
 	w.approvals(r.Rules, class)
 	w.freezes(r.Rules, class)
@@ -224,6 +232,8 @@ type weighed struct {
 	freeze  bool     // freezes are unknown
 	last    bool     // the last good release is unknown
 	lost    []string // sections whose list is unknown
+
+	attestation bool // what attestors say is unknown
 }
 
 // best is the inputs with what is unknown as good as it can be.
@@ -238,12 +248,22 @@ func (w weighed) best() policy.Inputs {
 	if w.last {
 		in.Previous = policy.Previous{Known: true}
 	}
+	if w.attestation {
+		in.Attestation = policy.Attestation{Known: true, Provenance: policy.ByAttestor, Total: 1, Verified: 1, Statements: []policy.Statement{}}
+		best := weighed{in: in}
+		for _, p := range best.provenances() {
+			*p = policy.ByAttestor
+		}
+		in = best.in
+	}
 	for _, section := range w.lost { // no rule that reads the list then cannot tell
 		switch section {
 		case "findings":
 			in.Findings.Items = []policy.Finding{}
 		case "change":
 			in.Change.CommitList = []policy.Commit{}
+		case "attestation":
+			in.Attestation.Statements = []policy.Statement{}
 		case "approval":
 			in.Approval.Votes = []policy.Vote{}
 		case "load":

@@ -23,6 +23,8 @@ func (r Recorded) listed(in policy.Inputs, needs map[string]bool) (lists policy.
 	if needs["change"] && in.Change.Known {
 		lists.Commits = r.Then.Lists.Commits
 	}
+	delete(lost, "attestation") // weighed with the attestors
+	lists.Statements = in.Attestation.Statements
 	if needs["approval"] && in.Approval.Known && lost["approval"] == "" {
 		lists.Votes = r.votes(in.Approval)
 		if lists.Votes == nil {
@@ -59,7 +61,7 @@ func (r Recorded) votes(counted policy.Approval) []policy.Vote {
 // to compare: then the digests of the files that the lists come from must do.
 func (r Recorded) proven(in policy.Inputs, lists policy.Lists, needs map[string]bool) bool {
 	d := r.Decision.Lists
-	if d == "" {
+	if d == "" || r.Rules.Reads["attestation"] && r.Then.Lost["attestation"] != "" {
 		return true
 	}
 	for section := range r.Rules.Reads {
@@ -79,6 +81,7 @@ func (r Recorded) proven(in policy.Inputs, lists policy.Lists, needs map[string]
 	if !r.Rules.Reads["approval"] {
 		lists.Votes = nil
 	}
+	lists.Statements = r.attestedThen()
 	_, bounded := in.With(lists).Bounded().Apart()
 	_, digest, err := canonical(bounded)
 	return err == nil && digest == d
@@ -99,7 +102,7 @@ func (w *weighed) lists(r Recorded, was policy.Inputs, class policy.Classificati
 	for _, l := range []struct {
 		section, items string
 		known          bool
-	}{{"findings", "findings", w.in.Findings.Known}, {"change", "commits", w.in.Change.Known}, {"load", "components of load tests", w.in.Load.Known}, {"approval", "votes", w.in.Approval.Known}} {
+	}{{"findings", "findings", w.in.Findings.Known}, {"change", "commits", w.in.Change.Known}, {"load", "components of load tests", w.in.Load.Known}, {"attestation", "statements", w.in.Attestation.Known}, {"approval", "votes", w.in.Approval.Known}} {
 		if lost[l.section] != "" && l.known {
 			w.lost = append(w.lost, l.section)
 			w.unknown = append(w.unknown, "the "+l.items+" one by one are not to be had: "+lost[l.section])

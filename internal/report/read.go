@@ -29,11 +29,10 @@ const (
 // It may be compressed with gzip. Errors are *fault.Error, of kind Invalid or
 // TooLarge, and say where in the (decompressed) report the trouble is.
 func Read(b []byte) (evidence.Claim, error) {
-	b, err := unpack(b)
+	body, err := Unpacked(b)
 	if err != nil {
 		return evidence.Claim{}, err
 	}
-	body := bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
 	if err := plain(body); err != nil {
 		return evidence.Claim{}, err
 	}
@@ -55,6 +54,12 @@ func Read(b []byte) (evidence.Claim, error) {
 		}
 	}
 	return evidence.Claim{}, unknown("it is neither JSON nor XML, and begins like no other report")
+}
+
+// Unpacked is the text of a report: decompressed, without the mark of its encoding.
+func Unpacked(b []byte) ([]byte, error) {
+	b, err := unpack(b)
+	return bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), err
 }
 
 func readJSON(b []byte) (evidence.Claim, error) {

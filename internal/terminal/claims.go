@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -10,8 +11,15 @@ import (
 	"signalbox.dev/signalbox/internal/wire"
 )
 
+// Inspected is what a report claims and, of an attestation, which of the keys that
+// were given signed it.
+type Inspected struct {
+	evidence.Claim
+	SignedBy []string `json:"signed_by,omitzero"` // nil: no key was given
+}
+
 // Report is what a report claims, with the findings that it lists.
-func Report(c evidence.Claim) func(io.Writer) error {
+func Report(c Inspected) func(io.Writer) error {
 	pairs := []string{"kind", string(c.Kind), "format", strings.TrimSpace(c.Format + " " + c.Version), "tool", strings.TrimSpace(c.Tool.Name + " " + c.Tool.Version)}
 	if !c.Generated.IsZero() {
 		pairs = append(pairs, "written", Stamp(c.Generated, nil))
@@ -41,6 +49,16 @@ func Report(c evidence.Claim) func(io.Writer) error {
 			}
 		}
 		return inTurn(Facts(withNotes(pairs, c.Notes)...), partRows(loadOf(*c.Load).Parts))
+	case c.Attestation != nil:
+		pairs = append(pairs, attestationPairs(wireAttestation(*c.Attestation))...)
+		for _, s := range c.Attestation.Subjects {
+			pairs = append(pairs, "about", at(s.Name, cmp.Or(s.Digest, "no SHA-256")))
+		}
+		signed := "not verified here: anybody may have written this; give --key FILE for each public key that should have signed it"
+		if c.SignedBy != nil {
+			signed = "signed by " + strings.Join(c.SignedBy, ", ")
+		}
+		pairs = append(pairs, "verified", signed)
 	}
 	return inTurn(Facts(withNotes(pairs, c.Notes)...), findingRows(items))
 }
@@ -54,6 +72,9 @@ func Claim(c wire.ClaimDetail, stamp func(time.Time) string) func(io.Writer) err
 	if !c.Generated.IsZero() {
 		pairs = append(pairs, "written", stamp(c.Generated))
 	}
+	if c.Attestation != nil {
+		pairs = append(pairs, attestationPairs(*c.Attestation)...)
+	}
 	var items [][]string
 	for _, f := range c.Items {
 		items = append(items, wireRow(f))
@@ -63,6 +84,37 @@ func Claim(c wire.ClaimDetail, stamp func(time.Time) string) func(io.Writer) err
 		parts = c.Load.Parts
 	}
 	return inTurn(Facts(withNotes(pairs, c.Notes)...), findingRows(items), partRows(parts))
+}
+
+func wireAttestation(a evidence.Attestation) wire.Attestation {
+	return wire.Attestation{
+		PredicateType: a.PredicateType, Builder: a.Builder, BuildType: a.BuildType, Source: a.Source, Ref: a.Ref, Commit: a.Commit, Invocation: a.Invocation,
+		Started: a.Started, Finished: a.Finished, Materials: a.Materials, Subjects: a.SubjectCount, Signatures: a.Signatures, Result: a.Result, Levels: a.Levels,
+	}
+}
+
+// attestationPairs is what a statement says; Facts leaves out what it does not.
+func attestationPairs(a wire.Attestation) []string {
+	var took string
+	if !a.Started.IsZero() && !a.Finished.IsZero() {
+		took = fmt.Sprintf("%s to %s", Stamp(a.Started, nil), Stamp(a.Finished, nil))
+	}
+	return []string{
+		"states", a.PredicateType, "builder", a.Builder, "build type", a.BuildType, "source", at(a.Source, a.Ref), "commit", a.Commit, "run", a.Invocation,
+		"built", took, "result", at(a.Result, strings.Join(a.Levels, ", ")), "materials", fmt.Sprint(a.Materials), "signatures", fmt.Sprint(a.Signatures),
+	}
+}
+
+// word is whose word an attestation is, in one line.
+func word(a wire.Attestation) string {
+	if len(a.VerifiedBy) == 0 {
+		return "nobody's word: " + a.NotVerified
+	}
+	var all []string
+	for _, w := range a.VerifiedBy {
+		all = append(all, fmt.Sprintf("%s (%s)", w.Name, strings.Join(w.Keys, ", ")))
+	}
+	return "the word of " + strings.Join(all, " and ")
 }
 
 // Says is a claim in one line.
@@ -76,6 +128,8 @@ func Says(c wire.Claim) string {
 		return coverageLine(*c.Coverage)
 	case c.Load != nil:
 		return loadLine(*c.Load)
+	case c.Attestation != nil:
+		return short(word(*c.Attestation), 200)
 	}
 	return ""
 }

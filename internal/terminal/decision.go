@@ -237,6 +237,7 @@ func (p *printer) basis(d wire.Decision) {
 	if d.Believed.Load != "" {
 		p.fact("load test", claimed(d.Believed.Load, d.LoadAge))
 	}
+	p.fact("attested by", strings.Join(d.Believed.Attestors, ", "))
 	var names []string
 	for _, id := range d.Approvals {
 		names = append(names, cmp.Or(p.People[id], id))
@@ -253,6 +254,8 @@ func By(provenance string) string {
 		return "assumed, believed by nobody"
 	case string(policy.ByServer):
 		return "read by the server"
+	case string(policy.ByAttestor):
+		return "signed by an attestor"
 	}
 	return "on the word of a " + provenance
 }

@@ -28,7 +28,7 @@ func TestLoadReport(t *testing.T) {
 		Parts: []evidence.LoadPart{{Name: "GET /a", Requests: &n, P95: &p95}, {Name: "b\x1b[31m"}},
 	}}
 	var b strings.Builder
-	if err := Report(c)(&b); err != nil {
+	if err := Report(Inspected{Claim: c})(&b); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"crossed      http_req_duration: p(95)<10", "COMPONENT", "GET /a", "12"} {

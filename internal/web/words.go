@@ -106,6 +106,7 @@ func (p decisionPage) Believed() []believed {
 		{"Findings", word(b.Findings, "sent by")},
 		{"Tests", word(b.Tests, "sent by")},
 		{"Coverage", word(b.Coverage, "sent by")},
+		{"Attested by", orNobody(b.Attestors)},
 	}
 	if b.Load != policy.ByNobody {
 		list = append(list, believed{"Load test", word(b.Load, "sent by")})
@@ -113,10 +114,19 @@ func (p decisionPage) Believed() []believed {
 	return list
 }
 
+func orNobody(attestors []string) string {
+	if len(attestors) == 0 {
+		return "nobody"
+	}
+	return strings.Join(attestors, ", ")
+}
+
 func word(p policy.Provenance, verb string) string {
 	switch p {
 	case policy.ByServer:
 		return "read by the server itself"
+	case policy.ByAttestor:
+		return "signed by an attestor"
 	case policy.ByPipeline:
 		return verb + " a pipeline"
 	case policy.ByPerson:

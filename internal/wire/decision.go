@@ -47,7 +47,7 @@ type Decision struct {
 	Evidence    string     `json:"evidence,omitempty" doc:"Digest of the claims that stand"`
 	Subject     string     `json:"subject" doc:"Digest that approvals are given for"`
 	Basis       string     `json:"basis" doc:"Digest of all that the decision rested on"`
-	Lists       string     `json:"lists,omitempty" doc:"Digest of the findings, commits, components and votes that rules read one by one; empty: none were"`
+	Lists       string     `json:"lists,omitempty" doc:"Digest of the findings, commits, components, statements and votes that rules read one by one; empty: none were"`
 	Believed    Believed   `json:"believed"`
 	At          time.Time  `json:"at"`
 	Until       time.Time  `json:"until,omitzero" doc:"How long it holds if nothing but time changes"`
@@ -67,7 +67,8 @@ type Observed struct {
 	Until time.Time `json:"until"`
 }
 
-// Believed says whose word the decision's parts are: server, pipeline, person or assumed.
+// Believed says whose word the decision's parts are: server, attested, pipeline,
+// person or assumed.
 type Believed struct {
 	Release  string `json:"release"`
 	Change   string `json:"change,omitempty"`
@@ -75,6 +76,8 @@ type Believed struct {
 	Tests    string `json:"tests,omitempty"`
 	Coverage string `json:"coverage,omitempty"`
 	Load     string `json:"load,omitempty"`
+
+	Attestors []string `json:"attestors,omitempty" doc:"Whose signed word about the artifact was verified"`
 }
 
 // Reason is what one gate found.

@@ -15,7 +15,7 @@ type Claim struct {
 	Version    string    `json:"version"`
 	Digest     string    `json:"digest"`
 	Label      string    `json:"label,omitempty"`
-	Kind       string    `json:"kind" enum:"findings,tests,coverage,load"`
+	Kind       string    `json:"kind" enum:"findings,tests,coverage,load,attestation"`
 	Format     string    `json:"format"`
 	Tool       string    `json:"tool,omitempty"`
 	Generated  time.Time `json:"generated,omitzero"`
@@ -28,6 +28,36 @@ type Claim struct {
 	Coverage   *Coverage `json:"coverage,omitempty"`
 	Load       *Load     `json:"load,omitempty"`
 	Notes      []string  `json:"notes,omitempty"`
+
+	Attestation *Attestation `json:"attestation,omitempty"`
+}
+
+// Attestation is what a signed statement says about an artifact. It is somebody's
+// word only where VerifiedBy names an attestor.
+type Attestation struct {
+	PredicateType string     `json:"predicate_type"`
+	Builder       string     `json:"builder,omitempty" doc:"Id of the builder; of a verification summary, of the verifier"`
+	BuildType     string     `json:"build_type,omitempty"`
+	Source        string     `json:"source,omitempty" doc:"Repository that was built"`
+	Ref           string     `json:"ref,omitempty"`
+	Commit        string     `json:"commit,omitempty"`
+	Invocation    string     `json:"invocation,omitempty"`
+	Started       time.Time  `json:"started,omitzero"`
+	Finished      time.Time  `json:"finished,omitzero"`
+	Materials     int        `json:"materials"`
+	Subjects      int        `json:"subjects" doc:"Things that it is about, the artifact among them"`
+	Signatures    int        `json:"signatures" doc:"Whosever they are"`
+	Result        string     `json:"result,omitempty" doc:"Of a verification summary: PASSED or FAILED"`
+	Levels        []string   `json:"levels,omitempty"`
+	VerifiedBy    []Attestor `json:"verified_by" doc:"Whose word it is under the policy in force"`
+	NotVerified   string     `json:"not_verified,omitempty" doc:"Why it is nobody's word under the policy in force"`
+}
+
+// Attestor is one whose word an attestation is, and by which of its keys.
+type Attestor struct {
+	Name      string   `json:"name"`
+	Keys      []string `json:"keys"`
+	SLSALevel int      `json:"slsa_level"`
 }
 
 // Findings counts what a scanner found.

@@ -11,6 +11,7 @@ package attestation
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"strings"
 
 	"signalbox.dev/signalbox/internal/dsse"
@@ -98,4 +99,37 @@ func several(b []byte) bool {
 		n++
 	}
 	return n > 1
+}
+
+// KeyText is a public key as it is written, in any form that dsse.ParseKey reads,
+// and what to call it. How an RSA key signs need not be said: all ways are tried.
+type KeyText struct{ Name, Text string }
+
+// Signers are the names of those keys that have signed an envelope. None is an
+// Unverified fault.
+func Signers(envelope []byte, keys []KeyText) ([]string, error) {
+	e, err := dsse.Read(envelope)
+	if err != nil {
+		return nil, err
+	}
+	var all []dsse.Key
+	var names []string
+	for _, k := range keys {
+		parsed, err := dsse.ParseKeys(k.Text)
+		if f, is := errors.AsType[*fault.Error](err); is {
+			return nil, f.At(fault.Position{File: k.Name})
+		}
+		for _, p := range parsed {
+			all, names = append(all, p), append(names, k.Name)
+		}
+	}
+	var signers []string
+	for _, i := range e.SignedBy(all) {
+		signers = append(signers, names[i])
+	}
+	if len(signers) == 0 {
+		return nil, fault.New(fault.Unverified, "evidence.signature", "none of the keys has signed the attestation").
+			Because("so it may say what it likes").Remedy("check the keys with whoever signed it")
+	}
+	return signers, nil
 }

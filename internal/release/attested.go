@@ -1,0 +1,200 @@
+package release
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"signalbox.dev/signalbox/internal/dsse"
+	"signalbox.dev/signalbox/internal/evidence"
+	"signalbox.dev/signalbox/internal/evidence/attestation"
+	"signalbox.dev/signalbox/internal/policy"
+)
+
+// Attested is what attestors say of an artifact.
+type Attested struct {
+	Words   map[string][]attestation.Word // by the claim's id; of one that is nobody's word there is none
+	Nobody  map[string]string             // why, by the claim's id
+	Lost    bool                          // an envelope could not be read: nothing is known
+	total   int
+	subject map[string]bool // digests of all that the words are about
+}
+
+// Attest weighs the attestations that stand about an artifact. Envelopes are their
+// bytes, by the digest of the file that the claim was read from. It is computed
+// for every decision from the keys of the policy that decides: what was verified
+// when it came would stay so when its key is taken out of the policy.
+func Attest(a evidence.Artifact, envelopes map[string][]byte, attestors []policy.Attestor) Attested {
+	out := Attested{Words: map[string][]attestation.Word{}, Nobody: map[string]string{}, subject: map[string]bool{}}
+	if len(attestors) == 0 {
+		for _, c := range a.Claims {
+			if c.Claim.Attestation != nil {
+				out.total++
+				out.Nobody[c.ID] = "the policy names no attestor"
+			}
+		}
+		return out
+	}
+	askable := make([]attestation.Attestor, len(attestors))
+	for i, x := range attestors {
+		askable[i] = attestation.Attestor{Name: x.Name, Threshold: x.Threshold, PredicateTypes: x.PredicateTypes, Builders: x.Builders, Level: x.Level}
+		for _, k := range x.Keys {
+			askable[i].Keys = append(askable[i].Keys, attestation.Key{Key: k.Key, Name: k.Name, From: k.From, Until: k.Until})
+		}
+	}
+	for _, c := range a.Claims {
+		if c.Claim.Attestation != nil {
+			out.total++
+			out.weigh(c, envelopes[c.File], askable)
+		}
+	}
+	return out
+}
+
+func (t *Attested) weigh(c evidence.Added, envelope []byte, attestors []attestation.Attestor) {
+	e, err := dsse.Read(envelope)
+	if err != nil {
+		t.Lost = true
+		t.Nobody[c.ID] = "its envelope is not to be had"
+		return
+	}
+	var not []string
+	for _, a := range attestors {
+		w, why := a.Weigh(e, c.Digest, c.At.Time())
+		if why != "" {
+			not = append(not, a.Name+": "+why)
+			continue
+		}
+		t.Words[c.ID] = append(t.Words[c.ID], w)
+		for _, s := range w.Subjects {
+			t.subject[s.Digest] = s.Digest != ""
+		}
+	}
+	if len(t.Words[c.ID]) == 0 {
+		t.Nobody[c.ID] = strings.Join(not, "; ")
+	}
+}
+
+// section is what policy may see of it; statements only where a rule reads them.
+func (t Attested) section(a evidence.Artifact, list bool) policy.Attestation {
+	s := policy.Attestation{Total: t.total}
+	if t.Lost || len(t.Words) == 0 {
+		return s
+	}
+	s.Known, s.Provenance, s.Verified, s.Attestors = true, policy.ByAttestor, len(t.Words), t.attestors()
+	if !list {
+		return s
+	}
+	s.Statements = []policy.Statement{}
+	for _, c := range a.Claims {
+		for _, w := range t.Words[c.ID] {
+			s.Statements = append(s.Statements, policy.Statement{
+				Attestor: w.Attestor, Keys: w.Keys, PredicateType: w.PredicateType, Builder: w.Builder, BuildType: w.BuildType,
+				Source: w.Source, Ref: w.Ref, Commit: w.Commit, Invocation: w.Invocation, StartedAt: w.Started, FinishedAt: w.Finished,
+				Materials: w.Materials, Subjects: w.SubjectCount, SLSALevel: w.Level, Result: w.Result, Levels: slices.Concat([]string{}, w.Levels),
+			})
+		}
+	}
+	return s
+}
+
+// attestors are those whose word at least one attestation is, sorted.
+func (t Attested) attestors() []string {
+	var names []string
+	for _, words := range t.Words {
+		for _, w := range words {
+			names = append(names, w.Attestor)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// raised is the artifact with those reports attested whose files are subjects of a
+// word about it: then their content does not rest on who sent them. What was
+// counted beside statements of others rests on those too.
+func (t Attested) raised(a evidence.Artifact) evidence.Artifact {
+	if t.Lost || len(t.Words) == 0 {
+		return a
+	}
+	return a.Attested(func(c evidence.Added) bool {
+		return t.subject[c.File] && !slices.ContainsFunc(c.VEX, func(file string) bool { return !t.subject[file] })
+	})
+}
+
+// unknown says why nothing is known of attestations, for people.
+func (t Attested) unknown(a evidence.Artifact) string {
+	switch {
+	case t.total == 0:
+		return "No attestation stands about the artifact."
+	case t.Lost:
+		return "An envelope that stands about the artifact is not to be had."
+	}
+	var each []string
+	for _, c := range a.Claims {
+		if why := t.Nobody[c.ID]; why != "" && len(each) < 3 {
+			each = append(each, fmt.Sprintf("from %s: %s", c.Claim.Tool.Name, why))
+		}
+	}
+	why := fmt.Sprintf("%d of the attestations that stand about the artifact are nobody's word", t.total)
+	return clipTo(why+" ("+strings.Join(each, "; ")+").", 600)
+}
+
+func clipTo(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}
+
+// attested weighs the attestations under the policy of the facts.
+func (f Facts) attested() Attested {
+	if f.Policy == nil {
+		return Attest(f.Artifact, nil, nil)
+	}
+	return Attest(f.Artifact, f.Envelopes, f.Policy.Attestors())
+}
+
+// attested puts into recorded inputs what attestors of the candidate say, in place
+// of what those of the day said. Where the artifact is not to be had as it was, it
+// is unknown wherever attestors are concerned at all.
+func (w *weighed) attested(r Recorded, candidate *policy.Program) {
+	concerned := len(candidate.Attestors()) > 0
+	for _, p := range []policy.Provenance{w.in.Findings.Provenance, w.in.Tests.Provenance, w.in.Coverage.Provenance, w.in.Load.Provenance, w.in.Attestation.Provenance} {
+		concerned = concerned || p == policy.ByAttestor
+	}
+	if !concerned {
+		return
+	}
+	if why := r.Then.Lost["attestation"]; why != "" {
+		w.attestation = true
+		w.unknown = append(w.unknown, "what attestors would have said is not to be had: "+why)
+		for _, p := range w.provenances() {
+			if *p != policy.ByNobody && w.in.Attestation.Known { // it may be somebody's word that was believed
+				*p = policy.ByPerson
+			}
+		}
+		w.in.Attestation = policy.Attestation{Total: w.in.Attestation.Total}
+		return
+	}
+	a := r.Then.Artifact
+	said := Attest(a, r.Then.Envelopes, candidate.Attestors())
+	w.in.Attestation = said.section(a, candidate.NeedsLists()["attestation"])
+	a = said.raised(a)
+	findings, tests, coverage := a.Summary(r.Decision.At)
+	for i, p := range w.provenances() {
+		*p = policy.Provenance([]string{findings.Provenance, tests.Provenance, coverage.Provenance, a.Load(r.Decision.At).Provenance}[i])
+	}
+}
+
+func (w *weighed) provenances() []*policy.Provenance {
+	return []*policy.Provenance{&w.in.Findings.Provenance, &w.in.Tests.Provenance, &w.in.Coverage.Provenance, &w.in.Load.Provenance}
+}
+
+// attestedThen are the statements that the rules of the day read.
+func (r Recorded) attestedThen() []policy.Statement {
+	if !r.Rules.Reads["attestation"] {
+		return nil
+	}
+	return Attest(r.Then.Artifact, r.Then.Envelopes, r.Rules.Attestors).section(r.Then.Artifact, true).Statements
+}
