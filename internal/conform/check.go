@@ -2,7 +2,9 @@ package conform
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
+	"hash"
 	"io"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -25,6 +27,13 @@ type run struct {
 
 	seen   distinct // the strings that must differ all over the document
 	budget budget
+
+	sought uint64 // the value that is known to stand twice, in a second reading
+	first  int    // where it stands first
+
+	spare  []*reading
+	hashes []hash.Hash
+	schema *JSON
 }
 
 // goal is a schema that the next value has to meet, for the weight that asks
@@ -65,7 +74,11 @@ type digested struct {
 
 // Check reads one JSON document and says, as a *fault.Error, how it does not conform.
 func (s *JSON) Check(doc []byte) error {
-	r := run{doc: doc, dec: jsontext.NewDecoder(bytes.NewBuffer(doc)), seen: distinct{}}
+	return s.check(doc, 0)
+}
+
+func (s *JSON) check(doc []byte, sought uint64) error {
+	r := run{doc: doc, dec: jsontext.NewDecoder(bytes.NewBuffer(doc)), seen: distinct{}, schema: s, sought: sought}
 	r.goals = append(r.goals, goal{node: s.root, firm: true})
 	if _, err := r.value(0, false); err != nil {
 		return err
@@ -123,11 +136,37 @@ func (r *run) value(from int, digest bool) (sum, error) {
 	for i := base; i < len(r.work) && !digest; i++ {
 		digest = r.work[i].node.shown != ""
 	}
-	v := reading{run: r, base: base, at: r.start(), digest: digest}
+	v := r.reading()
+	*v = reading{run: r, base: base, at: r.start(), digest: digest}
 	if err := v.read(); err != nil {
 		return sum{}, err
 	}
-	return v.sum, r.settle(base, v.at)
+	result, at := v.sum, v.at
+	r.spare = append(r.spare, v)
+	return result, r.settle(base, at)
+}
+
+// reading is one that is free.
+func (r *run) reading() *reading {
+	last := len(r.spare) - 1
+	if last < 0 {
+		return &reading{}
+	}
+	v := r.spare[last]
+	r.spare = r.spare[:last]
+	return v
+}
+
+// hash is one that is free.
+func (r *run) hash() hash.Hash {
+	last := len(r.hashes) - 1
+	if last < 0 {
+		return sha256.New()
+	}
+	h := r.hashes[last]
+	r.hashes = r.hashes[:last]
+	h.Reset()
+	return h
 }
 
 // expand puts a weight and all its parts on the stack, parts after what they are part of.

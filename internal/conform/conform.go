@@ -12,6 +12,7 @@ package conform
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
@@ -23,7 +24,7 @@ import (
 
 // Bounds on what is kept of a document.
 const (
-	maxUnique  = 3_000_000 // values that must differ from each other, at one time
+	maxUnique  = 5_000_000 // values that must differ from each other, at one time
 	maxMembers = 500_000   // of objects within such values, at one time
 	maxText    = 32 << 20  // bytes of one text
 	maxNest    = 1_000     // objects and lists within each other
@@ -72,7 +73,7 @@ func oneOf(sorted []string) string {
 }
 
 // sum is a digest that tells values apart; two that share one by chance (1 in
-// 2^96) are taken for the same, which refuses a document but never admits one.
+// 2^64) are taken for the same, which refuses a document but never admits one.
 type sum [12]byte
 
 func sumOf(b []byte) sum {
@@ -80,22 +81,26 @@ func sumOf(b []byte) sum {
 	return sum(full[:len(sum{})])
 }
 
-// distinct is a set of values, each with where it was seen first.
-type distinct map[sum]uint32
+// short64 is the part of a digest that a set of values keeps. Two in a million
+// values share one by chance once in 40 million documents.
+func (s sum) short64() uint64 { return binary.LittleEndian.Uint64(s[:8]) }
+
+// distinct is a set of values.
+type distinct map[uint64]struct{}
 
 // budget bounds the values in all sets of one document.
 type budget int
 
-// add puts a value into the set; again is where an equal one was seen before.
-func (b *budget) add(d distinct, v sum, where int) (again uint32, twice bool, err error) {
-	if again, twice = d[v]; twice {
-		return again, true, nil
+// add puts a value into the set, and reports whether an equal one is there.
+func (b *budget) add(d distinct, v uint64) (twice bool, err error) {
+	if _, twice = d[v]; twice {
+		return true, nil
 	}
 	if *b++; *b > maxUnique {
-		return 0, false, tooMuch("more than %d elements and references would have to be compared with each other", maxUnique)
+		return false, tooMuch("more than %d elements and references would have to be compared with each other", maxUnique)
 	}
-	d[v] = uint32(where)
-	return 0, false, nil
+	d[v] = struct{}{}
+	return false, nil
 }
 
 // place is the line and column of an offset in b.

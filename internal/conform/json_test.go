@@ -139,7 +139,7 @@ func TestJSONBounds(t *testing.T) {
 		}
 	}
 	b := budget(maxUnique)
-	if _, _, err := b.add(distinct{}, sum{}, 0); fault.KindOf(err) != fault.TooLarge {
+	if _, err := b.add(distinct{}, 0); fault.KindOf(err) != fault.TooLarge {
 		t.Errorf("%v", err)
 	}
 }

@@ -2,7 +2,6 @@ package conform
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"hash"
 	"math/bits"
 	"slices"
@@ -288,12 +287,15 @@ func (r *run) differs(at int) error {
 	if err != nil {
 		return err
 	}
-	before, twice, err := r.budget.add(r.seen, sumOf(text), at)
-	if err != nil {
+	v := sumOf(text).short64()
+	twice, err := r.budget.add(r.seen, v)
+	switch {
+	case err != nil:
 		return err
-	}
-	if twice {
-		return r.explain(flaw{why: stoodBefore, at: at, first: int(before)})
+	case twice:
+		return r.explain(flaw{why: stoodBefore, at: at, sum: v, first: r.first})
+	case v == r.sought:
+		r.first = at
 	}
 	return nil
 }
@@ -341,7 +343,7 @@ func (v *reading) array() error {
 		defer func() { r.budget -= budget(len(list.seen)) }()
 	}
 	if v.digest {
-		list.hash = sha256.New()
+		list.hash = r.hash()
 		list.hash.Write([]byte{'['})
 	}
 	for r.dec.PeekKind() != ']' {
@@ -354,6 +356,7 @@ func (v *reading) array() error {
 	}
 	if v.digest {
 		v.sum = sum(list.hash.Sum(r.hashed[:0])[:len(sum{})])
+		r.hashes = append(r.hashes, list.hash)
 	}
 	return v.each(func(n *node) reason {
 		switch {
@@ -371,7 +374,8 @@ type elements struct {
 	*reading
 	count  int
 	unique bool
-	seen   distinct // by their place
+	seen   distinct
+	first  int // place of the element that is sought
 	hash   hash.Hash
 }
 
@@ -412,13 +416,17 @@ func (l *elements) next() error {
 
 // differs notes it where the element just read stood in the list before.
 func (l *elements) differs(inner sum, at int) error {
-	before, twice, err := l.run.budget.add(l.seen, inner, l.count)
+	v := inner.short64()
+	twice, err := l.run.budget.add(l.seen, v)
+	if !twice && v == l.run.sought {
+		l.first = l.count
+	}
 	if err != nil || !twice {
 		return err
 	}
 	for i := l.base; i < len(l.run.work); i++ {
 		if n := l.run.work[i].node; n.unique {
-			bad := flaw{why: repeated, node: n, at: at, first: int(before)}
+			bad := flaw{why: repeated, node: n, at: at, sum: v, first: l.first}
 			if err := l.run.flaw(i, bad); err != nil {
 				return err
 			}

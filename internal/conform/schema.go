@@ -192,7 +192,6 @@ type member struct {
 type compiler struct {
 	definitions map[string]form
 	compiled    map[string]*node
-	depth       int
 }
 
 // CompileJSON compiles the first document; the definitions of the others may

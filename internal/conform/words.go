@@ -41,13 +41,18 @@ const (
 type flaw struct {
 	why   reason
 	node  *node
-	at    int   // offset of the value, or of the name that is unknown
-	first int   // where an equal value stands: an index, or an offset
-	inner *flaw // of none: that of the alternative that came closest
+	at    int    // offset of the value, or of the name that is unknown
+	first int    // where an equal value stands: an index, or an offset
+	sum   uint64 // of a value that stands twice
+	inner *flaw  // of none: that of the alternative that came closest
 }
 
-// explain is the fault for a flaw.
+// explain is the fault for a flaw. Where a value stood first is found in a
+// second reading: to keep it for every value would double what is kept.
 func (r *run) explain(bad flaw) error {
+	if bad.sum != 0 && r.sought == 0 {
+		return r.schema.check(r.doc, bad.sum)
+	}
 	pointer, value := r.find(bad.at)
 	path := dotted(pointer)
 	f := r.words(bad, path, value)

@@ -70,19 +70,30 @@ func (w *Walk) Path() string {
 
 // Open enters an element.
 func (w *Walk) Open(e xml.StartElement) error {
-	o := opened{name: e.Name.Local, nth: 1, state: start, from: len(w.text)}
+	nth := 1
 	if len(w.open) > 0 {
-		o.nth = w.open[len(w.open)-1].count(e.Name.Local)
+		nth = w.open[len(w.open)-1].count(e.Name.Local)
 	}
-	w.declare(&o, e)
-	if err := w.find(&o, e.Name); err != nil {
+	o := w.slot()
+	*o = opened{name: e.Name.Local, nth: nth, state: start, from: len(w.text), counts: o.counts[:0], declared: o.declared[:0]}
+	w.declare(o, e)
+	if err := w.find(o, e.Name); err != nil {
 		return err
 	}
-	w.open = append(w.open, o)
+	w.open = w.open[:len(w.open)+1]
 	if err := w.declaredAll(e); err != nil {
 		return err
 	}
 	return w.attributes(&w.open[len(w.open)-1], e.Attr)
+}
+
+// slot is where the next open element goes: after the last, with the lists of
+// what was open there before.
+func (w *Walk) slot() *opened {
+	if len(w.open) == cap(w.open) {
+		w.open = append(w.open, opened{})[:len(w.open)]
+	}
+	return &w.open[:len(w.open)+1][len(w.open)]
 }
 
 // count is the number of elements of a name so far.
@@ -265,7 +276,7 @@ func (w *Walk) differs(attribute string, value []byte) error {
 	if w.seen[attribute] == nil {
 		w.seen[attribute] = distinct{}
 	}
-	_, twice, err := w.budget.add(w.seen[attribute], sumOf(value), 0)
+	twice, err := w.budget.add(w.seen[attribute], sumOf(value).short64())
 	if err != nil || !twice {
 		return err
 	}

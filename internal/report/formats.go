@@ -7,6 +7,7 @@ import (
 	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/evidence/attestation"
 	"signalbox.dev/signalbox/internal/evidence/coverage"
+	"signalbox.dev/signalbox/internal/evidence/cyclonedx"
 	"signalbox.dev/signalbox/internal/evidence/junit"
 	"signalbox.dev/signalbox/internal/evidence/load"
 	"signalbox.dev/signalbox/internal/evidence/openvex"
@@ -22,11 +23,14 @@ type jsonFormat struct {
 	read func([]byte) (evidence.Claim, error)
 }
 
-// xmlFormat is a format in XML, recognised by its root element.
+// xmlFormat is a format in XML, recognised by its root element. One of reader
+// and again is there; again is of a format whose documents are gone through
+// more than once.
 type xmlFormat struct {
 	name   string
 	is     func(xml.StartElement) bool
 	reader func(doctype string) evidence.XMLReader
+	again  func(doc []byte) evidence.XMLReader
 }
 
 // textFormat is a format of lines, recognised by how it begins.
@@ -48,6 +52,7 @@ var (
 		{"", load.IsK6Points, load.RefuseK6Points},
 		{"Gatling", load.IsGatling, load.ReadGatling},
 		{"Locust", load.IsLocust, load.ReadLocust},
+		{"CycloneDX 1.2–1.7", cyclonedx.Recognise, cyclonedx.Read},
 		{"Trivy", scan.IsTrivy, scan.ReadTrivy},
 		{"Grype", scan.IsGrype, scan.ReadGrype},
 		{"Snyk", scan.IsSnyk, scan.ReadSnyk},
@@ -59,11 +64,12 @@ var (
 		{"in-toto attestation", attestation.Recognise, attestation.Read},
 	}
 	xmls = []xmlFormat{
-		{"JUnit XML", junit.Recognise, func(string) evidence.XMLReader { return junit.New() }},
-		{"Cobertura", coverage.IsCobertura, coverage.NewCobertura},
-		{"Clover", coverage.IsClover, func(string) evidence.XMLReader { return coverage.NewClover() }},
-		{"JaCoCo", coverage.IsJaCoCo, coverage.NewJaCoCo},
-		{"JMeter", load.IsJMeterXML, func(string) evidence.XMLReader { return load.NewJMeterXML() }},
+		{"JUnit XML", junit.Recognise, func(string) evidence.XMLReader { return junit.New() }, nil},
+		{"Cobertura", coverage.IsCobertura, coverage.NewCobertura, nil},
+		{"Clover", coverage.IsClover, func(string) evidence.XMLReader { return coverage.NewClover() }, nil},
+		{"JaCoCo", coverage.IsJaCoCo, coverage.NewJaCoCo, nil},
+		{"JMeter", load.IsJMeterXML, func(string) evidence.XMLReader { return load.NewJMeterXML() }, nil},
+		{"CycloneDX 1.2–1.7", cyclonedx.RecogniseXML, nil, cyclonedx.NewXML},
 	}
 	texts = []textFormat{
 		{"SPDX 2.3", spdx.RecogniseTags, spdx.ReadTags},

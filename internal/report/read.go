@@ -46,7 +46,7 @@ func Read(b []byte) (evidence.Claim, error) {
 	case first[0] == '{' || first[0] == '[':
 		return readJSON(body)
 	case first[0] == '<':
-		return evidence.ReadXML(body, pickXML)
+		return evidence.ReadXML(body, pickXML(body))
 	}
 	for _, f := range texts {
 		if f.is(first) {
@@ -85,13 +85,20 @@ func readJSON(b []byte) (evidence.Claim, error) {
 	return evidence.Claim{}, unknown(fmt.Sprintf("it opens like %s and like %s", found[0].name, found[1].name))
 }
 
-func pickXML(root xml.StartElement, doctype string) (evidence.XMLReader, error) {
-	for _, f := range xmls {
-		if f.is(root) {
-			return f.reader(doctype), nil
+// pickXML picks the reader of a document by its root element.
+func pickXML(b []byte) func(root xml.StartElement, doctype string) (evidence.XMLReader, error) {
+	return func(root xml.StartElement, doctype string) (evidence.XMLReader, error) {
+		for _, f := range xmls {
+			switch {
+			case !f.is(root):
+			case f.again != nil:
+				return f.again(b), nil
+			default:
+				return f.reader(doctype), nil
+			}
 		}
+		return nil, unknown(fmt.Sprintf("it is XML, and its element is %q", evidence.Cut(root.Name.Local, 40)))
 	}
-	return nil, unknown(fmt.Sprintf("it is XML, and its element is %q", evidence.Cut(root.Name.Local, 40)))
 }
 
 func unknown(why string) *fault.Error {

@@ -37,7 +37,7 @@ func fits(b []byte) (names []string) {
 					names = append(names, f.name)
 				}
 			}
-			return pickXML(root, "")
+			return pickXML(b)(root, "")
 		})
 	default:
 		for _, f := range texts {
