@@ -8,6 +8,7 @@ import (
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/lint"
+	"signalbox.dev/signalbox/internal/mandate"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/prose"
 )
@@ -55,17 +56,11 @@ func (c *Control) CheckPolicy(ctx context.Context, r Request, q CheckRequest) (C
 // surroundings are what lint asks of the catalog: services, environments, and
 // who of those present is in which group.
 func surroundings(l *Load) (lint.Options, error) {
-	o := lint.Options{Services: []lint.Service{}, Members: map[string][]string{}, Now: l.Now}
-	services, places, err := governed(l)
+	known, err := governed(l)
 	if err != nil {
-		return o, err
+		return lint.Options{}, err
 	}
-	for _, s := range services {
-		o.Services = append(o.Services, lint.Service{Name: s.Name, Flags: s.Flags, DataClasses: s.DataClasses})
-	}
-	for _, e := range places {
-		o.Places = append(o.Places, policy.Environment{Known: true, Name: e.Name, Kind: e.Kind, Region: e.Region})
-	}
+	o := lint.Options{Services: known.Services, Places: known.Places, Members: map[string][]string{}, Now: known.Now}
 	if err := l.Set(event.SetGrants); err != nil {
 		return o, err
 	}
@@ -80,16 +75,23 @@ func surroundings(l *Load) (lint.Options, error) {
 
 // governed are the services and environments of the catalog. Every change of
 // the catalog touches its set.
-func governed(l *Load) ([]catalog.Service, []catalog.Environment, error) {
+func governed(l *Load) (mandate.Catalog, error) {
+	c := mandate.Catalog{Services: []policy.Service{}, Now: l.Now}
 	if err := l.Set(event.SetCatalog); err != nil {
-		return nil, nil, err
+		return c, err
 	}
 	services, err := peekAll[catalog.Service](l, "catalog", catalog.ServiceNoun)
 	if err != nil {
-		return nil, nil, err
+		return c, err
+	}
+	for _, s := range services {
+		c.Services = append(c.Services, policy.Service{Known: true, Name: s.Name, Tier: s.Tier, Team: s.Team, Flags: s.Flags, DataClasses: s.DataClasses})
 	}
 	places, err := peekAll[catalog.Environment](l, "catalog", catalog.EnvironmentNoun)
-	return services, places, err
+	for _, e := range places {
+		c.Places = append(c.Places, policy.Environment{Known: true, Name: e.Name, Kind: e.Kind, Region: e.Region})
+	}
+	return c, err
 }
 
 // Compared is what changes its meaning between the bundle in force and another.

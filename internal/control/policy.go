@@ -124,24 +124,16 @@ func (c *Control) kept(ctx context.Context, digest string, v any) error {
 }
 
 // upheld refuses a bundle that drops what the flags and data classes of the
-// catalog's services make mandatory.
+// catalog's services make mandate.
 func (c *Control) upheld(l *Load, p *policy.Program, effective time.Time) error {
-	all, places, err := governed(l)
+	known, err := governed(l)
 	if err != nil {
 		return err
 	}
-	services := make([]policy.Service, len(all))
-	for i, s := range all {
-		services[i] = policy.Service{Name: s.Name, Tier: s.Tier, Team: s.Team, Flags: s.Flags, DataClasses: s.DataClasses}
+	if !effective.IsZero() {
+		known.Now = effective
 	}
-	environments := make([]policy.Environment, len(places))
-	for i, e := range places {
-		environments[i] = policy.Environment{Name: e.Name, Kind: e.Kind, Region: e.Region}
-	}
-	if effective.IsZero() {
-		effective = l.Now
-	}
-	return mandate.Uphold(p, services, environments, effective)
+	return mandate.Uphold(p, known)
 }
 
 // DeactivatePolicy puts the bundle in force out of force: every answer is cannot

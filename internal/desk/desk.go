@@ -49,9 +49,9 @@ func surroundings(e *catalog.Entries) lint.Options {
 	if e == nil {
 		return lint.Options{}
 	}
-	o := lint.Options{Services: []lint.Service{}, Members: map[string][]string{}}
+	o := lint.Options{Services: []policy.Service{}, Members: map[string][]string{}}
 	for _, s := range e.Services {
-		o.Services = append(o.Services, lint.Service{Name: s.Name, Flags: s.Flags, DataClasses: s.DataClasses})
+		o.Services = append(o.Services, policy.Service{Name: s.Name, Tier: s.Tier, Team: s.Team, Flags: s.Flags, DataClasses: s.DataClasses})
 	}
 	for _, x := range e.Environments {
 		o.Places = append(o.Places, policy.Environment{Known: true, Name: x.Name, Kind: x.Kind, Region: x.Region})

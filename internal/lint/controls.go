@@ -2,11 +2,11 @@ package lint
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"signalbox.dev/signalbox/internal/bundle"
-	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/mandate"
 	"signalbox.dev/signalbox/internal/policy"
 )
@@ -15,13 +15,16 @@ import (
 // bundle that describes controls, and mandatory ones that the bundle drops.
 func (l *linter) controls() {
 	all, enforced := l.named()
-	operating, told := l.p.Operating(l.o.Now), map[string]bool{}
+	dropped := l.dropped()
 	described := l.p.Controls()
 	for _, c := range described {
 		label := c.Label()
+		drop, is := dropped[label]
 		switch {
-		case !operating[label] && l.mandatory(c, c.Where):
-			told[label] = true
+		case is:
+			drop.Where = c.Where
+			l.out.Add(drop)
+			delete(dropped, label)
 		case !all[label]:
 			l.warn(bundle.Problem{Where: c.Where, Code: "policy.control-without-gate", What: "no gate names the control " + label, Why: "nothing in the policy supports it", Fix: "name it under controls of a gate, or delete the Control"})
 		case !enforced[label] && c.Coverage == policy.CoverageFull:
@@ -35,29 +38,46 @@ func (l *linter) controls() {
 			}
 		}
 	}
-	for _, c := range l.o.required() {
-		if _, there := l.p.Control(c.Label()); !told[c.Label()] && (!there || !operating[c.Label()]) {
-			l.mandatory(c, l.p.Policy().Where)
-		}
+	for _, label := range slices.Sorted(maps.Keys(dropped)) {
+		drop := dropped[label]
+		drop.Where = l.p.Policy().Where
+		l.out.Add(drop)
 	}
-	for _, p := range mandate.Ungoverned(l.p, l.o.services(), l.o.Places, l.o.Now) {
+	for _, p := range mandate.Ungoverned(l.p, l.o.catalog()) {
 		l.out.Add(p)
 	}
 }
 
-// required are the controls that the bundle must not drop: those of the embedded
-// packs where it is known which services there are, and what else is asked for.
-func (o Options) required() []policy.Control {
-	if o.Services == nil {
-		return o.Required
-	}
-	return slices.Concat(mandate.Required(), o.Required)
+func (o Options) catalog() mandate.Catalog {
+	return mandate.Catalog{Services: o.Services, Places: o.Places, Now: o.Now}
 }
 
-func (o Options) services() []policy.Service {
-	var all []policy.Service
-	for _, s := range o.Services {
-		all = append(all, policy.Service{Name: s.Name, Flags: s.Flags, DataClasses: s.DataClasses})
+// dropped is what is said of each mandatory control that the bundle drops, by its
+// label: an error where services are known that ask for it, else a warning.
+func (l *linter) dropped() map[string]bundle.Problem {
+	all := map[string]bundle.Problem{}
+	tell := func(c policy.Control, weight bundle.Level, who string) {
+		p := bundle.Problem{
+			Severity: weight, Code: "policy.mandatory-dropped", What: fmt.Sprintf("the mandatory control %s is dropped", c.Label()),
+			Why: "no gate that operates names it, and " + who + " must not be without it", Fix: "name it under controls of a gate that blocks under full governance, applies to them and is not relaxed for them",
+		}
+		if _, described := l.p.Control(c.Label()); !described {
+			p.Fix = "start from signalbox policy init --pack regulated DIR, or describe the Control and " + p.Fix
+		}
+		all[c.Label()] = p
+	}
+	if l.o.Services != nil {
+		for _, d := range mandate.Drops(l.p, l.o.catalog(), l.o.Required...) {
+			tell(d.Control, bundle.LevelError, few(d.Services))
+		}
+		return all
+	}
+	operating := mandate.Operating(l.p, l.o.Now)
+	for _, c := range slices.Concat(l.p.Controls(), l.o.Required) {
+		asks := slices.Concat(c.Mandatory.Flags, c.Mandatory.DataClasses)
+		if _, described := l.p.Control(c.Label()); len(asks) > 0 && !(described && operating[c.Label()]) {
+			tell(c, bundle.LevelWarning, "services with "+strings.Join(asks, ", "))
+		}
 	}
 	return all
 }
@@ -72,37 +92,6 @@ func (l *linter) named() (all, enforced map[string]bool) {
 		}
 	}
 	return all, enforced
-}
-
-// mandatory tells of a control that services ask for and the bundle drops; it
-// reports whether there was something to tell.
-func (l *linter) mandatory(c policy.Control, at fault.Position) bool {
-	if len(c.Mandatory.Flags)+len(c.Mandatory.DataClasses) == 0 {
-		return false
-	}
-	p := bundle.Problem{Where: at, Code: "policy.mandatory-dropped", What: fmt.Sprintf("the mandatory control %s is dropped", c.Label()), Fix: "name it under controls of a gate that blocks under full governance"}
-	if _, described := l.p.Control(c.Label()); !described {
-		p.Fix = "start from signalbox policy init --pack regulated DIR, or describe the Control and " + p.Fix
-	}
-	if l.o.Services == nil {
-		p.Severity = bundle.LevelWarning
-		p.Why = "no gate that operates names it, and services with " + strings.Join(slices.Concat(c.Mandatory.Flags, c.Mandatory.DataClasses), ", ") + " must not be without it"
-		l.out.Add(p)
-		return true
-	}
-	var asking []string
-	for _, s := range l.o.Services {
-		if c.Mandatory.Asks(s.Flags, s.DataClasses) {
-			asking = append(asking, s.Name)
-		}
-	}
-	if len(asking) == 0 {
-		return false
-	}
-	slices.Sort(asking)
-	p.Why = "no gate that operates names it, and " + few(asking) + " must not be without it"
-	l.out.Add(p)
-	return true
 }
 
 // few is a list cut after five.

@@ -90,7 +90,7 @@ func catalog(text string) Options {
 			}
 			o.Members[words[2]] = words[3:]
 		case strings.HasPrefix(line, "# service: "):
-			o.Services = append(o.Services, Service{Name: words[2], Flags: words[3:]})
+			o.Services = append(o.Services, policy.Service{Name: words[2], Flags: words[3:]})
 		case strings.HasPrefix(line, "# now: "):
 			o.Now, _ = time.Parse(time.RFC3339, words[2])
 		}
@@ -121,7 +121,7 @@ func TestRequiredControlsMayNotGo(t *testing.T) {
 		errors int
 	}{{[]string{"icfr"}, 1}, {[]string{"ephi"}, 0}} {
 		n := 0
-		for _, p := range Check(policy.Starter(), Options{Required: []policy.Control{gone, kept}, Services: []Service{{Name: "ledger", Flags: tt.flags}}}) {
+		for _, p := range Check(policy.Starter(), Options{Required: []policy.Control{gone, kept}, Services: []policy.Service{{Name: "ledger", Flags: tt.flags}}}) {
 			if p.Code == "policy.mandatory-dropped" && p.Severity == bundle.LevelError && strings.Contains(p.What, "house/gone") {
 				n++
 			}
@@ -144,11 +144,11 @@ func TestServicesPullInControls(t *testing.T) {
 		}
 		return n
 	}
-	ledger := Options{Services: []Service{{Name: "ledger", Flags: []string{"icfr"}}}, Places: []policy.Environment{{Name: "prod", Kind: "production"}}}
+	ledger := Options{Services: []policy.Service{{Name: "ledger", Flags: []string{"icfr"}}}, Places: []policy.Environment{{Name: "prod", Kind: "production"}}}
 	if n := codes(policy.Starter(), ledger); n["policy.mandatory-dropped"] < 5 {
 		t.Errorf("starter: %v", n)
 	}
-	if n := codes(policy.Starter(), Options{Services: []Service{{Name: "general-ledger"}}}); len(n) > 0 {
+	if n := codes(policy.Starter(), Options{Services: []policy.Service{{Name: "general-ledger"}}}); len(n) > 0 {
 		t.Errorf("a service without flags: %v", n)
 	}
 	if n := codes(policy.Regulated(), ledger); len(n) > 0 {

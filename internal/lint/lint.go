@@ -9,20 +9,14 @@ import (
 	"signalbox.dev/signalbox/internal/policy"
 )
 
-// Service is what lint knows of a service in the catalog.
-type Service struct {
-	Name               string
-	Flags, DataClasses []string
-}
-
 // Options are what lies outside the bundle. The zero Options look at the bundle alone.
 type Options struct {
-	Services []Service            // of the catalog; nil: not known
+	Services []policy.Service     // of the catalog; nil: not known
 	Places   []policy.Environment // of the catalog
 	Members  map[string][]string  // persons by group; nil: not known
 	Now      time.Time            // what ended before it is over; zero: nothing is
 	// Required are controls that the bundle must not drop, whether it describes
-	// them or not, beside those that policy requires of the Services.
+	// them or not, beside those that are mandatory for the Services anyway.
 	Required []policy.Control
 }
 

@@ -1,11 +1,14 @@
-// Package mandate knows which controls some services must not be without, and
-// whether a bundle of policy upholds them.
+// Package mandate knows which controls a service must not be without, by the
+// flags and data classes that its owner gave it, and whether a policy drops one.
 //
-// It leaves to policy what a bundle says. Its invariant: a bundle adds to what is
-// required of a service, by its flags and data classes, and takes nothing away.
+// It leaves what gates ask to policy, and what is told of a bundle to lint.
+// Invariant: what the embedded pack makes mandatory is so whatever a bundle says of
+// itself; a bundle adds to it and takes nothing away. Nothing but flags and data
+// classes makes a control mandatory: relevance is never inferred.
 package mandate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -55,23 +58,103 @@ func (q requirements) title(framework string) string {
 	return q.frameworks[i].Title
 }
 
-// Dropped are the controls that a service with these flags and data classes must
-// not be without, and that the bundle does not describe, or names in no gate that
-// operates: one that blocks under full governance and is not relaxed for every
-// release at that instant. A bundle adds to what is Required, and takes nothing away.
-func Dropped(p *policy.Program, flags, classes []string, now time.Time) []policy.Control {
-	return required().of(p).dropped(p, p.Operating(now), flags, classes)
+// Catalog is what is known of the world at an instant that matters here.
+type Catalog struct {
+	Services []policy.Service
+	Places   []policy.Environment
+	Now      time.Time // what is relaxed until an earlier instant is not any more
 }
 
-func (q requirements) dropped(p *policy.Program, operating map[string]bool, flags, classes []string) []policy.Control {
+// Drop is a control that a bundle drops, and the services that must not be without it.
+type Drop struct {
+	Control  policy.Control
+	Services []string // names, sorted
+}
+
+// Drops are the controls that services must not be without, those of more beside
+// those that are mandatory anyway, and that the bundle does not describe, or that
+// do not operate in production: no gate names it that blocks under full governance,
+// applies to the service and is not relaxed for it. Where either cannot be told of
+// all its releases, the gate operates.
+func Drops(p *policy.Program, c Catalog, more ...policy.Control) []Drop {
+	q := required().of(p)
+	q.controls = append(q.controls, more...)
+	found := map[string]*Drop{}
+	for _, s := range c.Services {
+		for _, one := range q.dropped(p, c, s) {
+			if found[one.Label()] == nil {
+				found[one.Label()] = &Drop{Control: one}
+			}
+			d := found[one.Label()]
+			d.Services = append(d.Services, s.Name)
+		}
+	}
+	var all []Drop
+	for _, d := range found {
+		slices.Sort(d.Services)
+		all = append(all, *d)
+	}
+	slices.SortFunc(all, func(a, b Drop) int { return cmp.Compare(a.Control.Label(), b.Control.Label()) })
+	return all
+}
+
+// dropped are the controls that one service is without, each once.
+func (q requirements) dropped(p *policy.Program, c Catalog, s policy.Service) []policy.Control {
+	if !q.ask(s) {
+		return nil
+	}
+	operating := c.operating(p, s)
 	var all []policy.Control
-	for _, c := range q.controls {
-		label := c.Label()
-		if !c.Mandatory.Asks(flags, classes) || slices.ContainsFunc(all, func(d policy.Control) bool { return d.Label() == label }) {
+	for _, one := range q.controls {
+		label := one.Label()
+		if !one.Mandatory.Asks(s.Flags, s.DataClasses) || slices.ContainsFunc(all, func(d policy.Control) bool { return d.Label() == label }) {
 			continue
 		}
 		if _, described := p.Control(label); !described || !operating[label] {
-			all = append(all, c)
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// operating are the labels of the controls that operate for a service wherever
+// production is.
+func (c Catalog) operating(p *policy.Program, s policy.Service) map[string]bool {
+	s.Known, s.Owned = true, true // who owns it does not make a control mandatory
+	in := policy.Inputs{Contract: policy.Contract, Now: c.Now, Service: s}
+	var everywhere map[string]bool
+	for _, e := range c.Places {
+		if e.Kind != "production" {
+			continue
+		}
+		e.Known = true
+		in.Environment = e
+		here := named(p.Firm(in))
+		for label := range everywhere {
+			if !here[label] {
+				delete(everywhere, label)
+			}
+		}
+		if everywhere == nil {
+			everywhere = here
+		}
+	}
+	if everywhere == nil { // nobody knows where production is
+		return named(p.Firm(in))
+	}
+	return everywhere
+}
+
+// Operating are the labels of the controls that operate for some service at an instant.
+func Operating(p *policy.Program, now time.Time) map[string]bool {
+	return named(p.Firm(policy.Inputs{Contract: policy.Contract, Now: now}))
+}
+
+func named(gates []policy.Gate) map[string]bool {
+	all := map[string]bool{}
+	for _, g := range gates {
+		for _, c := range g.Controls {
+			all[c] = true
 		}
 	}
 	return all
@@ -83,15 +166,15 @@ const maxUnheld = 20
 // Uphold is nil where the bundle drops no control that one of the services must
 // not be without, and governs those services in full in every production
 // environment. Else it is one fault a service and framework, up to twenty.
-func Uphold(p *policy.Program, services []policy.Service, places []policy.Environment, now time.Time) error {
+func Uphold(p *policy.Program, c Catalog) error {
 	var faults []error
-	q, operating := required().of(p), p.Operating(now)
-	for _, s := range services {
+	q := required().of(p)
+	for _, s := range c.Services {
 		if !q.ask(s) {
 			continue
 		}
-		faults = append(faults, q.refusals(s, q.dropped(p, operating, s.Flags, s.DataClasses))...)
-		if place := lax(p, s, places, now); place != "" {
+		faults = append(faults, q.refusals(s, q.dropped(p, c, s))...)
+		if place := c.lax(p, s); place != "" {
 			faults = append(faults, ungoverned(p, s, place).Fault())
 		}
 		if len(faults) >= maxUnheld {
@@ -103,14 +186,14 @@ func Uphold(p *policy.Program, services []policy.Service, places []policy.Enviro
 
 // Ungoverned are the services that must not be without some control, and that
 // the bundle governs less than fully in a production environment.
-func Ungoverned(p *policy.Program, services []policy.Service, places []policy.Environment, now time.Time) []policy.Problem {
+func Ungoverned(p *policy.Program, c Catalog) []policy.Problem {
 	var all []policy.Problem
 	q := required().of(p)
-	for _, s := range services {
+	for _, s := range c.Services {
 		if !q.ask(s) {
 			continue
 		}
-		if place := lax(p, s, places, now); place != "" {
+		if place := c.lax(p, s); place != "" {
 			all = append(all, ungoverned(p, s, place))
 		}
 	}
@@ -143,7 +226,7 @@ func (q requirements) refusals(s policy.Service, dropped []policy.Control) []err
 		}
 		slices.Sort(why)
 		all = append(all, fault.Invalidf("policy.mandatory-dropped", "the policy drops %s of service %s: %s", counted(len(labels)), s.Name, abridged(labels)).
-			Because(fmt.Sprintf("for %s, %s is mandatory; the policy does not describe what it asks as Controls, or no gate names them that blocks under full governance", strings.Join(slices.Compact(why), " and "), q.title(framework))).
+			Because(fmt.Sprintf("for %s, %s is mandatory; the policy does not describe what it asks as Controls, or no gate names them that blocks under full governance and is neither relaxed for it nor made not to apply", strings.Join(slices.Compact(why), " and "), q.title(framework))).
 			Remedy("start from the pack that has them, signalbox policy init --pack regulated DIR, or describe each and name it under controls of a gate"))
 		dropped = slices.DeleteFunc(dropped, func(c policy.Control) bool { return c.Framework == framework })
 	}
@@ -166,14 +249,6 @@ func pulling(s policy.Service, c policy.Control) []string {
 	return all
 }
 
-// counted is a number of mandatory controls in words.
-func counted(n int) string {
-	if n == 1 {
-		return "1 mandatory control"
-	}
-	return fmt.Sprintf("%d mandatory controls", n)
-}
-
 // abridged is a list of at most three.
 func abridged(list []string) string {
 	if len(list) <= 3 {
@@ -183,16 +258,23 @@ func abridged(list []string) string {
 }
 
 // lax is the production environment in which the service is not governed in full, or "".
-func lax(p *policy.Program, s policy.Service, places []policy.Environment, now time.Time) string {
+func (c Catalog) lax(p *policy.Program, s policy.Service) string {
 	s.Known = true
-	for _, e := range places {
+	for _, e := range c.Places {
 		if e.Kind != "production" {
 			continue
 		}
 		e.Known = true
-		if p.Classify(policy.Inputs{Contract: policy.Contract, Now: now, Service: s, Environment: e}).Governance != policy.Full {
+		if p.Classify(policy.Inputs{Contract: policy.Contract, Now: c.Now, Service: s, Environment: e}).Governance != policy.Full {
 			return e.Name
 		}
 	}
 	return ""
+}
+
+func counted(n int) string {
+	if n == 1 {
+		return "1 mandatory control"
+	}
+	return fmt.Sprintf("%d mandatory controls", n)
 }

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"slices"
 	"time"
 
 	"signalbox.dev/signalbox/internal/fault"
@@ -33,21 +32,4 @@ func (p *Program) Activatable(effective time.Time) error {
 		}
 	}
 	return nil
-}
-
-// Operating are the labels of the controls that gates name which operate at an
-// instant; one that is
-// relaxed for every release does not.
-func (p *Program) Operating(now time.Time) map[string]bool {
-	all := map[string]bool{}
-	for _, g := range p.gates {
-		relaxed := slices.ContainsFunc(g.relaxed, func(x *relaxation) bool { return x.Match == "" && now.Before(x.Until) })
-		if g.Severity != Block || relaxed || !slices.Contains(g.Governance, Full) {
-			continue
-		}
-		for _, c := range g.Controls {
-			all[c] = true
-		}
-	}
-	return all
 }

@@ -127,6 +127,23 @@ func (x *relaxation) take(r Reason) Reason {
 	return r
 }
 
+// Firm are the gates that block under full governance and that no release can be
+// told not to be asked, by what the inputs say of it: each applies and is not
+// relaxed, or whether it does cannot be told.
+func (p *Program) Firm(in Inputs) []Gate {
+	var spent uint64
+	v := values{in: &in, parameters: p.parameters, spent: &spent}
+	var all []Gate
+	for i := range p.gates {
+		g := &p.gates[i]
+		applies, why := v.sure(&g.applies)
+		if relaxed, _ := v.relaxed(g); g.Severity == Block && slices.Contains(g.Governance, Full) && (applies || why != "") && relaxed == nil {
+			all = append(all, g.Gate)
+		}
+	}
+	return all
+}
+
 // NotOperating are the controls that do not operate at an instant, by whose word
 // and until when: gates relaxed, scopes observed, and the bundle's own mode.
 func (p *Program) NotOperating(now time.Time) []Relaxed {
