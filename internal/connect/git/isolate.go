@@ -46,6 +46,9 @@ func enter(ctx context.Context, o Options) (*room, error) {
 		return nil, fault.New(fault.NotFound, "git.no-directory", fmt.Sprintf("there is no directory %q", dir)).On("repo").Cause(err)
 	}
 	ours, err := os.MkdirTemp("", "signalbox-git-")
+	if err == nil {
+		ours, err = filepath.Abs(ours) // where temporary files go may be said relative to here
+	}
 	if err != nil {
 		return nil, fmt.Errorf("a directory to run git in: %w", err)
 	}

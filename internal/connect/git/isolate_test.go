@@ -151,6 +151,11 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	w := newWorkshop(t)
 	w.commit("first")
 	w.inspect("", "HEAD")
+	absolute := os.Getenv("TMPDIR")
+	t.Chdir(filepath.Dir(absolute))
+	t.Setenv("TMPDIR", filepath.Base(absolute))
+	w.inspect("", "HEAD")
+	t.Setenv("TMPDIR", absolute)
 	if _, err := Inspect(t.Context(), Options{Repository: w.dir, To: "nowhere"}); err == nil {
 		t.Error("nowhere is found")
 	}
