@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests stand on: git, ssh, PostgreSQL 15 or later, Chromium, and a
+# Installs what the tests stand on: git, ssh, OpenSSL, PostgreSQL 15 or later, Chromium, and a
 # C compiler for the race detector. On Debian as root it installs what is
 # missing; elsewhere it says what to install.
 set -euo pipefail
@@ -11,6 +11,7 @@ has_chromium() { has chromium || has chromium-browser || has google-chrome; }
 missing=()
 has git || missing+=(git)
 has ssh || missing+=(openssh-client)
+has openssl || missing+=(openssl)
 has_postgres || missing+=(postgresql)
 has_chromium || missing+=(chromium)
 has gcc || has cc || missing+=(gcc libc6-dev)

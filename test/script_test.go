@@ -20,6 +20,8 @@
 //	grows FILE LINES       wait until FILE has so many lines
 //	includes WHOLE PART    each word of PART stands in WHOLE, and PART has one
 //	s3 [stop]              start an S3 service with the bucket files; sets $S3
+//	pubkey NAME FILE       write the public key of a NAME, in PEM
+//	attest STATEMENT FILE NAME...  put a statement into an envelope signed by the keys of names
 //	flip FROM TO REGEXP    change one byte: the last one of what REGEXP finds
 //
 // A PATH is names and indexes joined by dots, such as reasons.0.gate. A script
@@ -99,6 +101,8 @@ func runScript(t *testing.T, script string, s setup) {
 			"includes":    includes,
 			"flip":        flip,
 			"s3":          s3,
+			"pubkey":      pubkey,
+			"attest":      attest,
 		},
 	})
 }
