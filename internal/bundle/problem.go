@@ -102,6 +102,7 @@ func (ps *Problems) know(src *source) {
 }
 
 // Add keeps p, as an error unless it says otherwise, with the excerpt of its place.
+// What is wrong in the same place for the same reason is told once.
 func (ps *Problems) Add(p Problem) {
 	if p.Severity == "" {
 		p.Severity = LevelError
@@ -115,7 +116,9 @@ func (ps *Problems) Add(p Problem) {
 	if src := ps.sources[p.Where.File]; src != nil {
 		p.Excerpt = src.excerpt(p.Where)
 	}
-	ps.list = append(ps.list, p)
+	if !slices.Contains(ps.list, p) {
+		ps.list = append(ps.list, p)
+	}
 }
 
 // Failed reports whether one of the problems is an error.

@@ -98,3 +98,18 @@ func TestNothingIsNoProblem(t *testing.T) {
 		t.Error("an empty list has failed")
 	}
 }
+
+// A problem is told once, however often it is come upon.
+func TestTheSameProblemIsToldOnce(t *testing.T) {
+	var ps Problems
+	at := fault.Position{File: "a.yaml", Line: 3, Column: 1}
+	for range 3 {
+		ps.Add(Problem{Where: at, Code: "policy.x", What: "wrong"})
+	}
+	ps.Add(Problem{Where: at, Code: "policy.x", What: "wrong as well"})
+	at.Line++
+	ps.Add(Problem{Where: at, Code: "policy.x", What: "wrong"})
+	if all := ps.Sorted(); len(all) != 3 {
+		t.Errorf("%v", all)
+	}
+}
