@@ -221,7 +221,11 @@ func size(in *Inputs, c *Classification) {
 		r.Next = "Let the server or a pipeline read the whole change, or declare the release major."
 	default:
 		c.Size = stricterSize(declared, step)
-		r.Why = fmt.Sprintf("The release is declared %s and the change is a step of %s, so it counts as %s.", orNothing(declared), orNothing(step), c.Size)
+		said := "The release is declared " + declared
+		if declared == "" {
+			said = "No size is declared"
+		}
+		r.Why = fmt.Sprintf("%s, and the step of the version is %s, so it counts as %s.", said, step, c.Size)
 	}
 	r.Observed, r.Required = c.Size, "major, minor or patch: the strictest of the declaration and the change"
 	c.add(r)
