@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 
@@ -35,19 +36,44 @@ func (e *Expression) At(line, column int) fault.Position {
 	p := place(e.src, e.node)
 	switch {
 	case e.node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
-		p.Line, p.Column = p.Line+line, 1
-		if p.Line <= len(e.src.lines) {
-			text := e.src.lines[p.Line-1]
-			p.Column = 1 + len(text) - len(strings.TrimLeft(text, " "))
-		}
-		if e.node.Style&yaml.LiteralStyle == 0 {
-			return p
-		}
-		p.Column += column
+		return e.inBlock(p, line, column)
 	case line == 1:
 		p.Column += column
 		if e.node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
 			p.Column++
+		}
+	}
+	return p
+}
+
+// inBlock finds the place in a block whose lines begin below start: a folded one
+// joins lines of the file to one of the text.
+func (e *Expression) inBlock(start fault.Position, line, column int) fault.Position {
+	text := []rune(e.Text)
+	offset := column
+	for at, n := 0, 1; n < line && at < len(text); at++ {
+		if text[at] == '\n' {
+			n, offset = n+1, at+1+column
+		}
+	}
+	p := start
+	for at, n := 0, start.Line; n < len(e.src.lines); n++ {
+		written := e.src.lines[n]
+		part := []rune(strings.TrimSpace(written))
+		for at < len(text) && (text[at] == ' ' || text[at] == '\n') {
+			at++
+		}
+		if len(part) == 0 {
+			continue
+		}
+		if at+len(part) > len(text) || string(text[at:at+len(part)]) != string(part) {
+			break
+		}
+		indent := utf8.RuneCountInString(written) - utf8.RuneCountInString(strings.TrimLeft(written, " "))
+		p.Line, p.Column = n+1, 1+indent
+		if at += len(part); offset < at {
+			p.Column += max(0, offset-(at-len(part)))
+			break
 		}
 	}
 	return p

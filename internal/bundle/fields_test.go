@@ -212,8 +212,11 @@ func TestPlacesInExpressions(t *testing.T) {
 		{"in single quotes", "k: 'a > b'\n", 1, 4, "x.yaml:1:9"},
 		{"a block", "k: |-\n  a\n  > b\n", 2, 2, "x.yaml:3:5"},
 		{"a block, indented", "m: 1\nk: |\n     a > b\n", 1, 4, "x.yaml:3:10"},
-		{"folded: the column is not known", "k: >-\n  a\n  > b\n", 1, 2, "x.yaml:2:3"},
-		{"past the end of the file", "k: |-\n  a", 9, 0, "x.yaml:10:1"},
+		{"a block, with a line further in", "k: |-\n  a\n    > b\n", 2, 4, "x.yaml:3:7"},
+		{"folded", "k: >-\n  a\n  > b\n", 1, 2, "x.yaml:3:3"},
+		{"folded, over an empty line", "k: >-\n  a\n\n  > b\n", 2, 2, "x.yaml:4:5"},
+		{"folded, with signs of several bytes", "k: >-\n  'ä'\n  == b\n", 1, 7, "x.yaml:3:6"},
+		{"past the end of the file", "k: |-\n  a", 9, 0, "x.yaml:2:3"},
 	} {
 		f, _ := fieldsIn(t, tt.text)
 		if got := f.Expression("k").At(tt.line, tt.column).String(); got != tt.want {
