@@ -25,6 +25,7 @@ const orActive = "With active in place of DIR it is the policy in force on the s
 func (a *app) policyTools() []*cobra.Command {
 	check := a.command("lint DIR", "Say what is wrong or doubtful in a policy", func(_ context.Context, c call) error { return c.policyLint(c.args[0]) })
 	check.Flags().String("catalog", "", "catalog file: who is in the groups, and which controls services ask for")
+	check.Flags().Bool("verbose", false, "say too of which conditions it is not decided whether they can hold and can fail")
 	test := a.command("test DIR", "Run a policy's test cases", func(_ context.Context, c call) error { return c.policyTest(c.args[0]) })
 	test.Flags().Bool("coverage", false, "say which gates and comparisons no case exercises, and which cases to add")
 	format := a.command("fmt DIR", "Say which files are not in the canonical layout", func(_ context.Context, c call) error { return c.policyFormat(c.args[0]) })
@@ -57,7 +58,7 @@ func (c call) policyLint(dir string) error {
 		}
 		around = &e
 	}
-	found := desk.Lint(files, around, time.Now())
+	found := desk.Lint(files, around, lint.Options{Now: time.Now(), Verbose: c.is("verbose")})
 	if err = c.print(found, found.Print); err == nil && policy.Failed(found.Problems) {
 		return exitVerdict{fault.Exit(fault.Invalid)}
 	}

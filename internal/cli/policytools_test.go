@@ -91,6 +91,7 @@ func TestPolicyLintWithACatalog(t *testing.T) {
 	w := home(t)
 	w.run(t, "policy", "init", "p").expect(t, 0)
 	w.run(t, "policy", "lint", "p").expect(t, 0, "nothing is wrong")
+	w.run(t, "policy", "lint", "p", "--verbose").expect(t, 0, "nothing is wrong") // all is decided
 	write(t, "catalog.yaml", checklistCatalog)
 	w.run(t, "policy", "lint", "p", "--catalog", "catalog.yaml").expect(t, 2, "nobody can satisfy ApprovalChain two-approvers", "releases.yaml:")
 	w.run(t, "policy", "lint", "p", "--catalog", "absent.yaml").expect(t, 2, "absent.yaml")

@@ -24,11 +24,10 @@ type Linted struct {
 	files    int
 }
 
-// Lint looks a bundle over; around is the catalog, or nil where it is not known.
-// Relaxations that end before now are over.
-func Lint(files []policy.File, around *catalog.Entries, now time.Time) Linted {
-	o := surroundings(around)
-	o.Now = now
+// Lint looks a bundle over; around is the catalog, or nil where it is not known, and
+// o what else lint is to know.
+func Lint(files []policy.File, around *catalog.Entries, o lint.Options) Linted {
+	surround(&o, around)
 	return Linted{policy.Digest(files), append([]policy.Problem{}, lint.Check(files, o)...), len(files)}
 }
 
@@ -45,11 +44,12 @@ func (l Linted) Print(w io.Writer) error {
 	return terminal.Said("✓ nothing is wrong: %s, %s", terminal.Count(l.files, "file", "files"), l.Digest)(w)
 }
 
-func surroundings(e *catalog.Entries) lint.Options {
+// surround adds what the catalog says.
+func surround(o *lint.Options, e *catalog.Entries) {
 	if e == nil {
-		return lint.Options{}
+		return
 	}
-	o := lint.Options{Services: []policy.Service{}, Members: map[string][]string{}}
+	o.Services, o.Members = []policy.Service{}, map[string][]string{}
 	for _, s := range e.Services {
 		o.Services = append(o.Services, policy.Service{Name: s.Name, Tier: s.Tier, Team: s.Team, Flags: s.Flags, DataClasses: s.DataClasses})
 	}
@@ -61,7 +61,6 @@ func surroundings(e *catalog.Entries) lint.Options {
 			o.Members[g] = append(o.Members[g], p.Handle)
 		}
 	}
-	return o
 }
 
 // Tested are the results of a bundle's test cases.

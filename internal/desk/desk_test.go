@@ -33,11 +33,11 @@ func text(t *testing.T, print func(*bytes.Buffer) error) string {
 }
 
 func TestLintKnowsTheCatalog(t *testing.T) {
-	if l := Lint(policy.Starter(), nil, now); policy.Failed(l.Problems) || !strings.Contains(text(t, func(b *bytes.Buffer) error { return l.Print(b) }), "nothing is wrong: 5 files") {
+	if l := Lint(policy.Starter(), nil, lint.Options{Now: now}); policy.Failed(l.Problems) || !strings.Contains(text(t, func(b *bytes.Buffer) error { return l.Print(b) }), "nothing is wrong: 5 files") {
 		t.Errorf("%+v", l)
 	}
 	few := &catalog.Entries{People: []catalog.Person{{Handle: "ada", Groups: []string{"release-approvers"}}}}
-	l := Lint(policy.Starter(), few, now)
+	l := Lint(policy.Starter(), few, lint.Options{Now: now})
 	if !policy.Failed(l.Problems) || !strings.Contains(text(t, func(b *bytes.Buffer) error { return l.Print(b) }), "nobody can satisfy ApprovalChain two-approvers") {
 		t.Errorf("%+v", l)
 	}
@@ -45,7 +45,7 @@ func TestLintKnowsTheCatalog(t *testing.T) {
 		Services:     []catalog.Service{{Name: "ledger", Flags: []string{"icfr"}}},
 		Environments: []catalog.Environment{{Name: "live", Kind: "production"}},
 	}
-	if l := Lint(policy.Starter(), both, now); !strings.Contains(text(t, func(b *bytes.Buffer) error { return l.Print(b) }), "must not be without it") {
+	if l := Lint(policy.Starter(), both, lint.Options{Now: now}); !strings.Contains(text(t, func(b *bytes.Buffer) error { return l.Print(b) }), "must not be without it") {
 		t.Error("a service with icfr drops no control of the starter pack")
 	}
 }

@@ -2,50 +2,131 @@ package lint
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"signalbox.dev/signalbox/internal/bundle"
+	"signalbox.dev/signalbox/internal/logic"
 	"signalbox.dev/signalbox/internal/policy"
 )
 
-// conditions finds those that hold always or never.
+// conditions finds those that hold always or never, and parts of them that never
+// matter.
 func (l *linter) conditions() {
 	for _, g := range l.p.Gates() {
 		l.gate(g)
 	}
 	for _, t := range l.p.ReleaseTypes() {
-		at := l.at("ReleaseType", t.Name, "when", t.Where)
-		switch l.always(t.When) {
+		s := l.site("ReleaseType", t.Name, "when", t.When, t.Where)
+		if s == nil {
+			continue
+		}
+		switch is, while := l.always(s); is {
 		case alwaysTrue:
-			l.warn(bundle.Problem{Where: at, Code: "policy.always-true", What: fmt.Sprintf("when of ReleaseType %s always holds", t.Name), Why: "no value of what it reads makes it false", Fix: "leave it out, or correct it"})
-		case alwaysFalse:
-			l.warn(bundle.Problem{Where: at, Code: "policy.unreachable-type", What: fmt.Sprintf("no release is ever of type %s", t.Name), Why: "no value of what its when reads makes it true", Fix: "correct when, or delete the ReleaseType"})
+			l.holdsAlways(s, while, "leave it out, or correct it")
+		case alwaysFalse, neverTrue:
+			l.warn(named(l.unsatisfiable(s, while, "correct when, or delete the ReleaseType"), "unreachable-type", "no release is ever of type "+t.Name))
+		default:
+			l.varied(s)
+		}
+	}
+	for _, x := range l.p.Relaxations() {
+		s := l.site("Relaxation", x.Name, "match", x.Match, x.Where)
+		if s == nil {
+			continue
+		}
+		switch is, while := l.always(s); is {
+		case alwaysTrue:
+			l.holdsAlways(s, while, "leave match out to relax everywhere, or correct it")
+		case alwaysFalse, neverTrue:
+			l.warn(named(l.unsatisfiable(s, while, "correct match, or delete the Relaxation"), "unused", fmt.Sprintf("Relaxation %s relaxes nothing", x.Name)))
+		default:
+			l.varied(s)
 		}
 	}
 }
 
+// varied looks at a condition that neither always holds nor never, as far as is decided.
+func (l *linter) varied(s *site) {
+	l.idleParts(s)
+	if l.o.Verbose {
+		l.undecided(s)
+	}
+}
+
+// undecided warns of a condition of which no inputs are found that make it hold, or
+// none that make it fail, and that is not ruled out either.
+func (l *linter) undecided(s *site) {
+	shown := func(want bool) bool {
+		o := map[bool]logic.Outcomes{true: logic.True, false: logic.False}[want]
+		return slices.ContainsFunc(s.settings, func(w logic.Setting) bool {
+			answer, _ := w.Example(func(in *policy.Inputs) bool {
+				held, told := s.question.Holds(in, w.Thresholds)
+				return told && held == want
+			}, logic.Claim{Term: s.read.Root, Comes: o})
+			return answer == logic.Possible
+		})
+	}
+	var open []string
+	if !shown(true) {
+		open = append(open, "hold")
+	}
+	if !shown(false) {
+		open = append(open, "fail")
+	}
+	if len(open) > 0 {
+		l.warn(bundle.Problem{Where: l.start(s), Code: "policy.not-decided", What: fmt.Sprintf("whether %s can %s is not decided", s.words(), strings.Join(open, ", or can ")), Why: "no inputs are found that show it, and none are ruled out", Fix: "look at it yourself, and let a TestCase show it"})
+	}
+}
+
+// holdsAlways warns of a condition that does.
+func (l *linter) holdsAlways(s *site, while, fix string) {
+	if while != "" {
+		fix = "set the parameter otherwise, or correct it"
+	}
+	l.warn(bundle.Problem{Where: l.start(s), Code: "policy.always-true", What: s.words() + " always holds", Why: "no value of what it reads makes it false" + while, Fix: fix})
+}
+
 func (l *linter) gate(g policy.Gate) {
-	at := l.at("Gate", g.Name, "condition", g.Where)
-	switch l.always(g.Condition) {
+	l.demand(g)
+	if s := l.site("Gate", g.Name, "applies", g.Applies, g.Where); s != nil {
+		switch is, while := l.always(s); is {
+		case alwaysTrue:
+			l.holdsAlways(s, while, "leave it out, or correct it")
+		case alwaysFalse:
+			l.warn(named(l.unsatisfiable(s, while, "correct applies, or delete the gate"), "never-applies", fmt.Sprintf("Gate %s never applies", g.Name)))
+		case varies:
+			l.varied(s)
+		}
+	}
+	if g.Severity == policy.Observe {
+		l.warn(bundle.Problem{Where: l.at("Gate", g.Name, "severity", g.Where), Code: "policy.observe-without-end", What: fmt.Sprintf("Gate %s only observes, without an end", g.Name), Why: "what nobody must look at again stays as it is", Fix: "make it warn or block; to try it out, let a ScopeRule observe until a date"})
+	}
+}
+
+// demand looks at the condition that a gate asks for.
+func (l *linter) demand(g policy.Gate) {
+	s := l.site("Gate", g.Name, "condition", g.Condition, g.Where)
+	if s == nil {
+		return
+	}
+	switch is, while := l.always(s); is {
 	case alwaysTrue:
 		if len(g.Needs) == 0 && g.MaxAge == 0 && g.Provenance == policy.ByNobody {
-			l.warn(bundle.Problem{Where: at, Code: "policy.always-true", What: fmt.Sprintf("the condition of Gate %s always holds", g.Name), Why: "no value of what it reads makes it false, and the gate asks for nothing else", Fix: "correct the condition, or delete the gate"})
+			fix := "correct the condition, or delete the gate"
+			if while != "" {
+				fix = "set the parameter otherwise, or " + fix
+			}
+			l.warn(bundle.Problem{Where: l.start(s), Code: "policy.always-true", What: s.words() + " always holds", Why: "no value of what it reads makes it false" + while + ", and the gate asks for nothing else", Fix: fix})
 		}
-	case alwaysFalse:
-		p := bundle.Problem{Where: at, Code: "policy.unsatisfiable-gate", What: fmt.Sprintf("nobody can satisfy Gate %s", g.Name), Why: "no value of what its condition reads makes it true", Fix: "correct the condition: compare with values that its inputs can have"}
+	case alwaysFalse, neverTrue:
+		p := named(l.unsatisfiable(s, while, "correct the condition: compare with values that its inputs can have"), "unsatisfiable-gate", "nobody can satisfy Gate "+g.Name)
 		if g.Severity != policy.Block {
 			p.Severity = bundle.LevelWarning
 		}
 		l.out.Add(p)
-	}
-	applies := l.at("Gate", g.Name, "applies", g.Where)
-	switch l.always(g.Applies) {
-	case alwaysTrue:
-		l.warn(bundle.Problem{Where: applies, Code: "policy.always-true", What: fmt.Sprintf("applies of Gate %s always holds", g.Name), Why: "no value of what it reads makes it false", Fix: "leave it out, or correct it"})
-	case alwaysFalse:
-		l.warn(bundle.Problem{Where: applies, Code: "policy.never-applies", What: fmt.Sprintf("Gate %s never applies", g.Name), Why: "no value of what applies reads makes it true", Fix: "correct applies, or delete the gate"})
-	}
-	if g.Severity == policy.Observe {
-		l.warn(bundle.Problem{Where: l.at("Gate", g.Name, "severity", g.Where), Code: "policy.observe-without-end", What: fmt.Sprintf("Gate %s only observes, without an end", g.Name), Why: "what nobody must look at again stays as it is", Fix: "make it warn or block; to try it out, let a ScopeRule observe until a date"})
+	default:
+		l.varied(s)
 	}
 }
 
@@ -55,21 +136,22 @@ func (l *linter) scopes() {
 	rules := l.p.ScopeRules()
 	catchAll := ""
 	dead := map[string]bool{}
-	for _, s := range rules {
-		at := l.at("ScopeRule", s.Name, "match", s.Where)
-		switch l.always(s.Match) {
-		case alwaysFalse:
-			dead[s.Name] = true
-			l.warn(bundle.Problem{Where: at, Code: "policy.unreachable-scope", What: fmt.Sprintf("ScopeRule %s matches nothing", s.Name), Why: "no value of what match reads makes it true", Fix: "correct match, or delete the rule"})
+	for _, r := range rules {
+		s := l.site("ScopeRule", r.Name, "match", r.Match, r.Where)
+		is, while := l.always(s)
+		switch is {
+		case alwaysFalse, neverTrue:
+			dead[r.Name] = true
+			l.warn(named(l.unsatisfiable(s, while, "correct match, or delete the rule"), "unreachable-scope", fmt.Sprintf("ScopeRule %s matches nothing", r.Name)))
 		case alwaysTrue:
-			if q := l.ask(s.Match); len(q.Reads) > 0 {
-				l.warn(bundle.Problem{Where: at, Code: "policy.always-true", What: fmt.Sprintf("match of ScopeRule %s always holds", s.Name), Why: "no value of what it reads makes it false", Fix: "leave match out to match all, or correct it"})
+			if s != nil && len(s.question.Reads) > 0 {
+				l.holdsAlways(s, while, "leave match out to match all, or correct it")
 			}
-			fallthrough
+			if catchAll == "" || stricter(r.Governance, l.governance(catchAll)) {
+				catchAll = r.Name
+			}
 		case varies:
-			if (s.Match == "" || l.always(s.Match) == alwaysTrue) && (catchAll == "" || stricter(s.Governance, l.governance(catchAll))) {
-				catchAll = s.Name
-			}
+			l.varied(s)
 		}
 	}
 	for _, s := range rules {

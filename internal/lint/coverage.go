@@ -67,7 +67,7 @@ func Cover(p *policy.Program) (Coverage, error) {
 	if err != nil {
 		return Coverage{}, err
 	}
-	l := &linter{p: p, asker: asker}
+	l := &linter{p: p, asker: asker, questions: map[string]*policy.Question{}}
 	runs := l.runs()
 	var c Coverage
 	for _, g := range p.Gates() {

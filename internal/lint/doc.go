@@ -5,6 +5,6 @@
 // exercise. It leaves to policy what makes a bundle invalid, and to prose what
 // a bundle says.
 //
-// Invariant: it never guesses. Where a condition cannot be decided by trying
-// the values that matter, nothing is said of it.
+// Invariant: it never guesses. What logic does not decide of a condition, nothing
+// is said of.
 package lint

@@ -6,28 +6,12 @@ import (
 	"slices"
 	"strings"
 
+	"signalbox.dev/signalbox/internal/logic"
 	"signalbox.dev/signalbox/internal/policy"
 )
 
-// Bounds of trying: inputs that one condition reads, and sets of values tried.
-const (
-	maxAxes   = 4
-	maxTrials = 20_000
-)
-
-// enums are the texts that an input can be; every other text is free.
-var enums = map[string][]string{
-	"release.size":           {"", policy.Major, policy.Minor, policy.Patch},
-	"release.change_type":    {"", policy.Standard, policy.Normal, policy.Emergency},
-	"release.requested_by":   {"server", "pipeline", "person"},
-	"environment.kind":       {"production", "staging", "test", "development"},
-	"change.semver_step":     {"major", "minor", "patch", "none", "unknown"},
-	"change.provenance":      {"server", "pipeline", "person"},
-	"findings.provenance":    {"server", "attested", "pipeline", "person"},
-	"tests.provenance":       {"server", "attested", "pipeline", "person"},
-	"coverage.provenance":    {"server", "attested", "pipeline", "person"},
-	"attestation.provenance": {"attested"},
-}
+// maxAxes is how many inputs of one condition are changed in search of a case.
+const maxAxes = 4
 
 // topCount is a count beyond any that a condition names in earnest.
 const topCount = 1_000_000_000
@@ -211,7 +195,7 @@ func (l *linter) texts(name string, c constants) []string {
 		}
 		return all
 	}
-	if fixed := enums[name]; fixed != nil {
+	if fixed := logic.Declared(name).Texts; fixed != nil {
 		return fixed
 	}
 	return append([]string{"", otherText}, c.texts...)

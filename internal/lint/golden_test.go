@@ -64,7 +64,7 @@ func TestFindings(t *testing.T) {
 		}
 	}
 	for _, code := range []string{
-		"always-true", "unsatisfiable-gate", "never-applies", "unreachable-type", "unreachable-scope", "observe-without-end", "unsatisfiable-chain", "narrow-chain", "empty-group",
+		"always-true", "idle-part", "contradicting-gates", "not-decided", "unsatisfiable-gate", "never-applies", "unreachable-type", "unreachable-scope", "observe-without-end", "unsatisfiable-chain", "narrow-chain", "empty-group",
 		"unused", "unbounded", "control-without-gate", "control-not-enforced", "gate-without-control", "mandatory-dropped", "test-without-reason", "test-covers-nothing", "over",
 	} {
 		if !codes["policy."+code] {
@@ -84,6 +84,8 @@ func catalog(text string) Options {
 	for line := range strings.Lines(text) {
 		words := strings.Fields(line)
 		switch {
+		case strings.HasPrefix(line, "# verbose"):
+			o.Verbose = true
 		case strings.HasPrefix(line, "# group: "):
 			if o.Members == nil {
 				o.Members = map[string][]string{"approvers": {"ada", "bob", "carol"}}

@@ -6,6 +6,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/bundle"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/logic"
 	"signalbox.dev/signalbox/internal/policy"
 )
 
@@ -15,6 +16,7 @@ type Options struct {
 	Places   []policy.Environment // of the catalog
 	Members  map[string][]string  // persons by group; nil: not known
 	Now      time.Time            // what ended before it is over; zero: nothing is
+	Verbose  bool                 // say too of which conditions it is not decided whether they can hold and fail
 	// Required are controls that the bundle must not drop, whether it describes
 	// them or not, beside those that are mandatory for the Services anyway.
 	Required []policy.Control
@@ -32,7 +34,7 @@ func Check(files []bundle.File, o Options) []bundle.Problem {
 	if p == nil {
 		return first
 	}
-	l := &linter{p: p, o: o, docs: map[string]*bundle.Fields{}}
+	l := &linter{p: p, o: o, docs: map[string]*bundle.Fields{}, questions: map[string]*policy.Question{}, budget: &logic.Budget{Left: steps}}
 	for _, d := range bundle.Read(files, &l.out) {
 		if kind, name := d.Text("kind"), d.Text("name"); kind != "" {
 			l.docs[kind+" "+name] = d
@@ -47,6 +49,7 @@ func Check(files []bundle.File, o Options) []bundle.Problem {
 	}
 	l.conditions()
 	l.scopes()
+	l.together()
 	l.chains()
 	l.unused()
 	l.over()
@@ -58,11 +61,13 @@ func Check(files []bundle.File, o Options) []bundle.Problem {
 
 // linter looks one bundle over.
 type linter struct {
-	p     *policy.Program
-	o     Options
-	asker *policy.Asker
-	docs  map[string]*bundle.Fields // by kind and name
-	out   bundle.Problems
+	p         *policy.Program
+	o         Options
+	asker     *policy.Asker
+	questions map[string]*policy.Question // by their text; nil is no question
+	docs      map[string]*bundle.Fields   // by kind and name
+	budget    *logic.Budget
+	out       bundle.Problems
 }
 
 // at is where a field of a document stands, or the document.
@@ -83,10 +88,15 @@ func (l *linter) ask(text string) *policy.Question {
 	if text == "" {
 		return nil
 	}
+	q, known := l.questions[text]
+	if known {
+		return q
+	}
 	q, err := l.asker.Ask(text)
 	if err != nil {
-		return nil
+		q = nil
 	}
+	l.questions[text] = q
 	return q
 }
 

@@ -22,6 +22,19 @@ const (
 	Possible               // the inputs of an example bring it about
 )
 
+// Other is every outcome but these.
+func (o Outcomes) Other() Outcomes { return anyOutcome &^ o }
+
+// Same reports that two conditions come out alike whatever the inputs are.
+func (w *Setting) Same(a, b *Term) bool {
+	for _, o := range []Outcomes{True, False, Fails} {
+		if !w.Never(Claim{a, o}, Claim{b, o.Other()}) {
+			return false
+		}
+	}
+	return true
+}
+
 // Bounds of a search besides its steps: ways that stay open and are tried for an
 // example, and ranges cut in two.
 const (

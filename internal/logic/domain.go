@@ -55,6 +55,7 @@ var enumerated = map[string][]string{
 	"tests.provenance":        provenances,
 	"coverage.provenance":     provenances,
 	"load.provenance":         provenances,
+	"attestation.provenance":  {string(policy.ByAttestor)},
 	"findings.items.severity": {"", "critical", "high", "medium", "low", "info"},
 	"approval.votes.answer":   {"", "approve", "reject"},
 	"change.commit_list.type": {"", "other", "build", "chore", "ci", "docs", "feat", "fix", "perf", "refactor", "revert", "style", "test"},

@@ -2,6 +2,7 @@ package logic
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -322,8 +323,8 @@ func few(name string) Domain {
 	return d
 }
 
-// everything are all inputs within few, as far as the plain grammar reads them.
-func everything(yield func(*policy.Inputs) bool) {
+// everything is all inputs within few, as far as the questions read them.
+func everything(questions ...*policy.Question) func(yield func(*policy.Inputs) bool) {
 	flags := [][]string{{}, {"a"}, {"b"}, {"a", "a"}, {"a", "b"}, {"b", "a"}, {"b", "b"}}
 	items := [][]policy.Finding{{}}
 	var one []policy.Finding
@@ -339,17 +340,42 @@ func everything(yield func(*policy.Inputs) bool) {
 		}
 	}
 	in := policy.Inputs{}
-	for n := range 4 * 4 * 4 * 4 * 2 * len(flags) * len(items) {
-		digit := func(base int) int { d := n % base; n /= base; return d }
-		in.Findings.High, in.Findings.Low, in.Service.Tier = digit(4), digit(4), digit(4)
-		in.Environment.Kind = enumerated["environment.kind"][digit(4)]
-		in.Service.Owned = digit(2) == 1
-		in.Service.Flags = flags[digit(len(flags))]
-		in.Findings.Items = items[digit(len(items))]
-		if !yield(&in) {
-			return
+	axes := []struct {
+		name string
+		n    int
+		set  func(i int)
+	}{
+		{"findings.high", 4, func(i int) { in.Findings.High = i }},
+		{"findings.low", 4, func(i int) { in.Findings.Low = i }},
+		{"service.tier", 4, func(i int) { in.Service.Tier = i }},
+		{"environment.kind", 4, func(i int) { in.Environment.Kind = enumerated["environment.kind"][i] }},
+		{"service.owned", 2, func(i int) { in.Service.Owned = i == 1 }},
+		{"service.flags", len(flags), func(i int) { in.Service.Flags = flags[i] }},
+		{"findings.items", len(items), func(i int) { in.Findings.Items = items[i] }},
+	}
+	return func(yield func(*policy.Inputs) bool) {
+		total := 1
+		for _, a := range axes {
+			if read(a.name, questions) {
+				total *= a.n
+			}
+		}
+		for n := range total {
+			for _, a := range axes {
+				if read(a.name, questions) {
+					a.set(n % a.n)
+					n /= a.n
+				}
+			}
+			if !yield(&in) {
+				return
+			}
 		}
 	}
+}
+
+func read(name string, questions []*policy.Question) bool {
+	return slices.ContainsFunc(questions, func(q *policy.Question) bool { return slices.Contains(q.Reads, name) })
 }
 
 // plain draws conditions over few inputs.
@@ -420,7 +446,7 @@ func TestConstantsAreRecognised(t *testing.T) {
 			return
 		}
 		var seen Outcomes
-		for in := range everything {
+		for in := range everything(q) {
 			if seen |= holds(q, in, nil); seen&(seen-1) != 0 {
 				break
 			}
@@ -443,5 +469,46 @@ func TestConstantsAreRecognised(t *testing.T) {
 	}
 	if 10*recognised < 8*constant { // of 1,000 drawn it was 99 of 100
 		t.Errorf("that is less than 8 of 10")
+	}
+}
+
+// Two conditions that are the same come out alike, and claims that never hold
+// together do not, whatever the inputs are.
+func TestSameIsSame(t *testing.T) {
+	b := newBench(t)
+	b.setting.Domains = few
+	same, never := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		g := plain{grammar{t}}
+		parts := []string{g.condition(1), g.condition(1), g.condition(1)}
+		joint := g.among(" && ", " || ")
+		whole, err := b.asker.Ask(strings.Join(parts, joint))
+		if err != nil {
+			return
+		}
+		less, err := b.asker.Ask(strings.Join(parts[:2], joint))
+		if err != nil {
+			return
+		}
+		x, y := Read(whole.Tree()).Root, Read(less.Tree()).Root
+		alike, apart := b.setting.Same(x, y), b.setting.Never(Claim{x, True}, Claim{y, False})
+		if alike {
+			same++
+		}
+		if apart {
+			never++
+		}
+		for in := range everything(whole, less) {
+			one, other := holds(whole, in, nil), holds(less, in, nil)
+			if alike && one != other || apart && one == True && other == False {
+				t.Fatalf("%s comes out as %s, %s as %s, with\n%+v", whole.Text, marks(0, one), less.Text, marks(0, other), *in)
+			}
+			if !alike && !apart {
+				break
+			}
+		}
+	})
+	if same == 0 || never == 0 {
+		t.Errorf("of those drawn %d are the same, %d never hold together", same, never)
 	}
 }

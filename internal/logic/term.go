@@ -44,35 +44,61 @@ type Term struct {
 	expr  ast.Expr
 }
 
-// Operands are those that and, or and ?: join; for any other term there is none.
-func (t *Term) Operands() []*Term {
-	switch t.op {
-	case opAnd, opOr, opChoice:
-		return t.args
+// Joint is how a term joins others to true or false.
+type Joint int
+
+// What joins: and, or, ?: (of whose three operands the first chooses), or nothing.
+const (
+	Single Joint = iota
+	And
+	Or
+	Choice
+)
+
+// Joins is how a term joins its operands, and which they are. Those under a not
+// count as the operands of what stands there.
+func (t *Term) Joins() (Joint, []*Term) {
+	switch {
+	case t.op == opAnd:
+		return And, t.args
+	case t.op == opOr:
+		return Or, t.args
+	case t.op == opChoice && t.kind == truth:
+		return Choice, t.args
+	case t.op == opNot:
+		return t.args[0].Joins()
 	}
-	return nil
+	return Single, nil
 }
 
-// Inner is the term under a not, or nil.
-func (t *Term) Inner() *Term {
-	if t.op == opNot {
-		return t.args[0]
+// Without is a term less some operands of and and or, and less some branches of ?:,
+// of which the other is taken then. Nil: nothing is left.
+func (t *Term) Without(gone map[*Term]bool) *Term {
+	if gone[t] {
+		return nil
 	}
-	return nil
-}
-
-// Conjunction reports that all operands must hold, Disjunction that one must.
-func (t *Term) Conjunction() bool { return t.op == opAnd }
-
-// Disjunction reports that one operand must hold.
-func (t *Term) Disjunction() bool { return t.op == opOr }
-
-// Join is a term that joins other operands as t does. Of one operand it is that one.
-func (t *Term) Join(operands []*Term) *Term {
-	if t.op != opChoice && len(operands) == 1 {
-		return operands[0]
+	if joint, _ := t.Joins(); joint == Single {
+		return t
 	}
-	return build(Term{op: t.op, kind: truth, name: t.name, args: operands, expr: t.expr})
+	if t.op == opChoice && gone[t.args[1]] {
+		return t.args[2].Without(gone)
+	}
+	if t.op == opChoice && gone[t.args[2]] {
+		return t.args[1].Without(gone)
+	}
+	var left []*Term
+	for _, a := range t.args {
+		if a = a.Without(gone); a != nil {
+			left = append(left, a)
+		}
+	}
+	switch {
+	case len(left) == 0, t.op == opChoice && len(left) < 3:
+		return nil
+	case len(left) == 1 && (t.op == opAnd || t.op == opOr):
+		return left[0]
+	}
+	return build(Term{op: t.op, kind: truth, args: left, expr: t.expr})
 }
 
 // Reads are the inputs that a term reads, such as findings.high; of a part of the
