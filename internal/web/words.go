@@ -106,12 +106,11 @@ func (p decisionPage) Believed() []believed {
 		{"Findings", word(b.Findings, "sent by")},
 		{"Tests", word(b.Tests, "sent by")},
 		{"Coverage", word(b.Coverage, "sent by")},
-		{"Attested by", orNobody(b.Attestors)},
 	}
 	if b.Load != policy.ByNobody {
 		list = append(list, believed{"Load test", word(b.Load, "sent by")})
 	}
-	return list
+	return append(list, believed{"Attested by", orNobody(b.Attestors)})
 }
 
 func orNobody(attestors []string) string {
