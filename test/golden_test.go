@@ -267,6 +267,10 @@ func goldenRelease(ctx context.Context, t *testing.T, c *control.Control, as map
 		`{"vulnerability":{"name":"CVE-2026-1"},"products":[{"hashes":{"sha-256":"` + digest[7:] + `"}}],"status":"fixed"}]}`
 	_, err = c.AddEvidence(ctx, as["ci"], control.EvidenceRequest{Service: "shop", Version: "v1.1.0", Digest: digest}, strings.NewReader(statement))
 	must(t, err)
+	load := `{"root_group":{},"metrics":{"http_reqs":{"count":40,"rate":4},"http_req_failed":{"passes":1,"fails":39,"value":0.025},` +
+		`"http_req_duration":{"avg":12.5,"med":10,"p(95)":40,"thresholds":{"p(95)<50":false}},"http_reqs{name:buy}":{"count":15},"http_req_duration{name:buy}":{"p(95)":35}}}`
+	_, err = c.AddEvidence(ctx, as["ci"], control.EvidenceRequest{Service: "shop", Version: "v1.1.0", Digest: digest}, strings.NewReader(load))
+	must(t, err)
 	freeze, err := c.DeclareFreeze(ctx, as["dana"], control.FreezeRequest{Name: "golden", Reason: "golden"})
 	must(t, err)
 	_, err = c.LiftFreeze(ctx, as["dana"], freeze.Name, "golden")
