@@ -53,7 +53,7 @@ type Service struct {
 	Tier        int      `cel:"tier" json:"tier"`   // business criticality, 0 (highest) to 3
 	Team        string   `cel:"team" json:"team"`   // owning team
 	Owned       bool     `cel:"owned" json:"owned"` // a present person owns it
-	Flags       []string `cel:"flags" json:"flags"` // such as icfr, critical-function, ephi, cardholder
+	Flags       []string `cel:"flags" json:"flags"` // such as icfr, critical-function, ephi, cardholder, high-traffic
 	DataClasses []string `cel:"data_classes" json:"data_classes"`
 }
 

@@ -55,7 +55,7 @@ func jmeterRecord(record []string) bool {
 }
 
 var (
-	headerStart = regexp.MustCompile(`^[A-Za-z]+([^\w\s".-]|\t)`)
+	headerStart = regexp.MustCompile(`^"?[A-Za-z]+"?([^\w\s".-]|\t)`)
 	recordStart = regexp.MustCompile(`^(?:\d{12,14}|\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,3})?)([^\w\s".-]|\t)\d{1,10}`)
 )
 

@@ -38,6 +38,7 @@ func TestJMeterCSV(t *testing.T) {
 		{"pipes", "timeStamp|elapsed|label|success\n1700000000000|7|a|true\n", "1 0 7 7 7 0/0 0.007s"},
 		{"semicolons", "timeStamp;elapsed;label;success\n1700000000000;7;a;true\n", "1 0 7 7 7 0/0 0.007s"},
 		{"variables of the test's own", "timeStamp,elapsed,success,label,\"user\"\n1700000000000,7,true,a,x\n", "1 0 7 7 7 0/0 0.007s"},
+		{"names in quotes", "\"timeStamp\";\"elapsed\";\"success\"\n1700000000000;7;true\n", "1 0 7 7 7 0/0 0.007s"},
 		{"another order and case", "Label,Success,Elapsed,Timestamp\na,TRUE,7,1700000000000\n", "1 0 7 7 7 0/0 0.007s"},
 		{"no instants", "elapsed,label,success\n7,a,false\n", "1 1 7 7 7 0/0 0s"},
 		{"instants written out", "timeStamp,elapsed,label,success\n2026-01-02 03:04:05.000,7,a,true\n2026-01-02 03:04:06.000,100,a,true\n", "2 0 7 100 100 0/0 1.1s"},
