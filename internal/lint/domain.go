@@ -26,10 +26,6 @@ type axis struct {
 	values []reflect.Value
 }
 
-func (a axis) set(in *policy.Inputs, i int) {
-	reflect.ValueOf(in).Elem().FieldByIndex(a.field).Set(a.values[i])
-}
-
 // fieldOf is where a dotted input stands in policy.Inputs.
 func fieldOf(name string) ([]int, reflect.Type, bool) {
 	t := reflect.TypeFor[policy.Inputs]()
