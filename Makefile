@@ -3,7 +3,7 @@
 # make build    the binary, bin/signalbox
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: build demo test lint unit race generate check-generated prove fuzz bench install tools clean
+.PHONY: build build-sigstore sigstore demo test lint unit race generate check-generated prove fuzz bench install tools clean
 
 TOOLS := bin/staticcheck bin/gofumpt bin/templ bin/govulncheck
 # Where goroutines meet: these run under the race detector as well.
@@ -15,6 +15,15 @@ TEMPLATES := $(shell find internal -name '*.templ' 2>/dev/null)
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/signalbox ./cmd/signalbox
+
+# The product with the verification of Sigstore bundles: a module of its own, for what
+# that stands on is none of the product's.
+build-sigstore:
+	CGO_ENABLED=0 go -C sigstore build -mod=mod -trimpath -o ../bin/signalbox-sigstore ./cmd/signalbox
+
+sigstore:
+	@echo "== sigstore"
+	go -C sigstore vet -mod=mod ./... && go -C sigstore test -mod=mod ./...
 
 demo:
 	go run ./cmd/signalbox demo
@@ -53,7 +62,7 @@ check-generated: tools
 		diff <(echo "$$before") <(echo "$$after") | sed -n 's/^> [0-9a-f]*  //p'; exit 1; fi
 
 # The whole of it: both stores, the scripts over the built binary, the browser.
-test: install lint check-generated
+test: install lint check-generated sigstore
 	@echo "== tests"
 	scripts/with-postgres.sh go run ./scripts/ci -p $(PARALLEL) -timeout 20m ./... $(if $(RACE),-- -race -timeout 20m -short -p 1 $(RACE:%=./%/...))
 

@@ -28,7 +28,7 @@ func (a *app) evidence() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		claim, err := report.Read(b)
+		claim, err := report.Reader{Bundles: c.local.Bundles != nil}.Read(b)
 		if err != nil {
 			return asInvalid(dossier.Placed(c.args[0], err))
 		}

@@ -7,12 +7,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/release"
 )
 
 // Local is what needs the server within this process. A function that is nil
 // is not part of the build, and its command says so.
 type Local struct {
-	Version string // of this build
+	Version string                 // of this build
+	Bundles release.BundleVerifier // nil: Sigstore bundles are refused
 
 	Serve       func(context.Context, ServeOptions, Streams) error
 	Demo        func(context.Context, DemoOptions, Streams) error

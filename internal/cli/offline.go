@@ -52,7 +52,7 @@ func (c call) gateOffline(ctx context.Context) error {
 	}
 	d, names, err := decide(ctx, dossier.Question{
 		Ask: c.gateRequest(), Policy: compiled, Catalog: c.text("catalog"), Approvals: c.text("approvals"), Freezes: c.text("freezes"), Evidence: c.texts("evidence"),
-		Change: survey.Options{Repository: c.text("repo"), From: c.text("from"), To: c.text("to"), Keys: keys}, Now: at, Word: word,
+		Change: survey.Options{Repository: c.text("repo"), From: c.text("from"), To: c.text("to"), Keys: keys}, Now: at, Word: word, Bundles: c.local.Bundles,
 	})
 	if err != nil {
 		return err

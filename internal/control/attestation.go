@@ -7,9 +7,24 @@ import (
 
 	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
 	"signalbox.dev/signalbox/internal/report"
 )
+
+// readReport makes a claim of a report of a format that this build reads.
+func (c *Control) readReport(b []byte) (evidence.Claim, error) {
+	return report.Reader{Bundles: c.Bundles != nil}.Read(b)
+}
+
+// signed is what attestors weigh the attestations about an artifact by.
+func (c *Control) signed(ctx context.Context, a evidence.Artifact, attestors []policy.Attestor) (release.Signed, error) {
+	if len(attestors) == 0 {
+		return release.Signed{}, nil
+	}
+	envelopes, err := c.envelopes(ctx, a)
+	return release.Certify(a, envelopes, attestors, c.Bundles), err
+}
 
 // envelopes are those of the attestations that stand, by the file that each claim
 // was read from. They are read out of the vault, which proves them by the digest in
@@ -43,14 +58,14 @@ func (c *Control) envelopes(ctx context.Context, a evidence.Artifact) (map[strin
 // force. It is told for people; a decision asks anew.
 func (c *Control) Attested(ctx context.Context, a evidence.Artifact) (release.Attested, error) {
 	if !slices.ContainsFunc(a.Claims, func(x evidence.Added) bool { return x.Claim.Attestation != nil }) {
-		return release.Attest(a, nil, nil), nil
+		return release.Attest(a, release.Signed{}, nil), nil
 	}
 	return view(ctx, c, func(l *Load) (release.Attested, error) {
 		program, _, err := c.active(l)
 		if err != nil || program == nil {
-			return release.Attest(a, nil, nil), err
+			return release.Attest(a, release.Signed{}, nil), err
 		}
-		envelopes, err := c.envelopes(ctx, a)
-		return release.Attest(a, envelopes, program.Attestors()), err
+		signed, err := c.signed(ctx, a, program.Attestors())
+		return release.Attest(a, signed, program.Attestors()), err
 	})
 }

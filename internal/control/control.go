@@ -23,6 +23,7 @@ import (
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/journal"
+	"signalbox.dev/signalbox/internal/release"
 	"signalbox.dev/signalbox/internal/seal"
 	"signalbox.dev/signalbox/internal/state"
 	"signalbox.dev/signalbox/internal/vault"
@@ -37,8 +38,9 @@ type Control struct {
 	Vault   Files
 	Keys    *seal.Keys
 	Log     *slog.Logger
-	Changes ChangeReader // nil: the server reads no repositories
-	TZData  string       // version of the time zone data, recorded in decisions
+	Changes ChangeReader           // nil: the server reads no repositories
+	TZData  string                 // version of the time zone data, recorded in decisions
+	Bundles release.BundleVerifier // nil: Sigstore bundles are refused
 
 	programs programs
 }

@@ -53,7 +53,7 @@ func (c *Control) AddEvidence(ctx context.Context, r Request, q EvidenceRequest,
 	if len(b) > MaxReport {
 		return none, fault.New(fault.TooLarge, "evidence.too-large", "the report is larger than 200 MiB")
 	}
-	claim, err := report.Read(b)
+	claim, err := c.readReport(b)
 	if err != nil {
 		return none, err
 	}

@@ -19,7 +19,6 @@ import (
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
-	"signalbox.dev/signalbox/internal/report"
 	"signalbox.dev/signalbox/internal/strict"
 )
 
@@ -116,8 +115,8 @@ func (c *Control) facts(l *Load, state release.State, environment string) (relea
 		func() error { return c.previous(l, &f) },
 		func() error { return c.listed(l.ctx, &f) },
 		func() (err error) {
-			if f.Policy != nil && len(f.Policy.Attestors()) > 0 {
-				f.Envelopes, err = c.envelopes(l.ctx, f.Artifact)
+			if f.Policy != nil {
+				f.Signed, err = c.signed(l.ctx, f.Artifact, f.Policy.Attestors())
 			}
 			return err
 		},
@@ -232,7 +231,7 @@ func (c *Control) reread(ctx context.Context, a evidence.Added) (evidence.Claim,
 	if err != nil {
 		return evidence.Claim{}, err
 	}
-	return report.Read(b)
+	return c.readReport(b)
 }
 
 // catalogued fills the service and the environment. Every change of the

@@ -21,11 +21,11 @@ import (
 // For a candidate that reads no list it reads nothing.
 type then struct {
 	*Control
-	needs    map[string]bool // sections
-	attests  bool            // the candidate names attestors
-	facts    map[event.Stream][]event.Recorded
-	findings memo[[]policy.Finding] // by digest of the claims
-	commits  memo[[]policy.Commit]  // by digest of the file
+	needs     map[string]bool   // sections
+	attestors []policy.Attestor // of the candidate
+	facts     map[event.Stream][]event.Recorded
+	findings  memo[[]policy.Finding] // by digest of the claims
+	commits   memo[[]policy.Commit]  // by digest of the file
 }
 
 // keptStreams and keptLists bound what is kept of the history, for decisions that
@@ -36,7 +36,7 @@ const (
 )
 
 func (c *Control) thenFor(candidate *policy.Program) *then {
-	return &then{Control: c, needs: candidate.NeedsLists(), attests: len(candidate.Attestors()) > 0, facts: map[event.Stream][]event.Recorded{}}
+	return &then{Control: c, needs: candidate.NeedsLists(), attestors: candidate.Attestors(), facts: map[event.Stream][]event.Recorded{}}
 }
 
 // prepare reads the facts that some decisions rested on. Afterwards they may be
@@ -103,7 +103,7 @@ func (t *then) recall(ctx context.Context, r *release.Recorded) (err error) {
 		}
 	}
 	if t.attested(*r) {
-		r.Then.Artifact, r.Then.Envelopes, err = t.recallAttestations(ctx, r)
+		r.Then.Artifact, r.Then.Signed, err = t.recallAttestations(ctx, r)
 		if err = lose(r, "attestation", err); err != nil {
 			return err
 		}
@@ -144,13 +144,13 @@ func otherThan(what string) error {
 // under the candidate.
 func (t *then) attested(r release.Recorded) bool {
 	b := r.Decision.Believed
-	return t.attests || len(b.Attestors) > 0 || slices.Contains([]policy.Provenance{b.Findings, b.Tests, b.Coverage, b.Load}, policy.ByAttestor)
+	return len(t.attestors) > 0 || len(b.Attestors) > 0 || slices.Contains([]policy.Provenance{b.Findings, b.Tests, b.Coverage, b.Load}, policy.ByAttestor)
 }
 
-func (t *then) recallAttestations(ctx context.Context, r *release.Recorded) (evidence.Artifact, map[string][]byte, error) {
+func (t *then) recallAttestations(ctx context.Context, r *release.Recorded) (evidence.Artifact, release.Signed, error) {
 	stood, err := t.artifact(r)
 	if err != nil {
-		return stood, nil, err
+		return stood, release.Signed{}, err
 	}
 	envelopes, err := t.envelopes(ctx, stood)
 	for _, c := range stood.Claims {
@@ -158,7 +158,7 @@ func (t *then) recallAttestations(ctx context.Context, r *release.Recorded) (evi
 			err = fault.New(fault.NotFound, "replay.envelope", "an envelope is not in the vault any more")
 		}
 	}
-	return stood, envelopes, err
+	return stood, release.Certify(stood, envelopes, slices.Concat(t.attestors, r.Rules.Attestors), t.Bundles), err
 }
 
 // artifact is the claims as they stood when a decision was taken.

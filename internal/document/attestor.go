@@ -1,6 +1,8 @@
 package document
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
@@ -11,6 +13,7 @@ import (
 	"signalbox.dev/signalbox/internal/bundle"
 	"signalbox.dev/signalbox/internal/dsse"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/strict"
 )
 
 // Bounds on whose keys are tried on every attestation.
@@ -23,10 +26,11 @@ const (
 type Attestor struct {
 	Name, Description string
 	Keys              []AttestorKey
-	Threshold         int      // distinct keys that must have signed, at least 1
-	PredicateTypes    []string // what it is believed about; empty: anything
-	Builders          []string // ids that it speaks for, or beginnings of ids that end in *; empty: any
-	Level             int      // SLSA build level that its builders are known to meet, 0 to 3
+	Threshold         int       // distinct keys that must have signed, at least 1
+	PredicateTypes    []string  // what it is believed about; empty: anything
+	Builders          []string  // ids that it speaks for, or beginnings of ids that end in *; empty: any
+	Level             int       // SLSA build level that its builders are known to meet, 0 to 3
+	Sigstore          *Sigstore // in place of keys
 	Where             fault.Position
 }
 
@@ -38,10 +42,50 @@ type AttestorKey struct {
 	From, Until time.Time
 }
 
+// Sigstore is who signs without a key of his own: as whom, and under which trust root.
+type Sigstore struct {
+	Root       string // JSON
+	Digest     string // of the root, "sha256:…"
+	Identities []SigstoreIdentity
+}
+
+// SigstoreIdentity is whom certificates name, and who vouches for it.
+type SigstoreIdentity struct {
+	Issuer  string
+	Subject string // or the beginning of one that ends in *
+}
+
 func (r *Reader) attestor(f *bundle.Fields) {
 	a := Attestor{Name: r.name(f, "Attestor", nameForm), Description: f.Text("description"), Where: f.At()}
+	r.attestorKeys(f, &a)
+	if s := f.Mapping("sigstore"); s != nil {
+		a.Sigstore = r.sigstore(s)
+	}
+	a.Threshold = f.Count("threshold", 1, 1, MaxAttestorKeys)
+	switch n := len(a.Keys); {
+	case !f.Has("keys") && !f.Has("sigstore"):
+		r.Out.Add(bundle.Problem{Where: f.At(), Code: "policy.missing-field", What: "Attestor " + a.Name + " has neither keys nor sigstore", Why: "nothing could ever be its word", Fix: "add keys:"})
+	case f.Has("keys") && f.Has("sigstore"):
+		r.Out.Add(bundle.Problem{Where: f.KeyAt("sigstore"), Code: "policy.key", What: "Attestor " + a.Name + " has both keys and sigstore", Why: "whoever reads the policy must see by which it is believed", Fix: "make it two Attestors"})
+	case f.EmptyList("keys"):
+		r.Out.Add(bundle.Problem{Where: f.ValueAt("keys"), Code: "policy.empty-list", What: `"keys" is empty`, Why: "nothing could ever be its word"})
+	case f.Has("sigstore") && a.Threshold > 1:
+		r.Out.Add(bundle.Problem{Where: f.ValueAt("threshold"), Code: "policy.threshold", What: fmt.Sprintf("Attestor %s asks for %d signatures", a.Name, a.Threshold), Why: "a Sigstore bundle has one", Fix: "drop threshold"})
+	case a.Threshold > n && n > 0:
+		r.Out.Add(bundle.Problem{Where: f.ValueAt("threshold"), Code: "policy.threshold", What: fmt.Sprintf("Attestor %s asks for %d keys and has %d", a.Name, a.Threshold, n), Why: "nothing could ever be its word", Fix: "lower the threshold or name more keys"})
+	}
+	a.PredicateTypes, a.Builders = f.List("predicate_types"), f.List("builders")
+	for _, b := range a.Builders {
+		r.builder(f, b)
+	}
+	a.Level = f.Count("slsa_level", 0, 0, maxSLSALevel)
+	r.Attestors = append(r.Attestors, a)
+}
+
+// attestorKeys reads the keys, each of which may stand once.
+func (r *Reader) attestorKeys(f *bundle.Fields, a *Attestor) {
 	known := map[string]string{} // name of a key by its fingerprint
-	for _, x := range r.list(f, "keys") {
+	for _, x := range f.Mappings("keys") {
 		k, ok := r.attestorKey(x)
 		if !ok {
 			continue
@@ -56,16 +100,39 @@ func (r *Reader) attestor(f *bundle.Fields) {
 		known[k.Key.Fingerprint] = k.Name
 		a.Keys = append(a.Keys, k)
 	}
-	a.Threshold = f.Count("threshold", 1, 1, MaxAttestorKeys)
-	if n := len(a.Keys); a.Threshold > n && n > 0 {
-		r.Out.Add(bundle.Problem{Where: f.ValueAt("threshold"), Code: "policy.threshold", What: fmt.Sprintf("Attestor %s asks for %d keys and has %d", a.Name, a.Threshold, n), Why: "nothing could ever be its word", Fix: "lower the threshold or name more keys"})
+}
+
+// rootType begins the media type of a trust root.
+const (
+	rootType = "application/vnd.dev.sigstore.trustedroot"
+	maxRoot  = 64 << 10 // bytes
+)
+
+func (r *Reader) sigstore(f *bundle.Fields) *Sigstore {
+	s := &Sigstore{Root: f.Need("root")}
+	if s.Root != "" {
+		var members map[string]any
+		err := strict.DecodeOpen([]byte(s.Root), &members)
+		kind, _ := members["mediaType"].(string)
+		if err != nil || len(s.Root) > maxRoot || !strings.HasPrefix(kind, rootType) {
+			r.Out.Add(bundle.Problem{Where: f.ValueAt("root"), Code: "policy.key", What: "the trust root is none", Why: "it is the JSON of a Sigstore trusted root, with its certificates and logs", Fix: "copy trusted_root.json whole"})
+		}
+		sum := sha256.Sum256([]byte(s.Root))
+		s.Digest = "sha256:" + hex.EncodeToString(sum[:])
 	}
-	a.PredicateTypes, a.Builders = f.List("predicate_types"), f.List("builders")
-	for _, b := range a.Builders {
-		r.builder(f, b)
+	for _, x := range r.list(f, "identities") {
+		i := SigstoreIdentity{Issuer: x.Need("issuer"), Subject: x.Need("subject")}
+		x.Done("an identity")
+		if strings.Contains(i.Issuer, "*") {
+			r.Out.Add(bundle.Problem{Where: x.ValueAt("issuer"), Code: "policy.builder", What: fmt.Sprintf("%q is not an issuer", i.Issuer), Why: "who vouches must be said whole"})
+		}
+		if n := strings.Count(i.Subject, "*"); n > 0 && (n > 1 || !builderForm.MatchString(i.Subject)) {
+			r.Out.Add(bundle.Problem{Where: x.ValueAt("subject"), Code: "policy.builder", What: fmt.Sprintf("%q is not a subject", i.Subject), Why: "a star may stand at the end of a URI alone, after the host and a slash"})
+		}
+		s.Identities = append(s.Identities, i)
 	}
-	a.Level = f.Count("slsa_level", 0, 0, maxSLSALevel)
-	r.Attestors = append(r.Attestors, a)
+	f.Done("sigstore")
+	return s
 }
 
 func (r *Reader) attestorKey(f *bundle.Fields) (k AttestorKey, ok bool) {

@@ -44,7 +44,8 @@ type Question struct {
 	Evidence                    []string       // paths
 	Change                      survey.Options // no repository: the change is not known
 	Now                         time.Time
-	Word                        policy.Provenance // whose word the change and the reports are taken for
+	Bundles                     release.BundleVerifier // nil: Sigstore bundles are refused
+	Word                        policy.Provenance      // whose word the change and the reports are taken for
 }
 
 // Facts are what the gate would weigh, and the names of persons by id.
@@ -183,14 +184,15 @@ func closeFindings(f *release.Facts, claims []evidence.Claim) error {
 // claims reads the reports. Each stands under its file's place in the list, so
 // that two reports of one tool both count.
 func (q Question) claims(f *release.Facts) error {
-	f.Artifact.Digest, f.Envelopes = q.Ask.Digest, map[string][]byte{}
+	f.Artifact.Digest = q.Ask.Digest
+	envelopes := map[string][]byte{}
 	var claims []evidence.Claim
 	for i, path := range q.Evidence {
 		b, err := settings.ReadFile(path, report.MaxSize)
 		if err != nil {
 			return err
 		}
-		claim, err := report.Read(b)
+		claim, err := report.Reader{Bundles: q.Bundles != nil}.Read(b)
 		if err != nil {
 			return Placed(path, err)
 		}
@@ -205,9 +207,12 @@ func (q Question) claims(f *release.Facts) error {
 			return Placed(path, err)
 		}
 		if added.Claim = claim.Summary(); claim.Attestation != nil {
-			f.Envelopes[added.File], _ = report.Unpacked(b) // as it was read
+			envelopes[added.File], _ = report.Unpacked(b) // as it was read
 		}
 		f.Artifact, claims = f.Artifact.With(added), append(claims, claim)
+	}
+	if f.Policy != nil {
+		f.Signed = release.Certify(f.Artifact, envelopes, f.Policy.Attestors(), q.Bundles)
 	}
 	if err := closeFindings(f, claims); err != nil {
 		return err

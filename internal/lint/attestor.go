@@ -22,7 +22,7 @@ func (l *linter) attestors() {
 				left++
 			}
 		}
-		if !l.o.Now.IsZero() && left < a.Threshold {
+		if a.Sigstore == nil && !l.o.Now.IsZero() && left < a.Threshold {
 			l.warn(bundle.Problem{Where: l.at("Attestor", a.Name, "keys", a.Where), Code: "policy.over", What: fmt.Sprintf("%d of the keys of Attestor %s still hold, and it takes %d", left, a.Name, a.Threshold), Why: "nothing that is recorded from now on can be its word", Fix: "add the keys that it signs with now"})
 		}
 	}

@@ -25,6 +25,9 @@ func attestor(a policy.Attestor) string {
 
 // signers is how many of which keys must have signed.
 func signers(a policy.Attestor) string {
+	if a.Sigstore != nil {
+		return "certificates for " + either(identities(a)) + " under the trust root " + a.Sigstore.Digest
+	}
 	var names []string
 	for _, k := range a.Keys {
 		names = append(names, keyed(k))
@@ -33,6 +36,25 @@ func signers(a policy.Attestor) string {
 		return "the key " + names[0]
 	}
 	return fmt.Sprintf("%s out of the keys %s", counted(a.Threshold, "signer", "signers"), joined(names, "and"))
+}
+
+// identities are those that an attestor signs as, by Sigstore.
+func identities(a policy.Attestor) []string {
+	var all []string
+	if a.Sigstore != nil {
+		for _, i := range a.Sigstore.Identities {
+			all = append(all, i.Subject+" (vouched for by "+i.Issuer+")")
+		}
+	}
+	return all
+}
+
+// rootOf is the trust root of an attestor, in words.
+func rootOf(a policy.Attestor) string {
+	if a.Sigstore == nil {
+		return "none"
+	}
+	return a.Sigstore.Digest
 }
 
 // keyed is a key and when it holds.
@@ -57,6 +79,9 @@ func attestors(d *Document, p *policy.Program) {
 	var rows [][]string
 	for _, a := range p.Attestors() {
 		d.items(attestor(a))
+		if a.Sigstore != nil {
+			rows = append(rows, []string{a.Name, strings.Join(identities(a), ", "), "Sigstore", a.Sigstore.Digest})
+		}
 		for _, k := range a.Keys {
 			rows = append(rows, []string{a.Name, keyed(k), string(k.Key.Scheme), k.Key.Fingerprint})
 		}
@@ -65,7 +90,7 @@ func attestors(d *Document, p *policy.Program) {
 }
 
 // attestorFields are those that attestorField compares.
-var attestorFields = []string{"Keys", "Threshold", "PredicateTypes", "Builders", "Level"}
+var attestorFields = []string{"Keys", "Sigstore", "Threshold", "PredicateTypes", "Builders", "Level"}
 
 // attestorField is how a field of an attestor changed, and in which direction;
 // none where the field means the same.
@@ -73,6 +98,12 @@ func attestorField(field string, x, y policy.Attestor) []finding {
 	switch field {
 	case "Keys":
 		return keysChanged(x, y)
+	case "Sigstore":
+		all := narrowed("it signs as", identities(x), identities(y))
+		if rootOf(x) != rootOf(y) {
+			all = append(all, finding{Changed, fmt.Sprintf("its trust root is now %s instead of %s", rootOf(y), rootOf(x))})
+		}
+		return all
 	case "PredicateTypes":
 		return narrowed("it is believed about", x.PredicateTypes, y.PredicateTypes)
 	case "Builders":

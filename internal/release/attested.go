@@ -20,11 +20,46 @@ type Attested struct {
 	subject map[string]bool // digests of all that the words are about
 }
 
-// Attest weighs the attestations that stand about an artifact. Envelopes are their
-// bytes, by the digest of the file that the claim was read from. It is computed
+// Signed is what attestations are weighed by.
+type Signed struct {
+	Envelopes map[string][]byte                // their bytes, decompressed, by Added.File
+	Certified map[string]attestation.Certified // what Sigstore bundles among them prove, by CertifiedKey
+}
+
+// CertifiedKey is where Signed has what a file proves under a trust root.
+func CertifiedKey(file, root string) string { return file + " " + root }
+
+// BundleVerifier says what a Sigstore bundle proves under a trust root, both as JSON.
+// It is slow and reads more than its arguments, so it is asked before a decision and
+// not within one; what it says must depend on nothing but the two.
+type BundleVerifier func(bundle, root []byte) attestation.Certified
+
+// Certify is envelopes, and what the Sigstore bundles among them prove under the
+// roots of some attestors; of nil, none is verified.
+func Certify(a evidence.Artifact, envelopes map[string][]byte, attestors []policy.Attestor, verify BundleVerifier) Signed {
+	all := Signed{Envelopes: envelopes, Certified: map[string]attestation.Certified{}}
+	for _, c := range a.Claims {
+		b := envelopes[c.File]
+		if c.Claim.Format != attestation.BundleFormat || b == nil || verify == nil {
+			continue
+		}
+		for _, x := range attestors {
+			if x.Sigstore == nil {
+				continue
+			}
+			key := CertifiedKey(c.File, x.Sigstore.Digest)
+			if _, done := all.Certified[key]; !done {
+				all.Certified[key] = verify(b, []byte(x.Sigstore.Root))
+			}
+		}
+	}
+	return all
+}
+
+// Attest weighs the attestations that stand about an artifact. It is computed
 // for every decision from the keys of the policy that decides: what was verified
 // when it came would stay so when its key is taken out of the policy.
-func Attest(a evidence.Artifact, envelopes map[string][]byte, attestors []policy.Attestor) Attested {
+func Attest(a evidence.Artifact, signed Signed, attestors []policy.Attestor) Attested {
 	out := Attested{Words: map[string][]attestation.Word{}, Nobody: map[string]string{}, subject: map[string]bool{}}
 	if len(attestors) == 0 {
 		for _, c := range a.Claims {
@@ -35,32 +70,69 @@ func Attest(a evidence.Artifact, envelopes map[string][]byte, attestors []policy
 		}
 		return out
 	}
-	askable := make([]attestation.Attestor, len(attestors))
-	for i, x := range attestors {
-		askable[i] = attestation.Attestor{Name: x.Name, Threshold: x.Threshold, PredicateTypes: x.PredicateTypes, Builders: x.Builders, Level: x.Level}
-		for _, k := range x.Keys {
-			askable[i].Keys = append(askable[i].Keys, attestation.Key{Key: k.Key, Name: k.Name, From: k.From, Until: k.Until})
-		}
-	}
 	for _, c := range a.Claims {
 		if c.Claim.Attestation != nil {
 			out.total++
-			out.weigh(c, envelopes[c.File], askable)
+			out.weigh(c, signed, attestors)
 		}
 	}
 	return out
 }
 
-func (t *Attested) weigh(c evidence.Added, envelope []byte, attestors []attestation.Attestor) {
+// askable is an attestor as attestation knows it.
+func askable(x policy.Attestor) attestation.Attestor {
+	a := attestation.Attestor{Name: x.Name, Threshold: x.Threshold, PredicateTypes: x.PredicateTypes, Builders: x.Builders, Level: x.Level}
+	for _, k := range x.Keys {
+		a.Keys = append(a.Keys, attestation.Key{Key: k.Key, Name: k.Name, From: k.From, Until: k.Until})
+	}
+	if x.Sigstore != nil {
+		for _, i := range x.Sigstore.Identities {
+			a.Identities = append(a.Identities, attestation.Identity(i))
+		}
+	}
+	return a
+}
+
+// asker answers an attestor's word about one claim; none where the bytes are lost.
+func (signed Signed) asker(c evidence.Added) func(policy.Attestor) (attestation.Word, string) {
+	envelope := signed.Envelopes[c.File]
+	if c.Claim.Format == attestation.BundleFormat {
+		if envelope == nil {
+			return nil
+		}
+		return func(x policy.Attestor) (attestation.Word, string) {
+			if x.Sigstore == nil {
+				return attestation.Word{}, "it signs by keys, and this is a Sigstore bundle"
+			}
+			proven, weighed := signed.Certified[CertifiedKey(c.File, x.Sigstore.Digest)]
+			if !weighed {
+				return attestation.Word{}, "this build does not verify Sigstore bundles"
+			}
+			return askable(x).WeighCertified(proven, c.Digest)
+		}
+	}
 	e, err := dsse.Read(envelope)
 	if err != nil {
+		return nil
+	}
+	return func(x policy.Attestor) (attestation.Word, string) {
+		if x.Sigstore != nil {
+			return attestation.Word{}, "it signs by Sigstore, and this is an envelope alone"
+		}
+		return askable(x).Weigh(e, c.Digest, c.At.Time())
+	}
+}
+
+func (t *Attested) weigh(c evidence.Added, signed Signed, attestors []policy.Attestor) {
+	ask := signed.asker(c)
+	if ask == nil {
 		t.Lost = true
 		t.Nobody[c.ID] = "its envelope is not to be had"
 		return
 	}
 	var not []string
 	for _, a := range attestors {
-		w, why := a.Weigh(e, c.Digest, c.At.Time())
+		w, why := ask(a)
 		if why != "" {
 			not = append(not, a.Name+": "+why)
 			continue
@@ -150,9 +222,9 @@ func clipTo(s string, n int) string {
 // attested weighs the attestations under the policy of the facts.
 func (f Facts) attested() Attested {
 	if f.Policy == nil {
-		return Attest(f.Artifact, nil, nil)
+		return Attest(f.Artifact, Signed{}, nil)
 	}
-	return Attest(f.Artifact, f.Envelopes, f.Policy.Attestors())
+	return Attest(f.Artifact, f.Signed, f.Policy.Attestors())
 }
 
 // attested puts into recorded inputs what attestors of the candidate say, in place
@@ -178,7 +250,7 @@ func (w *weighed) attested(r Recorded, candidate *policy.Program) {
 		return
 	}
 	a := r.Then.Artifact
-	said := Attest(a, r.Then.Envelopes, candidate.Attestors())
+	said := Attest(a, r.Then.Signed, candidate.Attestors())
 	w.in.Attestation = said.section(a, candidate.NeedsLists()["attestation"])
 	a = said.raised(a)
 	findings, tests, coverage := a.Summary(r.Decision.At)
@@ -196,5 +268,5 @@ func (r Recorded) attestedThen() []policy.Statement {
 	if !r.Rules.Reads["attestation"] {
 		return nil
 	}
-	return Attest(r.Then.Artifact, r.Then.Envelopes, r.Rules.Attestors).section(r.Then.Artifact, true).Statements
+	return Attest(r.Then.Artifact, r.Then.Signed, r.Rules.Attestors).section(r.Then.Artifact, true).Statements
 }

@@ -69,14 +69,14 @@ func attesting(t testing.TB, attestor string, gates ...string) *policy.Program {
 // attach adds attestations to facts, recorded an hour ago, and lets the votes stand for them.
 func attach(t testing.TB, f Facts, envelopes ...[]byte) Facts {
 	t.Helper()
-	f.Envelopes = map[string][]byte{}
+	f.Signed.Envelopes = map[string][]byte{}
 	for i, b := range envelopes {
 		claim, err := attestation.Read(b)
 		if err != nil {
 			t.Fatal(err)
 		}
 		c := evidence.Added{ID: fmt.Sprintf("attestation-%d", i), Service: "shop", Version: "v1.1.0", Digest: digest, Label: fmt.Sprint(i), Claim: claim.Summary(), Provenance: "person", File: Sum(b), At: event.MicrosOf(now.Add(-time.Hour))}
-		f.Artifact, f.Envelopes[c.File] = f.Artifact.With(c), b
+		f.Artifact, f.Signed.Envelopes[c.File] = f.Artifact.With(c), b
 	}
 	f.Release.Change.Record.To = head
 	return approved(t, f, "ben", "cid")
@@ -173,16 +173,16 @@ func TestLostEnvelope(t *testing.T) {
 	if d := decide(t, f); d.Verdict != policy.Go {
 		t.Fatalf("%s %v", d.Verdict, blocking(d))
 	}
-	for file, b := range f.Envelopes {
+	for file, b := range f.Signed.Envelopes {
 		for what, bytes := range map[string][]byte{"gone": nil, "cut": b[:len(b)/2], "another": []byte("{}")} {
-			f.Envelopes[file] = bytes
+			f.Signed.Envelopes[file] = bytes
 			for _, gate := range []string{"probe-0", "probe-1"} {
 				if r := verdictOf(t, decide(t, f), gate); r.Verdict != policy.CannotTell || !strings.Contains(r.Why, "not to be had") {
 					t.Errorf("%s: %s %s", what, r.Verdict, r.Why)
 				}
 			}
 		}
-		f.Envelopes[file] = b
+		f.Signed.Envelopes[file] = b
 	}
 }
 
@@ -284,9 +284,9 @@ func TestReplayOfAttestations(t *testing.T) {
 		"lost, senders alone":  {attesting(t, oneKey("")), true, Untold}, // who sent the reports may have been an attestor's word
 		"lost, stopped anyhow": {attesting(t, oneKey(""), "condition: tests.total > 1000\n"), true, Stopped},
 	} {
-		r := Recorded{Decision: d, Basis: []byte(d.BasisText), Rules: RulesOf(f.Policy, d.Type), Then: Then{Artifact: f.Artifact, Envelopes: f.Envelopes, Release: f.Release, Voters: f.People}}
+		r := Recorded{Decision: d, Basis: []byte(d.BasisText), Rules: RulesOf(f.Policy, d.Type), Then: Then{Artifact: f.Artifact, Signed: f.Signed, Release: f.Release, Voters: f.People}}
 		if c.lost {
-			r.Then.Artifact, r.Then.Envelopes, r.Then.Lost = evidence.Artifact{}, nil, map[string]string{"attestation": "it is gone"}
+			r.Then.Artifact, r.Then.Signed, r.Then.Lost = evidence.Artifact{}, Signed{}, map[string]string{"attestation": "it is gone"}
 		}
 		flip := Replay(r, c.candidate)
 		if flip.Effect != c.effect {
@@ -295,5 +295,56 @@ func TestReplayOfAttestations(t *testing.T) {
 		if c.effect == Untold && !strings.Contains(flip.Why, "what attestors would have said is not to be had: it is gone") {
 			t.Errorf("%s: %s", what, flip.Why)
 		}
+	}
+}
+
+// What a Sigstore bundle proves is asked before the decision; where nobody can
+// verify it, it is nobody's word.
+func TestBundles(t *testing.T) {
+	const root = `{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`
+	hosted := "slsa_level: 3\nsigstore:\n  root: '" + root + "'\n  identities: [{issuer: https://issuer.example, subject: https://example.com/ci}]\n"
+	payload := provenance(runner, source, head, digest)
+	file := []byte(`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","dsseEnvelope":` + string(sealed(t, payload, "whoever")) + `}`)
+	claim, err := attestation.ReadBundle(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proven := func(as string) BundleVerifier {
+		return func(b, r []byte) attestation.Certified {
+			if string(b) != string(file) || string(r) != root {
+				return attestation.Certified{Why: "other bytes"}
+			}
+			return attestation.Certified{PayloadType: attestation.PayloadType, Payload: []byte(payload), Issuer: "https://issuer.example", Subject: as}
+		}
+	}
+	asks := strings.Replace(whole, `"runner" in s.keys`, `"https://example.com/ci" in s.keys`, 1)
+	for what, c := range map[string]struct {
+		attestor string
+		verify   BundleVerifier
+		verdict  policy.Verdict
+		says     string
+	}{
+		"by whom it should":    {hosted, proven("https://example.com/ci"), policy.Go, ""},
+		"by somebody else":     {hosted, proven("https://example.com/fork"), policy.CannotTell, "it was signed as"},
+		"proven by nothing":    {hosted, func([]byte, []byte) attestation.Certified { return attestation.Certified{Why: "not in the log"} }, policy.CannotTell, "not in the log"},
+		"in a build without":   {hosted, nil, policy.CannotTell, "this build does not verify Sigstore bundles"},
+		"by an attestor's key": {oneKey(""), proven("https://example.com/ci"), policy.CannotTell, "it signs by keys"},
+	} {
+		f := good(t)
+		f.Policy = attesting(t, c.attestor, asks)
+		added := evidence.Added{ID: "b", Service: "shop", Version: "v1.1.0", Digest: digest, Claim: claim.Summary(), Provenance: "pipeline", File: Sum(file), At: event.MicrosOf(now.Add(-time.Hour))}
+		f.Artifact = f.Artifact.With(added)
+		f.Signed = Certify(f.Artifact, map[string][]byte{added.File: file}, f.Policy.Attestors(), c.verify)
+		f.Release.Change.Record.To = head
+		d := decide(t, approved(t, f, "ben", "cid"))
+		if r := verdictOf(t, d, "probe-0"); r.Verdict != c.verdict || !strings.Contains(r.Why, c.says) {
+			t.Errorf("%s: %s %q", what, r.Verdict, r.Why)
+		}
+	}
+	f := good(t)
+	f.Policy = attesting(t, hosted, asks)
+	d := decide(t, attach(t, f, sealed(t, payload, "runner")))
+	if r := verdictOf(t, d, "probe-0"); r.Verdict != policy.CannotTell || !strings.Contains(r.Why, "it signs by Sigstore") {
+		t.Errorf("an envelope alone: %s %s", r.Verdict, r.Why)
 	}
 }

@@ -25,9 +25,9 @@ type Facts struct {
 	People       map[string]access.Person // by id, departed ones too
 	Identities   map[string]string        // pseudonym to person's id, for every contributor that a person claims
 	Artifact     evidence.Artifact
-	Last         *Last             // nil: nobody looked for the last good release
-	Lists        policy.Lists      // findings and commits one by one, where the policy needs them; nil: not loaded. Votes are filled by Gate
-	Envelopes    map[string][]byte // of the attestations, by File, where the policy names attestors
+	Last         *Last        // nil: nobody looked for the last good release
+	Lists        policy.Lists // findings and commits one by one, where the policy needs them; nil: not loaded. Votes are filled by Gate
+	Signed       Signed       // by what attestations are weighed, where the policy names attestors
 	Freezes      []calendar.Freeze
 	Policy       *policy.Program // nil: none is active
 	PolicyUntil  time.Time       // when another bundle takes effect; zero: none is known

@@ -31,8 +31,8 @@ type Then struct {
 	Voters  map[string]access.Person // who voted, by id, without those who had departed
 	Lost    map[string]string        // by section: why its list is not to be had as it was
 
-	Artifact  evidence.Artifact // where attestors are concerned
-	Envelopes map[string][]byte
+	Artifact evidence.Artifact // where attestors are concerned
+	Signed   Signed
 }
 
 // Rules is what a release type asks for: who approves, and which freezes it is exempt from.

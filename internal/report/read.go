@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"signalbox.dev/signalbox/internal/evidence"
+	"signalbox.dev/signalbox/internal/evidence/attestation"
 	"signalbox.dev/signalbox/internal/fault"
 )
 
@@ -28,7 +29,14 @@ const (
 // Read makes a claim of a report, whose format is recognised by its content.
 // It may be compressed with gzip. Errors are *fault.Error, of kind Invalid or
 // TooLarge, and say where in the (decompressed) report the trouble is.
-func Read(b []byte) (evidence.Claim, error) {
+func Read(b []byte) (evidence.Claim, error) { return Reader{}.Read(b) }
+
+// Reader reads reports as Read does. Bundles says that Sigstore bundles are read as
+// well, by a build that can verify them.
+type Reader struct{ Bundles bool }
+
+// Read makes a claim of a report.
+func (r Reader) Read(b []byte) (evidence.Claim, error) {
 	body, err := Unpacked(b)
 	if err != nil {
 		return evidence.Claim{}, err
@@ -43,6 +51,8 @@ func Read(b []byte) (evidence.Claim, error) {
 	case bytes.Equal(bytes.TrimRight(first, " \t\r\n"), []byte("null")):
 		return evidence.Claim{}, fault.Invalidf("evidence.empty", "the report is null").
 			Because("it does not say that anything was looked at").Remedy("use a newer version of the scanner, which writes a report where it finds nothing")
+	case r.Bundles && first[0] == '{' && attestation.Bundled(body):
+		return attestation.ReadBundle(body)
 	case first[0] == '{' || first[0] == '[':
 		return readJSON(body)
 	case first[0] == '<':

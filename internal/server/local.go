@@ -13,17 +13,22 @@ import (
 	"signalbox.dev/signalbox/internal/cli"
 	"signalbox.dev/signalbox/internal/control"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/release"
 )
 
 // Version is that of Signalbox.
 const Version = "0.1.0"
 
-// Local is what the command line needs of a server within its own process.
-func Local() cli.Local {
+// Local is what the command line needs of a server within its own process. With
+// bundles, Sigstore bundles are read; nil refuses them.
+func Local(bundles release.BundleVerifier) cli.Local {
 	return cli.Local{
 		Version: Version,
+		Bundles: bundles,
 		Serve: func(ctx context.Context, o cli.ServeOptions, s cli.Streams) error {
-			return Serve(ctx, serveOptions(o, s.Err), s.Err)
+			all := serveOptions(o, s.Err)
+			all.Bundles = bundles
+			return Serve(ctx, all, s.Err)
 		},
 		AdminCreate: adminCreate,
 		Export:      export,

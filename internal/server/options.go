@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/release"
 )
 
 // Options say where the server keeps its data and how it is reached.
@@ -30,9 +31,10 @@ type Options struct {
 	URL          string   // how people reach it; "" is derived from Listen
 	Repositories []string // directories under which the server may read Git repositories
 	Mirrors      MirrorOptions
-	CommitKeys   []string // files of keys that signatures of commits are held against
-	Catalog      string   // file that is imported at the start
-	AdminHandle  string   // headless first administrator; "" offers a setup link
+	CommitKeys   []string               // files of keys that signatures of commits are held against
+	Bundles      release.BundleVerifier // nil: Sigstore bundles are refused
+	Catalog      string                 // file that is imported at the start
+	AdminHandle  string                 // headless first administrator; "" offers a setup link
 	AdminName    string
 	AdminEmail   string
 	AdminToken   string // file that receives the administrator's token

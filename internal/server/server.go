@@ -102,7 +102,7 @@ func (s *Server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Control = &control.Control{Journal: s.Journal, Vault: files, Keys: keys, Log: o.Log, Changes: read.reader(), TZData: tzdata()}
+	s.Control = &control.Control{Journal: s.Journal, Vault: files, Keys: keys, Log: o.Log, Changes: read.reader(), TZData: tzdata(), Bundles: o.Bundles}
 	if err := s.Control.RecheckPolicy(ctx); err != nil {
 		return err
 	}

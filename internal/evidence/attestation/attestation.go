@@ -74,7 +74,7 @@ func instead(b []byte) error {
 	case isBundle(top):
 		return fault.Invalidf("evidence.sigstore", "this is a Sigstore bundle, which this build does not read").
 			Because("its key is worth nothing without a certificate, a log and a trust root to hold against each other").
-			Remedy("send the envelope signed by a key that the policy names")
+			Remedy("use the build that reads them (make build-sigstore), or send an envelope signed by a key that the policy names")
 	case isBare(top):
 		return fault.Invalidf("evidence.unsigned", "this is a statement without an envelope").
 			Because("what nobody signed is nobody's word").Remedy("sign it, and send the envelope")

@@ -462,3 +462,95 @@ func FuzzRepository(f *testing.F) {
 		}
 	})
 }
+
+// bundle is a Sigstore bundle of an envelope, of which nothing is verified here.
+func bundle(t testing.TB, payload string) string {
+	t.Helper()
+	return `{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"certificate":{"rawBytes":"AA=="},"tlogEntries":[{"logIndex":"1"}]},"dsseEnvelope":` + string(seal(t, PayloadType, payload, "builder")) + `}`
+}
+
+func TestReadBundle(t *testing.T) {
+	good := bundle(t, statementOf(ProvenanceV1, hosted))
+	c, err := ReadBundle([]byte(good))
+	if err != nil || c.Format != BundleFormat || c.Version != "0.3" || c.Attestation.Commit != commit || !c.Attestation.Names("sha256:"+artifact) || !Bundled([]byte(good)) {
+		t.Fatalf("%+v %v", c, err)
+	}
+	change := func(from, to string) string {
+		if !strings.Contains(good, from) {
+			t.Fatalf("%q is not there", from)
+		}
+		return strings.Replace(good, from, to, 1)
+	}
+	for what, text := range map[string]string{
+		"nothing": "", "no JSON": "bundle", "null": "null", "a list": "[]", "cut": good[:100], "two": good + good,
+		"an older version":                change("bundle.v0.3+json", "bundle+json;version=0.2"),
+		"a version to come":               change("v0.3", "v0.4"),
+		"no type":                         change(`"mediaType"`, `"type"`),
+		"type in capitals":                change(`"mediaType"`, `"MediaType":"x","mediaType"`),
+		"a signature of a file":           change(`"dsseEnvelope"`, `"messageSignature"`),
+		"an envelope as text":             change(`"dsseEnvelope":`, `"dsseEnvelope":"x","y":`),
+		"an envelope twice":               change(`"dsseEnvelope":`, `"dsseEnvelope":{},"dsseEnvelope":`),
+		"an envelope and one in capitals": change(`"dsseEnvelope":`, `"DsseEnvelope":{},"dsseEnvelope":`),
+		"no signature":                    change(`"signatures"`, `"signature"`),
+		"no statement":                    bundle(t, "{}"),
+		"too long":                        good + strings.Repeat(" ", dsse.MaxEnvelope),
+	} {
+		if c, err := ReadBundle([]byte(text)); err == nil {
+			t.Errorf("%s: read as %+v", what, c.Attestation)
+		} else if k := fault.KindOf(err); k != fault.Invalid && k != fault.TooLarge {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if Bundled(seal(t, PayloadType, "{}", "builder")) || Bundled([]byte("x")) {
+		t.Error("what is no bundle is taken for one")
+	}
+}
+
+// Whoever a certificate names must be one of the attestor's identities; keys count for nothing.
+func TestWeighCertified(t *testing.T) {
+	right := Certified{PayloadType: PayloadType, Payload: []byte(statementOf(ProvenanceV1, hosted)), Issuer: "https://issuer.example", Subject: "https://example.com/ci"}
+	a := Attestor{Name: "hosted", Identities: []Identity{{"https://issuer.example", "https://example.com/ci"}}, Keys: []Key{key(t, "a")}}
+	for what, c := range map[string]struct {
+		change func(*Certified)
+		why    string
+	}{
+		"as it should be": {func(*Certified) {}, ""},
+		"nothing proven":  {func(c *Certified) { c.Why = "the log does not know it" }, "the log does not know it"},
+		"another subject": {func(c *Certified) { c.Subject += "/fork" }, "it was signed as"},
+		"another issuer":  {func(c *Certified) { c.Issuer = "https://other.example" }, "vouches"},
+		"no identity":     {func(c *Certified) { c.Issuer, c.Subject = "", "" }, "it was signed as"},
+		"another type":    {func(c *Certified) { c.PayloadType = "text/plain" }, "cannot be read"},
+		"about another thing": {func(c *Certified) {
+			c.Payload = []byte(strings.ReplaceAll(string(c.Payload), artifact, strings.Repeat("0", 64)))
+		}, "about something else"},
+	} {
+		x := right
+		c.change(&x)
+		w, why := a.WeighCertified(x, "sha256:"+artifact)
+		if (why == "") != (c.why == "") || !strings.Contains(why, c.why) || why == "" && w.Keys[0] != right.Subject {
+			t.Errorf("%s: %+v %q", what, w, why)
+		}
+	}
+	if _, why := a.Weigh(envelope(t, string(right.Payload), "b"), "sha256:"+artifact, recorded); why == "" {
+		t.Error("an identity makes a key one of the attestor's")
+	}
+}
+
+// FuzzReadBundle reads any bytes as a bundle.
+func FuzzReadBundle(f *testing.F) {
+	const short = `{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"x":""}}],"predicateType":"p"}`
+	f.Add(`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","dsseEnvelope":` + string(seal(f, PayloadType, short)) + `}`)
+	f.Add(`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","messageSignature":{}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := ReadBundle([]byte(text))
+		if err != nil {
+			if fault.KindOf(err) == fault.Internal {
+				t.Fatal(err)
+			}
+			return
+		}
+		if !Bundled([]byte(text)) || !c.Whole() || c.Attestation.SubjectCount == 0 {
+			t.Fatalf("%+v", c)
+		}
+	})
+}

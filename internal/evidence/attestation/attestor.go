@@ -14,10 +14,11 @@ import (
 type Attestor struct {
 	Name           string
 	Keys           []Key
-	Threshold      int      // distinct keys that must have signed one envelope, at least 1
-	PredicateTypes []string // empty: any
-	Builders       []string // ids, or beginnings of ids that end in *; empty: any, and none too
-	Level          int      // SLSA build level that its builders are known to meet
+	Identities     []Identity // in place of keys: it signs by Sigstore
+	Threshold      int        // distinct keys that must have signed one envelope, at least 1
+	PredicateTypes []string   // empty: any
+	Builders       []string   // ids, or beginnings of ids that end in *; empty: any, and none too
+	Level          int        // SLSA build level that its builders are known to meet
 }
 
 // Key is a key of an attestor, and when what it signed must have been recorded.
@@ -31,7 +32,7 @@ type Key struct {
 type Word struct {
 	evidence.Attestation
 	Attestor string
-	Keys     []string // names of those that signed, in the attestor's order
+	Keys     []string // names of those that signed, in the attestor's order; of a Sigstore bundle who signed
 	Level    int      // SLSA build level: the attestor's for provenance, the summary's own for one that passed
 }
 
@@ -54,6 +55,15 @@ func (a Attestor) Weigh(e dsse.Envelope, artifact string, recorded time.Time) (W
 	if want := max(a.Threshold, 1); len(signed) < want {
 		return Word{}, a.short(len(signed), want, len(keys))
 	}
+	var by []string
+	for _, i := range signed {
+		by = append(by, names[i])
+	}
+	return a.says(e, artifact, by)
+}
+
+// says is the attestor's word, out of what its keys have signed.
+func (a Attestor) says(e dsse.Envelope, artifact string, by []string) (Word, string) {
 	s, err := parse(e)
 	switch {
 	case err != nil:
@@ -65,11 +75,7 @@ func (a Attestor) Weigh(e dsse.Envelope, artifact string, recorded time.Time) (W
 	case len(a.Builders) > 0 && !slices.ContainsFunc(a.Builders, func(b string) bool { return fits(b, s.Builder) }):
 		return Word{}, fmt.Sprintf("it does not speak for the builder %q", s.Builder)
 	}
-	w := Word{Attestation: s.Attestation, Attestor: a.Name, Level: a.level(s.Attestation)}
-	for _, i := range signed {
-		w.Keys = append(w.Keys, names[i])
-	}
-	return w, ""
+	return Word{Attestation: s.Attestation, Attestor: a.Name, Keys: by, Level: a.level(s.Attestation)}, ""
 }
 
 func (a Attestor) short(signed, want, of int) string {
