@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -270,6 +271,11 @@ func goldenRelease(ctx context.Context, t *testing.T, c *control.Control, as map
 	load := `{"root_group":{},"metrics":{"http_reqs":{"count":40,"rate":4},"http_req_failed":{"passes":1,"fails":39,"value":0.025},` +
 		`"http_req_duration":{"avg":12.5,"med":10,"p(95)":40,"thresholds":{"p(95)<50":false}},"http_reqs{name:buy}":{"count":15},"http_req_duration{name:buy}":{"p(95)":35}}}`
 	_, err = c.AddEvidence(ctx, as["ci"], control.EvidenceRequest{Service: "shop", Version: "v1.1.0", Digest: digest}, strings.NewReader(load))
+	must(t, err)
+	built := fmt.Sprintf(`{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"shop","digest":{"sha256":%q}}],"predicateType":"https://slsa.dev/provenance/v1","predicate":{"buildDefinition":{"buildType":"t","externalParameters":{"source":"https://example.com/shop"}},`+
+		`"runDetails":{"builder":{"id":"https://example.com/builder"},"metadata":{"startedOn":"2026-11-23T11:00:00Z","finishedOn":"2026-11-23T11:05:00Z"}}}}`, digest[7:])
+	envelope := fmt.Sprintf(`{"payloadType":"application/vnd.in-toto+json","payload":%q,"signatures":[{"sig":"AAAA"}]}`, base64.StdEncoding.EncodeToString([]byte(built)))
+	_, err = c.AddEvidence(ctx, as["ci"], control.EvidenceRequest{Service: "shop", Version: "v1.1.0", Digest: digest}, strings.NewReader(envelope))
 	must(t, err)
 	freeze, err := c.DeclareFreeze(ctx, as["dana"], control.FreezeRequest{Name: "golden", Reason: "golden"})
 	must(t, err)
