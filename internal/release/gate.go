@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
@@ -259,13 +260,14 @@ func calendarInputs(s calendar.Standing) policy.Calendar {
 // explain adds to the engine's own reasons what only the facts know: names
 // that were nearly right, whose votes do not count, who can lift what.
 func (f Facts) explain(d *Decision, class policy.Classification, votes approval.Standing, freezes calendar.Standing) {
+	said := sync.OnceValue(func() string { return f.attested().unknown(f.Artifact) })
 	for i := range d.Reasons {
 		r := &d.Reasons[i]
 		if r.Code == "passed" {
 			continue
 		}
 		if r.Observed == "attestation is not known" {
-			r.Why = f.attested().unknown(f.Artifact)
+			r.Why = said()
 		}
 		switch r.Gate {
 		case serviceReason:
