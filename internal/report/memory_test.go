@@ -51,7 +51,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		close(stop)
 		used := int64(<-peak) - int64(before.HeapAlloc)
 		t.Logf("%s: %d MiB, %v", name, used>>20, err)
-		if used > 192<<20 {
+		if used > 256<<20 {
 			t.Errorf("%s: %d MiB", name, used>>20)
 		}
 	}
