@@ -68,6 +68,21 @@ type Report struct {
 	Disposed    uint64                `json:"disposed"` // private fields disposed of; the proofs hold without them
 	FirstWrong  *uint64               `json:"first_wrong,omitempty"`
 	Problem     string                `json:"problem,omitempty"`
+	Published   uint64                `json:"published"`           // checkpoints kept elsewhere that agree
+	Witnesses   []Witnessed           `json:"witnesses,omitempty"` // one a name among the keys
+}
+
+// Check is what an export is held against.
+type Check struct {
+	Keys      Keys
+	Published []Published // checkpoints that were kept elsewhere: the export must begin with each tree
+	Witnesses int         // so many must have cosigned checkpoints, here or published, that cover all facts
+	Progress  func(facts uint64)
+}
+
+// Export is a Check of an export with public keys alone.
+func Export(ctx context.Context, r io.Reader, keys Keys, progress func(facts uint64)) (Report, error) {
+	return Check{Keys: keys, Progress: progress}.Export(ctx, r)
 }
 
 // Export reads a whole export and checks every line's shape, gapless
@@ -90,21 +105,23 @@ type Report struct {
 //	export.counts      the counts do not match
 //	export.empty       nothing is signed
 //	export.tail        facts stand after the newest checkpoint; all else is good
+//	export.published   a published checkpoint is another journal's, or beyond its end
+//	export.witnesses   too few witnesses have cosigned all of it; all else is good
 //
-// Memory is bounded by the number of streams, not of facts. progress, if not
-// nil, is called now and then with the number of facts checked.
-func Export(ctx context.Context, r io.Reader, keys Keys, progress func(facts uint64)) (Report, error) {
-	if _, err := keys.trusted(ForJournal); err != nil {
+// Memory is bounded by the number of streams and published checkpoints, not of
+// facts. Progress, if not nil, is called now and then with the number of facts checked.
+func (c Check) Export(ctx context.Context, r io.Reader) (Report, error) {
+	if _, err := c.Keys.trusted(ForJournal); err != nil {
 		return Report{}, err
 	}
-	if progress == nil {
-		progress = func(uint64) {}
+	if c.Progress == nil {
+		c.Progress = func(uint64) {}
 	}
 	e := &export{
-		lines: lines{from: bufio.NewReaderSize(r, maxLine)}, keys: keys, progress: progress,
+		lines: lines{from: bufio.NewReaderSize(r, maxLine)}, keys: c.Keys, progress: c.Progress, kept: map[uint64][]published{},
 		versions: map[event.Stream]uint64{}, gone: map[uint64]bool{}, report: Report{Kinds: map[event.Kind]uint64{}},
 	}
-	err := e.run(ctx)
+	err := e.run(ctx, c)
 	e.report.Tail = e.report.Facts - e.report.Head.Size
 	var w *wrong
 	if !errors.As(err, &w) {

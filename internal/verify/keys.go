@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"fmt"
+	"slices"
 	"strings"
-
-	"golang.org/x/mod/sumdb/note"
 
 	"signalbox.dev/signalbox/internal/fault"
 )
@@ -18,6 +17,7 @@ type Purpose string
 const (
 	ForJournal Purpose = "journal" // checkpoints
 	ForPermits Purpose = "permit"  // deployment permits
+	ForWitness Purpose = "witness" // cosignatures of checkpoints
 )
 
 const (
@@ -57,7 +57,7 @@ func ParseKeys(b []byte) (Keys, error) {
 		}
 		if err != nil {
 			return Keys{}, fault.Invalidf("keys.malformed", "the public key cannot be read").Because(err.Error()).
-				At(fault.Position{Line: i + 1}).Remedy("each line is a purpose (journal or permit), a space and name+hash+base64")
+				At(fault.Position{Line: i + 1}).Remedy("each line is a purpose (journal, permit or witness), a space and name+hash+base64")
 		}
 	}
 	if len(keys.list) == 0 {
@@ -102,21 +102,19 @@ func (k Keys) trusted(purpose Purpose) ([]Key, error) {
 
 func parseKey(line string) (Key, error) {
 	purpose, vkey, _ := strings.Cut(line, " ")
-	if p := Purpose(purpose); p != ForJournal && p != ForPermits {
+	key := Key{Purpose: Purpose(purpose), Text: strings.TrimSpace(vkey)}
+	if !slices.Contains([]Purpose{ForJournal, ForPermits, ForWitness}, key.Purpose) {
 		return Key{}, fmt.Errorf("%.40q is not a purpose", purpose)
 	}
-	vkey = strings.TrimSpace(vkey)
-	verifier, err := note.NewVerifier(vkey)
+	verifier, err := newVerifier(key.Purpose, key.Text)
 	if err != nil {
-		return Key{}, fmt.Errorf("%.200q is not name+hash+base64 of an Ed25519 key", vkey)
+		return Key{}, fmt.Errorf("%.200q is not name+hash+base64 of an Ed25519 key of the purpose %s", key.Text, purpose)
 	}
-	parts := strings.SplitN(vkey, "+", 3)
+	parts := strings.SplitN(key.Text, "+", 3)
 	raw, err := decode64(parts[2])
 	if err != nil || len(raw) != 1+ed25519.PublicKeySize {
 		return Key{}, fmt.Errorf("the key %.200q is not base64 of 33 bytes", parts[0])
 	}
-	return Key{
-		Purpose: Purpose(purpose), Name: verifier.Name(), ID: fmt.Sprintf("%08x", verifier.KeyHash()),
-		Public: raw[1:], Text: vkey,
-	}, nil
+	key.Name, key.ID, key.Public = verifier.Name(), fmt.Sprintf("%08x", verifier.KeyHash()), raw[1:]
+	return key, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,28 +29,38 @@ func (h Head) Text() string {
 }
 
 // Checkpoint reads a signed note and returns its head if a journal key among
-// keys has signed it. Signatures by unknown keys, such as those of witnesses,
-// are passed over; a false one by a known key is refused.
+// keys has signed it. Signatures by unknown keys are passed over; a false one
+// by a known key, a witness's included, is refused.
 func Checkpoint(text []byte, keys Keys) (Head, error) {
+	head, _, err := openCheckpoint(text, keys)
+	return head, err
+}
+
+// openCheckpoint is Checkpoint and the signatures by journal and witness keys.
+func openCheckpoint(text []byte, keys Keys) (Head, []note.Signature, error) {
 	list, err := keys.trusted(ForJournal)
 	if err != nil {
-		return Head{}, err
+		return Head{}, nil, err
 	}
+	list = append(list, keys.Of(ForWitness)...)
 	verifiers := make([]note.Verifier, len(list))
 	for i, key := range list {
-		if verifiers[i], err = note.NewVerifier(key.Text); err != nil {
-			return Head{}, fmt.Errorf("key %s: %w", key.ID, err)
+		if verifiers[i], err = newVerifier(key.Purpose, key.Text); err != nil {
+			return Head{}, nil, fmt.Errorf("key %s: %w", key.ID, err)
 		}
 	}
 	opened, err := note.Open(text, note.VerifierList(verifiers...))
+	if err == nil && !slices.ContainsFunc(opened.Sigs, func(s note.Signature) bool { _, is := cosigns(s); return !is }) {
+		err = &note.UnverifiedNoteError{Note: opened} // witnesses alone make no checkpoint
+	}
 	if err != nil {
-		return Head{}, unverified("checkpoint.signature", "the checkpoint does not verify").Because(noteProblem(err)).Cause(err)
+		return Head{}, nil, unverified("checkpoint.signature", "the checkpoint does not verify").Because(noteProblem(err)).Cause(err)
 	}
 	head, err := parseHead(opened.Text)
 	if err != nil {
-		return Head{}, unverified("checkpoint.malformed", "the checkpoint cannot be read").Because(err.Error())
+		return Head{}, nil, unverified("checkpoint.malformed", "the checkpoint cannot be read").Because(err.Error())
 	}
-	return head, nil
+	return head, opened.Sigs, nil
 }
 
 func noteProblem(err error) string {

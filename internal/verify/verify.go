@@ -9,7 +9,8 @@
 // What an export alone cannot show: that facts after the newest checkpoint in
 // it have existed (a journal cut back to an earlier checkpoint is a whole
 // journal), and that whoever holds the signing key has not written and signed
-// another history. For both, keep a Head from elsewhere and compare.
+// another history. For both, keep checkpoints elsewhere (Published) and have
+// witnesses cosign them.
 package verify
 
 import (

@@ -22,7 +22,9 @@ type export struct {
 	tree     frontier
 	versions map[event.Stream]uint64
 	time     event.Micros
-	gone     map[uint64]bool // facts without private fields that no fact has accounted for yet
+	gone     map[uint64]bool        // facts without private fields that no fact has accounted for yet
+	kept     map[uint64][]published // by size
+	furthest uint64                 // size of the largest of them
 	report   Report
 }
 
@@ -45,8 +47,11 @@ func (l line) hasFactPart() bool {
 	return l.Position != nil || l.Header != nil || l.Body != nil || l.Private != nil || l.Leaf != nil
 }
 
-func (e *export) run(ctx context.Context) error {
+func (e *export) run(ctx context.Context, c Check) error {
 	if err := e.head(); err != nil {
+		return err
+	}
+	if err := e.expect(c.Published); err != nil {
 		return err
 	}
 	for {
@@ -65,7 +70,10 @@ func (e *export) run(ctx context.Context) error {
 		case l.Checkpoint != nil:
 			err = e.checkpoint(*l.Checkpoint)
 		default:
-			return e.end(*l.End)
+			if err := e.end(*l.End); err != nil {
+				return err
+			}
+			return e.outside(c.Witnesses)
 		}
 		if err != nil {
 			return err
@@ -151,7 +159,7 @@ func (e *export) fact(l line) error {
 	if e.report.Facts%progressEvery == 0 {
 		e.progress(e.report.Facts)
 	}
-	return nil
+	return e.compare()
 }
 
 func (e *export) header(at uint64, b []byte) (event.Header, error) {
@@ -223,7 +231,7 @@ func (e *export) unaccounted() error {
 
 func (e *export) checkpoint(text string) error {
 	from, facts := e.report.Head.Size, e.report.Facts
-	head, err := Checkpoint([]byte(text), e.keys)
+	head, cosigned, err := Cosigned([]byte(text), e.keys)
 	var f *fault.Error
 	switch {
 	case errors.As(err, &f):
@@ -243,6 +251,7 @@ func (e *export) checkpoint(text string) error {
 	}
 	e.report.Head = head
 	e.report.Checkpoints++
+	e.witnessed(facts, cosigned)
 	return nil
 }
 
