@@ -51,19 +51,27 @@ func (db *DB) dialSQLite(ctx context.Context, path string) error {
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("close %s: %w", path, err)
 	}
-	if db.write, err = sql.Open("sqlite", sqliteURL(path, "immediate", false)); err != nil {
+	if db.write, err = openPrepared(sqliteURL(path, "immediate", false), true); err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
 	db.write.SetMaxOpenConns(1)
 	if err := migrate(ctx, db.write, SQLite); err != nil {
 		return errors.Join(err, db.write.Close())
 	}
-	if db.read, err = sql.Open("sqlite", sqliteURL(path, "deferred", true)); err != nil {
+	if db.read, err = openPrepared(sqliteURL(path, "deferred", true), false); err != nil {
 		return errors.Join(fmt.Errorf("open %s: %w", path, err), db.write.Close())
 	}
 	db.read.SetMaxOpenConns(8)
 	db.read.SetMaxIdleConns(8)
 	return nil
+}
+
+func openPrepared(url string, hasty bool) (*sql.DB, error) {
+	c, err := sqlite.NewConnector(url)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(preparing{Connector: c, hasty: hasty}), nil
 }
 
 func sqliteURL(path, lock string, readOnly bool) string {

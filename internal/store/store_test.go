@@ -354,3 +354,102 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A connection keeps the statements it has prepared: what one is used for
+// changes nothing for its next use.
+func TestStatementsAreUsedAgain(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		ctx, db := t.Context(), open()
+		const query = "SELECT digest FROM blobs WHERE digest >= $1 ORDER BY digest"
+		err := db.InTx(ctx, func(tx *store.Tx) error { return errors.Join(put(ctx, tx, "a"), put(ctx, tx, "b"), put(ctx, tx, "c")) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = db.InTx(ctx, func(tx *store.Tx) error {
+			for _, from := range []string{"a", "b", "c", "d", "a"} {
+				var got []string
+				scan := func(r *sql.Rows) error {
+					var d string
+					got = append(got, d)
+					return r.Scan(&got[len(got)-1])
+				}
+				if err := tx.Each(ctx, scan, query, from); err != nil {
+					return err
+				}
+				if diff := cmp.Diff(map[string][]string{"a": {"a", "b", "c"}, "b": {"b", "c"}, "c": {"c"}}[from], got); diff != "" {
+					t.Errorf("from %s: %s", from, diff)
+				}
+			}
+			stop := errors.New("stop")
+			if err := tx.Each(ctx, func(*sql.Rows) error { return stop }, query, "a"); !errors.Is(err, stop) {
+				t.Errorf("rows that are not read to the end: %v", err)
+			}
+			var d string
+			return tx.QueryRow(ctx, query, "b").Scan(&d)
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// On SQLite a text may be run while its rows are being read, more texts may be
+// run than are kept, and one whose table changes under it is prepared anew.
+func TestKeptStatements(t *testing.T) {
+	ctx := t.Context()
+	db, err := store.Open(ctx, store.Options{Data: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	const query = "SELECT digest FROM blobs ORDER BY digest"
+	err = db.InTx(ctx, func(tx *store.Tx) error {
+		if err := errors.Join(put(ctx, tx, "a"), put(ctx, tx, "b")); err != nil {
+			return err
+		}
+		var seen string
+		for range 2 {
+			err := tx.Each(ctx, func(outer *sql.Rows) error {
+				var o string
+				if err := outer.Scan(&o); err != nil {
+					return err
+				}
+				return tx.Each(ctx, func(inner *sql.Rows) error {
+					var i string
+					err := inner.Scan(&i)
+					seen += o + i + " "
+					return err
+				}, query)
+			}, query)
+			if err != nil {
+				return err
+			}
+		}
+		if seen != "aa ab ba bb aa ab ba bb " {
+			t.Errorf("seen %s", seen)
+		}
+		for i := range 600 {
+			var got int
+			if err := tx.QueryRow(ctx, fmt.Sprintf("SELECT %d + $1", i), 1).Scan(&got); err != nil || got != i+1 {
+				t.Fatalf("%d: %d, %v", i, got, err)
+			}
+		}
+		if _, err := tx.Exec(ctx, "INSERT INTO blobs (digest, size, body, created) VALUES ($1, $2, $3, $4)", "a", 1, []byte{}, 1); !store.Refused(err) {
+			t.Errorf("a key twice: %v", err)
+		}
+		if _, err := tx.Exec(ctx, "INSERT INTO blobs (digest, size, body, created) VALUES ($1, $2, $3, $4)", "c", 1, []byte{}, 1); err != nil {
+			t.Errorf("after a failure: %v", err)
+		}
+		if _, err := tx.Exec(ctx, "ALTER TABLE blobs ADD COLUMN more TEXT"); err != nil {
+			return err
+		}
+		var n int
+		if err := tx.Each(ctx, func(*sql.Rows) error { n++; return nil }, query); err != nil || n != 3 {
+			t.Errorf("after the table has changed: %d rows, %v", n, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
