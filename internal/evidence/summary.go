@@ -138,14 +138,17 @@ type bound struct {
 	File       string `json:"file"`
 }
 
+var contentForm = strict.MustForm[content]()
+
 // ContentDigest is "sha256:…" over the canonical list (RFC 8785) of the claims
 // that stand. It changes with what they say, not with when they were recorded.
 func (a Artifact) ContentDigest() (string, error) {
-	c := content{Schema: 1, Artifact: a.Digest, Claims: []bound{}}
-	for _, x := range a.Claims {
-		c.Claims = append(c.Claims, bound{x.Claim.Kind, x.Claim.toolName(), x.Label, x.Provenance, x.File})
+	c := content{Schema: 1, Artifact: a.Digest, Claims: make([]bound, len(a.Claims))}
+	for i := range a.Claims {
+		x := &a.Claims[i]
+		c.Claims[i] = bound{x.Claim.Kind, x.Claim.toolName(), x.Label, x.Provenance, x.File}
 	}
-	b, err := strict.Canonical(c)
+	b, err := contentForm.Append(make([]byte, 0, 1<<10), &c)
 	if err != nil {
 		return "", err
 	}

@@ -102,19 +102,34 @@ type subject struct {
 	Policy      string `json:"policy"`
 }
 
-// canonical is v's RFC 8785 form and its digest "sha256:…".
-func canonical(v any) (text, digest string, err error) {
-	b, err := strict.Canonical(v)
+// The canonical forms of what every decision writes.
+var (
+	subjectForm = strict.MustForm[subject]()
+	basisForm   = strict.MustForm[basis]()
+	listsForm   = strict.MustForm[policy.Lists]()
+)
+
+// canonical is v's RFC 8785 form, of about size bytes, and its digest "sha256:…".
+func canonical[T any](f strict.Form[T], v *T, size int) (text, digest string, err error) {
+	b, err := f.Append(make([]byte, 0, size), v)
 	if err != nil {
 		return "", "", err
 	}
 	return string(b), Sum(b), nil
 }
 
+// Sizes in bytes, for room to write in: more than most subjects and bases take.
+const (
+	subjectSize = 1 << 10
+	basisSize   = 4 << 10
+)
+
 // Sum is the digest of bytes as it is written: "sha256:" and 64 hexadecimal digits.
 func Sum(b []byte) string {
 	d := sha256.Sum256(b)
-	return "sha256:" + hex.EncodeToString(d[:])
+	var text [len("sha256:") + 2*sha256.Size]byte
+	hex.Encode(text[copy(text[:], "sha256:"):], d[:])
+	return string(text[:])
 }
 
 // basisSchema numbers the form of basis.

@@ -80,7 +80,7 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 	d.Until = earliest(append(ends, d.PermitUntil)...)
 	d.believe(in)
 	d.Inputs, d.AgeHours, d.LoadAge = in, [3]float64{in.Findings.AgeHours, in.Tests.AgeHours, in.Coverage.AgeHours}, in.Load.AgeHours
-	d.BasisText, d.Basis, err = canonical(basis{Schema: basisSchema, Subject: d.Subject, Policy: d.Policy, Inputs: timeless(in), Lists: d.Lists, Verdict: d.Verdict, Counted: d.Approvals, Engine: Engine})
+	d.BasisText, d.Basis, err = canonical(basisForm, &basis{Schema: basisSchema, Subject: d.Subject, Policy: d.Policy, Inputs: timeless(in), Lists: d.Lists, Verdict: d.Verdict, Counted: d.Approvals, Engine: Engine}, basisSize)
 	return d, err
 }
 
@@ -141,7 +141,7 @@ func (f Facts) subject(evidence string) (text, digest string, err error) {
 	if f.Policy != nil {
 		s.Policy = f.Policy.Digest()
 	}
-	return canonical(s)
+	return canonical(subjectForm, &s, subjectSize)
 }
 
 // Chain is the question that the votes for this release answer at an instant.

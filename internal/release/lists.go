@@ -67,7 +67,7 @@ func (f Facts) list(now time.Time, in policy.Inputs, votes approval.Standing) (p
 	if lists.Empty() {
 		return in, "", nil
 	}
-	_, digest, err := canonical(lists)
+	_, digest, err := canonical(listsForm, &lists, basisSize)
 	if err != nil {
 		return in, "", fmt.Errorf("lists that rules read: %w", err)
 	}
