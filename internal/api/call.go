@@ -284,7 +284,7 @@ func write(w http.ResponseWriter, code int, media string, v any) {
 
 // request is the caller and his or her idempotency key.
 func (c *call) request() control.Request {
-	return control.Request{Actor: c.actor, Key: c.r.Header.Get(wire.KeyHeader)}
+	return control.Request{Actor: c.actor, Key: c.r.Header.Get(wire.KeyHeader), Recorded: c.acknowledge}
 }
 
 // heavy takes one of the few places of what needs much memory, a processor or a long read,

@@ -39,6 +39,10 @@ func (a *api) proofs() []operation {
 				}
 				return c.plain([]byte(text))
 			}),
+		serve(operation{
+			id: "show-receipt", path: "/journal/receipt", need: access.Read, params: needed("position"), gives: "text/plain",
+			about: "The signed receipt of the command that recorded a fact",
+		}, showReceipt),
 		ask(operation{
 			id: "prove-inclusion", path: "/journal/proof", need: access.Read, params: append(needed("position"), count("size")...),
 			about: "Prove that a fact stands in the tree of a size, or of the newest checkpoint",

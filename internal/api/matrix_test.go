@@ -27,7 +27,7 @@ var needs = map[string]string{
 	"show-permit": "read", "recall-permit": "recall",
 	"issue-token": "any", "list-tokens": "any", "revoke-token": "any", "show-me": "any", "offer-sign-in": "any", "set-up": "public",
 	"grant-role": "grant", "revoke-role": "grant", "depart": "grant",
-	"show-keys": "read", "show-checkpoint": "read", "prove-inclusion": "read", "prove-consistency": "read", "export-journal": "export", "list-facts": "read",
+	"show-keys": "read", "show-checkpoint": "read", "show-receipt": "read", "prove-inclusion": "read", "prove-consistency": "read", "export-journal": "export", "list-facts": "read",
 	"show-vault": "read", "sweep-vault": "operate", "check-vault": "export", "fetch-vault-entry": "export",
 	"follow-changes": "read", "alive": "public", "ready": "public", "version": "public", "openapi": "public",
 }

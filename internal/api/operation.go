@@ -115,6 +115,12 @@ func (p operation) describe(schemas huma.Registry) *huma.Operation {
 	if p.out != nil {
 		good.Content["application/json"] = &huma.MediaType{Schema: schemas.Schema(p.out, true, p.id)}
 	}
+	if p.method == http.MethodPost {
+		good.Headers = map[string]*huma.Param{wire.ReceiptHeader: {
+			Schema:      &huma.Schema{Type: "string"},
+			Description: "For each command that has recorded something, its signed receipt in base64: keep it",
+		}}
+	}
 	if p.gives != "" {
 		good.Content[p.gives] = &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
 	}

@@ -58,6 +58,14 @@ type Files interface {
 type Request struct {
 	Actor access.Actor
 	Key   string // idempotency key of the caller's choice, at most 255 bytes; "" for none
+
+	Recorded func(journal.Receipt) // told of each command that has recorded facts, now or before; nil: nobody is
+}
+
+func (r Request) recorded(j journal.Receipt) {
+	if r.Recorded != nil && j.First < j.Next {
+		r.Recorded(j)
+	}
 }
 
 // NewID is a new id, a UUIDv7 (RFC 9562).
@@ -198,13 +206,15 @@ func do[R any](ctx context.Context, c *Control, r Request, content any, try act[
 			return none, fmt.Errorf("encode request: %w", err)
 		}
 		command.Request = sha256.Sum256(fmt.Appendf(nil, "%T\x00%s", content, encoded))
-		if result, known, err := c.repeated(ctx, command); known || err != nil {
-			return decoded[R](result, err)
+		if receipt, known, err := c.repeated(ctx, command); known || err != nil {
+			r.recorded(receipt)
+			return decoded[R](receipt.Result, err)
 		}
 	}
 	for attempt := range tries {
 		receipt, result, err := once(ctx, c, command, try)
 		if !stale(err) {
+			r.recorded(receipt)
 			if err == nil && receipt.Repeated {
 				return decoded[R](receipt.Result, nil)
 			}
@@ -217,17 +227,17 @@ func do[R any](ctx context.Context, c *Control, r Request, content any, try act[
 	return none, fault.New(fault.Conflict, "request.contended", "others kept changing what this rests on").Remedy("try again")
 }
 
-// repeated is the result of a command that was carried out before. Appending
+// repeated is the receipt of a command that was carried out before. Appending
 // it again, without facts, lets the journal compare the two requests.
-func (c *Control) repeated(ctx context.Context, command journal.Command) ([]byte, bool, error) {
+func (c *Control) repeated(ctx context.Context, command journal.Command) (journal.Receipt, bool, error) {
 	if _, err := c.Journal.Command(ctx, command.ID); err != nil {
 		if fault.KindOf(err) == fault.NotFound {
 			err = nil
 		}
-		return nil, false, err
+		return journal.Receipt{}, false, err
 	}
 	receipt, err := c.Journal.Append(ctx, command)
-	return receipt.Result, true, err
+	return receipt, true, err
 }
 
 func decoded[R any](result []byte, err error) (R, error) {

@@ -132,7 +132,7 @@ func (c *Control) founding(l *Load, person catalog.Person, hash string, life tim
 // actor: how a terminal hands over to a page.
 func (c *Control) OfferSignIn(ctx context.Context, r Request, life time.Duration) (Issued, error) {
 	secret, hash := seal.NewToken("signin")
-	issued, err := do(ctx, c, Request{Actor: r.Actor}, nil, func(l *Load) ([]event.Draft, Issued, error) {
+	issued, err := do(ctx, c, Request{Actor: r.Actor, Recorded: r.Recorded}, nil, func(l *Load) ([]event.Draft, Issued, error) {
 		t := access.Token{ID: NewID(), Subject: r.Actor.Subject, Hash: hash, Purpose: access.ForSignIn, Scopes: r.Actor.Rights, Expires: event.MicrosOf(l.Now.Add(life))}
 		drafts, err := access.Issue(t, nil, l.Now)
 		return drafts, Issued{ID: t.ID, Expires: t.Expires.Time(), Subject: t.Subject}, err

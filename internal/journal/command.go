@@ -51,6 +51,8 @@ type Receipt struct {
 	Time        event.Micros
 	Repeated    bool // the command had been appended before; nothing was appended now
 	Result      []byte
+
+	trace *trace // where the command was recorded just now
 }
 
 // Stale says that a stream or set has changed since it was read: load, decide

@@ -54,6 +54,7 @@ func (j *Journal) forward(h head) error {
 
 func (j *Journal) committed(p *plan, e edge) {
 	if p.written() {
+		p.keepTraces()
 		j.edge = e
 		j.grown.raise(p.next())
 	}
@@ -136,6 +137,7 @@ func (j *Journal) writeFacts(ctx context.Context, tx *store.Tx, p *plan) (edge, 
 	if err != nil {
 		return e, err
 	}
+	p.traces = p.tracing()
 	facts := store.Rows{Into: "INSERT INTO facts (position, stream, version, header, body, private)"}
 	hashes := store.Rows{Into: "INSERT INTO hashes (node, hash)"}
 	for _, f := range p.facts {
@@ -147,6 +149,7 @@ func (j *Journal) writeFacts(ctx context.Context, tx *store.Tx, p *plan) (edge, 
 		if err != nil {
 			return e, err
 		}
+		p.traces.add(nodes[0], e)
 		first := tlog.StoredHashIndex(0, int64(f.Position))
 		for i, n := range nodes {
 			hashes.Values = append(hashes.Values, []any{first + int64(i), n[:]})

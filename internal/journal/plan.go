@@ -25,6 +25,7 @@ type plan struct {
 	results  []result
 	accepted []bool
 	mine     map[string]stored // accepted in this plan, by id
+	traces   *tracing          // once the facts are written
 }
 
 type planRequest struct {

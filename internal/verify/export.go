@@ -66,6 +66,8 @@ type Report struct {
 	Tail        uint64                `json:"tail"`        // facts after it
 	Kinds       map[event.Kind]uint64 `json:"kinds"`
 	Disposed    uint64                `json:"disposed"` // private fields disposed of; the proofs hold without them
+	Receipts    uint64                `json:"receipts"` // that hold
+	Broken      []Broken              `json:"broken_receipts,omitempty"`
 	FirstWrong  *uint64               `json:"first_wrong,omitempty"`
 	Problem     string                `json:"problem,omitempty"`
 	Published   uint64                `json:"published"`           // checkpoints kept elsewhere that agree
@@ -76,6 +78,7 @@ type Report struct {
 type Check struct {
 	Keys      Keys
 	Published []Published // checkpoints that were kept elsewhere: the export must begin with each tree
+	Receipts  []Receipt   // each one's facts must stand, and before them what stood then
 	Witnesses int         // so many must have cosigned checkpoints, here or published, that cover all facts
 	Progress  func(facts uint64)
 }
@@ -104,6 +107,7 @@ func Export(ctx context.Context, r io.Reader, keys Keys, progress func(facts uin
 //	export.checkpoint  a checkpoint's signature, place or root is false
 //	export.counts      the counts do not match
 //	export.empty       nothing is signed
+//	export.receipt     a receipt does not hold; every one that does not is named
 //	export.tail        facts stand after the newest checkpoint; all else is good
 //	export.published   a published checkpoint is another journal's, or beyond its end
 //	export.witnesses   too few witnesses have cosigned all of it; all else is good
@@ -118,11 +122,12 @@ func (c Check) Export(ctx context.Context, r io.Reader) (Report, error) {
 		c.Progress = func(uint64) {}
 	}
 	e := &export{
-		lines: lines{from: bufio.NewReaderSize(r, maxLine)}, keys: c.Keys, progress: c.Progress, kept: map[uint64][]published{},
+		lines: lines{from: bufio.NewReaderSize(r, maxLine)}, keys: c.Keys, progress: c.Progress, kept: map[uint64][]published{}, held: hold(c.Receipts),
 		versions: map[event.Stream]uint64{}, gone: map[uint64]bool{}, report: Report{Kinds: map[event.Kind]uint64{}},
 	}
 	err := e.run(ctx, c)
 	e.report.Tail = e.report.Facts - e.report.Head.Size
+	e.report.Receipts, e.report.Broken = e.held.good, e.held.broken
 	var w *wrong
 	if !errors.As(err, &w) {
 		return e.report, err

@@ -38,29 +38,41 @@ func Checkpoint(text []byte, keys Keys) (Head, error) {
 
 // openCheckpoint is Checkpoint and the signatures by journal and witness keys.
 func openCheckpoint(text []byte, keys Keys) (Head, []note.Signature, error) {
-	list, err := keys.trusted(ForJournal)
+	opened, err := openNote("checkpoint", text, keys, ForJournal, ForWitness)
 	if err != nil {
 		return Head{}, nil, err
-	}
-	list = append(list, keys.Of(ForWitness)...)
-	verifiers := make([]note.Verifier, len(list))
-	for i, key := range list {
-		if verifiers[i], err = newVerifier(key.Purpose, key.Text); err != nil {
-			return Head{}, nil, fmt.Errorf("key %s: %w", key.ID, err)
-		}
-	}
-	opened, err := note.Open(text, note.VerifierList(verifiers...))
-	if err == nil && !slices.ContainsFunc(opened.Sigs, func(s note.Signature) bool { _, is := cosigns(s); return !is }) {
-		err = &note.UnverifiedNoteError{Note: opened} // witnesses alone make no checkpoint
-	}
-	if err != nil {
-		return Head{}, nil, unverified("checkpoint.signature", "the checkpoint does not verify").Because(noteProblem(err)).Cause(err)
 	}
 	head, err := parseHead(opened.Text)
 	if err != nil {
 		return Head{}, nil, unverified("checkpoint.malformed", "the checkpoint cannot be read").Because(err.Error())
 	}
 	return head, opened.Sigs, nil
+}
+
+// openNote reads a signed note, what it is named by, that a journal key among keys has signed.
+func openNote(what string, text []byte, keys Keys, purposes ...Purpose) (*note.Note, error) {
+	if _, err := keys.trusted(ForJournal); err != nil {
+		return nil, err
+	}
+	var verifiers []note.Verifier
+	for _, key := range keys.list {
+		if !slices.Contains(purposes, key.Purpose) {
+			continue
+		}
+		v, err := newVerifier(key.Purpose, key.Text)
+		if err != nil {
+			return nil, fmt.Errorf("key %s: %w", key.ID, err)
+		}
+		verifiers = append(verifiers, v)
+	}
+	opened, err := note.Open(text, note.VerifierList(verifiers...))
+	if err == nil && !slices.ContainsFunc(opened.Sigs, func(s note.Signature) bool { _, is := cosigns(s); return !is }) {
+		err = &note.UnverifiedNoteError{Note: opened} // witnesses alone make nothing of ours
+	}
+	if err != nil {
+		return nil, unverified(what+".signature", "the %s does not verify", what).Because(noteProblem(err)).Cause(err)
+	}
+	return opened, nil
 }
 
 func noteProblem(err error) string {

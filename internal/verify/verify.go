@@ -1,5 +1,5 @@
 // Package verify checks what Signalbox has signed: checkpoints, proofs, whole
-// exports of the journal, envelopes and deployment permits.
+// exports of the journal, receipts, envelopes and deployment permits.
 //
 // It needs the bytes and the public keys, nothing else: no store, no secret,
 // no network and no clock. Signing is left to seal, keeping to the journal.
@@ -9,8 +9,8 @@
 // What an export alone cannot show: that facts after the newest checkpoint in
 // it have existed (a journal cut back to an earlier checkpoint is a whole
 // journal), and that whoever holds the signing key has not written and signed
-// another history. For both, keep checkpoints elsewhere (Published) and have
-// witnesses cosign them.
+// another history. For both, keep receipts, keep checkpoints elsewhere
+// (Published) and have witnesses cosign them.
 package verify
 
 import (

@@ -20,6 +20,7 @@ type export struct {
 	progress func(uint64)
 	size     uint64 // facts announced
 	tree     frontier
+	held     held
 	versions map[event.Stream]uint64
 	time     event.Micros
 	gone     map[uint64]bool        // facts without private fields that no fact has accounted for yet
@@ -147,6 +148,7 @@ func (e *export) fact(l line) error {
 		return wrongf("export.leaf", at, "the bytes of the fact at %d are not those whose hash is stored", at)
 	}
 	e.tree.add(leaf)
+	e.held.fact(e.report.Origin, leaf, &e.tree)
 	e.report.Facts++
 	e.report.Kinds[h.Kind]++
 	e.report.Disposed += disposed
@@ -275,6 +277,10 @@ func (e *export) end(counts ExportCounts) error {
 	}
 	if facts == 0 {
 		return wrongf("export.empty", nowhere, "there is no fact, and so nothing that is signed")
+	}
+	if e.held.end(); len(e.held.broken) > 0 {
+		b := e.held.broken[0]
+		return wrongf("export.receipt", b.First, "%d receipts do not hold; that of %s for %d to %d: %s", len(e.held.broken), b.Time, b.First, b.Next-1, b.Problem)
 	}
 	if covered := e.report.Head.Size; covered < facts {
 		return wrongf("export.tail", covered, "a tail of %d facts, from position %d on, is not covered by a signed checkpoint", facts-covered, covered)

@@ -111,6 +111,11 @@ func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) {
 	return c.bytes(ctx, get("/journal/checkpoint", nil))
 }
 
+// Receipt is the signed receipt of the command that recorded the fact at a position.
+func (c *Client) Receipt(ctx context.Context, position uint64) ([]byte, error) {
+	return c.bytes(ctx, get("/journal/receipt", values("position", strconv.FormatUint(position, 10))))
+}
+
 // Proof shows that the fact at a position stands in the tree of a size; size 0 is the newest checkpoint's.
 func (c *Client) Proof(ctx context.Context, position, size uint64) (Proof, error) {
 	q := values("position", strconv.FormatUint(position, 10))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +30,10 @@ const MaxAnswer = 16 << 20
 // KeyHeader names the idempotency key of a command: asking twice acts once.
 const KeyHeader = "Idempotency-Key"
 
+// ReceiptHeader names the receipts in an answer: for each command that has recorded
+// something, a signed note in base64 (see verify.Receipt).
+const ReceiptHeader = "Signalbox-Receipt"
+
 const (
 	callTime   = 60 * time.Second // of one try
 	uploadTime = 15 * time.Minute
@@ -43,6 +48,8 @@ type Options struct {
 	CA     string            // file of PEM certificates that are trusted besides the system's
 	Agent  string            // names the program and its version
 	Over   http.RoundTripper // nil: the network
+
+	Receipts func(note []byte) // is handed each receipt as it came; nil: nobody keeps them
 }
 
 // Client calls one server. It is safe for concurrent use.
@@ -51,6 +58,7 @@ type Client struct {
 	token string
 	agent string
 	http  *http.Client
+	keep  func(receipt []byte)
 }
 
 // New is a client. A token is never sent in the clear beyond the machine
@@ -75,7 +83,7 @@ func New(o Options) (*Client, error) {
 		o.Agent = "signalbox"
 	}
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{base: u, token: strings.TrimSpace(o.Token), agent: o.Agent, http: &http.Client{Transport: over, CheckRedirect: stay}}, nil
+	return &Client{base: u, token: strings.TrimSpace(o.Token), agent: o.Agent, http: &http.Client{Transport: over, CheckRedirect: stay}, keep: o.Receipts}, nil
 }
 
 func loopback(host string) bool {
@@ -204,6 +212,7 @@ func (c *Client) once(ctx context.Context, q call, read func(io.Reader) error) (
 		return c.unreached(ctx, err)
 	}
 	defer func() { _ = response.Body.Close() }()
+	c.receipts(response.Header)
 	if response.StatusCode >= 200 && response.StatusCode < 300 {
 		if err := read(response.Body); err != nil {
 			if fault.KindOf(err) != fault.Internal {
@@ -214,6 +223,21 @@ func (c *Client) once(ctx context.Context, q call, read func(io.Reader) error) (
 		return never, nil
 	}
 	return refusal(response)
+}
+
+// maxReceipts bounds the receipts that are taken from one answer.
+const maxReceipts = 16
+
+// receipts hands on what an answer's header holds; a refusal may have some as well.
+func (c *Client) receipts(h http.Header) {
+	if c.keep == nil {
+		return
+	}
+	for _, text := range h.Values(ReceiptHeader)[:min(len(h.Values(ReceiptHeader)), maxReceipts)] {
+		if note, err := base64.StdEncoding.DecodeString(text); err == nil {
+			c.keep(note)
+		}
+	}
 }
 
 func (c *Client) request(ctx context.Context, q call) (*http.Response, error) {

@@ -1,0 +1,124 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/verify"
+)
+
+// trace is what a command left in the tree: the leaves of its facts, and the
+// root as it was after the last of them.
+type trace struct {
+	leaves []tlog.Hash
+	root   tlog.Hash
+}
+
+// tracing is the traces of a plan's commands while its facts are written.
+type tracing struct {
+	first  uint64 // position of the plan's first fact
+	leaves []tlog.Hash
+	roots  map[uint64]tlog.Hash // after each command, by the position that follows
+}
+
+// tracing follows every accepted command.
+func (p *plan) tracing() *tracing {
+	t := &tracing{first: p.head.size, roots: map[uint64]tlog.Hash{}}
+	for i := range p.batch {
+		if p.accepted[i] {
+			t.roots[p.results[i].receipt.Next] = tlog.Hash{}
+		}
+	}
+	return t
+}
+
+// add follows one fact more, after which the edge is e.
+func (t *tracing) add(leaf tlog.Hash, e edge) {
+	t.leaves = append(t.leaves, leaf)
+	next := t.first + uint64(len(t.leaves))
+	if _, ends := t.roots[next]; ends {
+		t.roots[next] = e.root()
+	}
+}
+
+// of is the trace of a command, once it is committed.
+func (t *tracing) of(r Receipt) *trace {
+	return &trace{leaves: t.leaves[r.First-t.first : r.Next-t.first], root: t.roots[r.Next]}
+}
+
+// keepTraces gives each command that was recorded its trace.
+func (p *plan) keepTraces() {
+	for i := range p.batch {
+		if r := &p.results[i].receipt; p.accepted[i] && r.First < r.Next {
+			r.trace = p.traces.of(*r)
+		}
+	}
+}
+
+// Acknowledge is the signed note that holds us to a receipt: that its facts
+// stand at their positions, in a tree that began as it did then (see
+// verify.Receipt). The same receipt always gives the same note. It is signed
+// after the commit and never within it. "" means that the command recorded
+// nothing, or that there is no key. Errors: fault Unverified where the journal
+// was found to be another than was signed.
+func (j *Journal) Acknowledge(ctx context.Context, r Receipt) (string, error) {
+	if j.signer == nil || r.First == r.Next {
+		return "", nil
+	}
+	if why := j.stopped.Load(); why != nil && why.Kind == fault.Unverified {
+		return "", why
+	}
+	if strings.ContainsAny(r.Command, " \t\r\n") {
+		return "", fmt.Errorf("command %q has no receipt: its id is more than one word", r.Command)
+	}
+	v := verify.Receipt{Origin: j.origin, Command: r.Command, Time: r.Time, First: r.First, Next: r.Next}
+	var err error
+	if t := r.trace; t != nil {
+		v.Leaves, v.Tree = verify.LeavesOf(t.leaves), t.root
+	} else if v.Leaves, v.Tree, err = j.retrace(ctx, r); err != nil {
+		return "", err
+	}
+	signed, err := note.Sign(&note.Note{Text: v.Text()}, j.signer)
+	if err != nil {
+		return "", fmt.Errorf("sign the receipt of %s: %w", r.Command, err)
+	}
+	return string(signed), nil
+}
+
+// retrace reads from the stored tree what a command left in it.
+func (j *Journal) retrace(ctx context.Context, r Receipt) (leaves, root tlog.Hash, err error) {
+	indexes := make([]int64, 0, r.Next-r.First)
+	for p := r.First; p < r.Next; p++ {
+		indexes = append(indexes, tlog.StoredHashIndex(0, int64(p)))
+	}
+	err = j.db.ReadTx(ctx, func(tx *store.Tx) error {
+		list, err := nodes(ctx, tx).ReadHashes(indexes)
+		if err != nil {
+			return err
+		}
+		leaves = verify.LeavesOf(list)
+		root, err = tlog.TreeHash(int64(r.Next), nodes(ctx, tx))
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("read what %s left in the tree: %w", r.Command, err)
+	}
+	return leaves, root, err
+}
+
+// root is the root of the whole tree, of at least one leaf.
+func (e edge) root() tlog.Hash {
+	indexes := e.indexes()
+	last := len(indexes) - 1
+	root := e.nodes[indexes[last]]
+	for i := last - 1; i >= 0; i-- {
+		root = tlog.NodeHash(e.nodes[indexes[i]], root)
+	}
+	return root
+}
