@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
 )
@@ -49,6 +50,7 @@ func Begin(ctx context.Context, db *store.DB) (origin string, begun bool, err er
 		if err != nil {
 			return err
 		}
+		failpoint.Hit(failpoint.JournalOrigin)
 		h, err := lockHead(ctx, tx)
 		origin, begun = h.origin, h.size > 0
 		return err

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
 )
@@ -74,6 +75,7 @@ func (j *Journal) refoldStates(ctx context.Context) error {
 		if err := j.refold(ctx, noun); err != nil {
 			return fmt.Errorf("fold every %s anew: %w", noun, err)
 		}
+		failpoint.Hit(failpoint.StatesRefolded)
 		err := j.db.InTx(ctx, func(tx *store.Tx) error {
 			return writeView(ctx, tx, ViewStatus{Name: statePrefix + noun, Number: numbers[noun]})
 		})

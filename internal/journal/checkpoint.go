@@ -12,6 +12,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
 	"signalbox.dev/signalbox/internal/verify"
@@ -125,12 +126,14 @@ func (j *Journal) sign(ctx context.Context, tx *store.Tx, h head) (string, error
 	if err != nil {
 		return "", err
 	}
+	failpoint.Hit(failpoint.NoteSigned)
 	now, err := tx.Now(ctx)
 	if err != nil {
 		return "", err
 	}
 	_, err = tx.Exec(ctx, "INSERT INTO checkpoints (size, note, time) VALUES ($1, $2, $3)",
 		int64(h.size), string(signed), int64(event.MicrosOf(now)))
+	failpoint.Hit(failpoint.NoteWritten)
 	return string(signed), err
 }
 

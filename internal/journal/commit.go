@@ -11,6 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
 )
@@ -19,17 +20,20 @@ import (
 // not get as far; after an error that is not a *store.Uncertain nothing is written.
 func (j *Journal) try(ctx context.Context, batch []*job) (p *plan, err error) {
 	var e edge
+	failpoint.Hit(failpoint.JournalBatch)
 	err = j.db.InTx(ctx, func(tx *store.Tx) error {
 		h, err := lockHead(ctx, tx)
 		if err != nil {
 			return err
 		}
+		failpoint.Hit(failpoint.JournalHead)
 		if err := j.forward(h); err != nil {
 			return err
 		}
 		if p, err = j.planned(ctx, tx, planRequest{head: h, batch: batch}); err != nil {
 			return err
 		}
+		failpoint.Hit(failpoint.JournalPlanned)
 		e, err = j.write(ctx, tx, p)
 		return err
 	})
@@ -37,6 +41,7 @@ func (j *Journal) try(ctx context.Context, batch []*job) (p *plan, err error) {
 		return p, err
 	}
 	j.committed(p, e)
+	failpoint.Hit(failpoint.JournalCommitted)
 	return p, nil
 }
 
@@ -128,6 +133,7 @@ func (j *Journal) write(ctx context.Context, tx *store.Tx, p *plan) (edge, error
 	if err := tx.Later(ctx, "UPDATE head SET size = $1, time = $2 WHERE id = 1", int64(p.next()), int64(p.now)); err != nil {
 		return e, fmt.Errorf("move the head: %w", err)
 	}
+	failpoint.Hit(failpoint.JournalMoved)
 	p.lagging, err = j.foldViews(ctx, tx, p)
 	return e, err
 }
@@ -161,9 +167,11 @@ func (j *Journal) writeFacts(ctx context.Context, tx *store.Tx, p *plan) (edge, 
 	if err := tx.Insert(ctx, facts); err != nil {
 		return e, fmt.Errorf("write facts: %w", err)
 	}
+	failpoint.Hit(failpoint.JournalFacts)
 	if err := tx.Insert(ctx, hashes); err != nil {
 		return e, fmt.Errorf("write hashes: %w", err)
 	}
+	failpoint.Hit(failpoint.JournalHashes)
 	return e, nil
 }
 
@@ -189,9 +197,11 @@ func (j *Journal) writeCommands(ctx context.Context, tx *store.Tx, p *plan) erro
 	if err := tx.Insert(ctx, rows); err != nil {
 		return fmt.Errorf("write commands: %w", err)
 	}
+	failpoint.Hit(failpoint.JournalCommands)
 	if err := tx.Insert(ctx, parts); err != nil {
 		return fmt.Errorf("write parts: %w", err)
 	}
+	failpoint.Hit(failpoint.JournalParts)
 	return nil
 }
 

@@ -30,11 +30,15 @@ const childVariable = "SIGNALBOX_JOURNAL_CHILD"
 func TestMain(m *testing.M) {
 	switch os.Getenv(childVariable) {
 	case "":
-		os.Exit(m.Run())
+		code := m.Run()
+		forgetTagged()
+		os.Exit(code)
 	case "append":
 		childAppends()
 	case "disk":
 		childLosesDisk()
+	case "points":
+		childPoints()
 	}
 }
 

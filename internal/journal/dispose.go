@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
 )
@@ -26,7 +27,9 @@ func (j *Journal) dispose(ctx context.Context, tx *store.Tx, p *plan) error {
 			if err := disposeOne(ctx, tx, position); err != nil {
 				return err
 			}
+			failpoint.Hit(failpoint.JournalDisposing)
 		}
+		failpoint.Hit(failpoint.JournalDisposed)
 	}
 	return nil
 }

@@ -73,11 +73,7 @@ type kit struct {
 // start opens a journal with the key of all tests.
 func start(t testing.TB, db *store.DB, change func(*journal.Options)) *kit {
 	t.Helper()
-	secret, public, err := note.GenerateKey(bytes.NewReader(make([]byte, 64)), "signalbox.test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := note.NewSigner(secret)
+	signer, public, err := testSigner()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +92,15 @@ func start(t testing.TB, db *store.DB, change func(*journal.Options)) *kit {
 	k := &kit{db: db, verifier: verifier, keys: keys, options: o}
 	k.reopen(t)
 	return k
+}
+
+// testSigner is the key of all tests, and its public half.
+func testSigner() (signer note.Signer, public string, err error) {
+	secret, public, err := note.GenerateKey(bytes.NewReader(make([]byte, 64)), "signalbox.test")
+	if err == nil {
+		signer, err = note.NewSigner(secret)
+	}
+	return signer, public, err
 }
 
 // reopen opens the journal over the same database.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
 )
@@ -106,9 +107,11 @@ func (j *Journal) foldViews(ctx context.Context, tx *store.Tx, p *plan) (lagging
 			j.log.Error("a view failed to follow", "view", f.Name(), "error", failed)
 			v.Position, v.Stale, lagging = p.head.size, reason(failed), true
 		}
+		failpoint.Hit(failpoint.ViewApplied)
 		if err := writeView(ctx, tx, v); err != nil {
 			return lagging, err
 		}
+		failpoint.Hit(failpoint.ViewMoved)
 	}
 	return lagging, nil
 }
@@ -153,6 +156,7 @@ func (j *Journal) Rebuild(ctx context.Context, name string, progress Progress) e
 		if err != nil {
 			return fmt.Errorf("rebuild %s: %w", name, err)
 		}
+		failpoint.Hit(failpoint.ViewMarked)
 		return j.catchUp(ctx, f, progress)
 	}
 	return fault.New(fault.NotFound, "view.unknown", fmt.Sprintf("there is no view %q", name))
@@ -201,6 +205,7 @@ func catchUpChunk(ctx context.Context, tx *store.Tx, f Folder) (v ViewStatus, to
 		if err := f.Reset(ctx, tx); err != nil {
 			return v, 0, fmt.Errorf("reset: %w", err)
 		}
+		failpoint.Hit(failpoint.ViewReset)
 	case v.Position == h.size:
 		return v, h.size, nil
 	}
@@ -211,6 +216,7 @@ func catchUpChunk(ctx context.Context, tx *store.Tx, f Folder) (v ViewStatus, to
 	if err := apply(ctx, tx, f, facts); err != nil {
 		return v, 0, err
 	}
+	failpoint.Hit(failpoint.ViewChunk)
 	v.Position += uint64(len(facts))
 	return v, h.size, writeView(ctx, tx, v)
 }

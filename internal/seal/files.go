@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 )
 
@@ -218,11 +219,13 @@ func (d directory) write(p Purpose, text string) error {
 	}
 	_, err = f.WriteString(text + "\n")
 	err = errors.Join(err, f.Sync(), f.Close())
+	failpoint.Hit(failpoint.KeyAside)
 	if err == nil {
 		if err = d.root.Link(aside, d.file(p)); errors.Is(err, fs.ErrExist) {
 			err = nil
 		}
 	}
+	failpoint.Hit(failpoint.KeyLinked)
 	return errors.Join(err, d.root.Remove(aside), d.sync())
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/store"
 )
 
@@ -36,6 +37,7 @@ func (b *Batch) Write(ctx context.Context, tx *store.Tx) error {
 	if err := tx.Insert(ctx, streams); err != nil {
 		return fmt.Errorf("write streams: %w", err)
 	}
+	failpoint.Hit(failpoint.StateStreams)
 	return replaceKeys(ctx, tx, rekeyed, keys)
 }
 
@@ -53,9 +55,11 @@ func replaceKeys(ctx context.Context, tx *store.Tx, streams []any, keys store.Ro
 	if err := tx.LaterAmong(ctx, "DELETE FROM keys WHERE stream IN (?)", streams); err != nil {
 		return fmt.Errorf("delete keys: %w", err)
 	}
+	failpoint.Hit(failpoint.StateUnkeyed)
 	if err := tx.Insert(ctx, keys); err != nil {
 		return fmt.Errorf("write keys: %w", err)
 	}
+	failpoint.Hit(failpoint.StateKeys)
 	return nil
 }
 

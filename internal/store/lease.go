@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"signalbox.dev/signalbox/internal/failpoint"
 )
 
 // Acquire takes or renews the lease name for holder until ttl from now, by the
@@ -22,6 +24,7 @@ func (db *DB) Acquire(ctx context.Context, name, holder string, ttl time.Duratio
 		if err != nil {
 			return err
 		}
+		failpoint.Hit(failpoint.LeaseTaken)
 		n, err := r.RowsAffected()
 		held = n == 1
 		return err
@@ -36,6 +39,7 @@ func (db *DB) Acquire(ctx context.Context, name, holder string, ttl time.Duratio
 func (db *DB) Release(ctx context.Context, name, holder string) error {
 	err := db.InTx(ctx, func(tx *Tx) error {
 		_, err := tx.Exec(ctx, "DELETE FROM leases WHERE name = $1 AND holder = $2", name, holder)
+		failpoint.Hit(failpoint.LeaseReleased)
 		return err
 	})
 	if err != nil {

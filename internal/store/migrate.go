@@ -9,8 +9,10 @@ import (
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 	"github.com/pressly/goose/v3/lock"
 
+	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 )
 
@@ -49,14 +51,21 @@ func provider(db *sql.DB, d Dialect) (*goose.Provider, error) {
 		return nil, err
 	}
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	dialect := map[Dialect]goose.Dialect{SQLite: goose.DialectSQLite3, Postgres: goose.DialectPostgres}[d]
+	if failpoint.Enabled {
+		if options, err = stepped(options, dialect); err != nil {
+			return nil, err
+		}
+		dialect = goose.DialectCustom
+	}
 	if d == SQLite {
-		return goose.NewProvider(goose.DialectSQLite3, db, files, options...)
+		return goose.NewProvider(dialect, db, files, options...)
 	}
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(goose.DialectPostgres, db, files, append(options, goose.WithSessionLocker(locker))...)
+	return goose.NewProvider(dialect, db, files, append(options, goose.WithSessionLocker(locker))...)
 }
 
 func newer(current, target int64) error {
@@ -64,4 +73,27 @@ func newer(current, target int64) error {
 		fmt.Sprintf("the database has schema version %d, this program knows up to %d", current, target)).
 		Because("a newer version of signalbox has written it").
 		Remedy("run that version, or restore the backup taken before the upgrade")
+}
+
+// steps is the table of versions with kill points inside each migration.
+type steps struct{ database.StoreExtender }
+
+func stepped(options []goose.ProviderOption, d goose.Dialect) ([]goose.ProviderOption, error) {
+	s, err := database.NewStore(d, goose.DefaultTablename)
+	if err != nil {
+		return nil, err
+	}
+	extended, ok := s.(database.StoreExtender)
+	if !ok {
+		return nil, fmt.Errorf("the table of versions is a %T", s)
+	}
+	return append(options, goose.WithStore(steps{extended})), nil
+}
+
+// Insert records a version, in the transaction of its migration.
+func (s steps) Insert(ctx context.Context, db database.DBTxConn, r database.InsertRequest) error {
+	failpoint.Hit(failpoint.MigrationRan)
+	err := s.StoreExtender.Insert(ctx, db, r)
+	failpoint.Hit(failpoint.MigrationRecorded)
+	return err
 }

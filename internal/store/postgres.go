@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 )
 
@@ -128,6 +129,7 @@ func (t *Tx) flush(ctx context.Context) error {
 	if err != nil {
 		t.failed = fmt.Errorf("write: %w", err)
 	}
+	failpoint.Hit(failpoint.TxSent)
 	return t.failed
 }
 

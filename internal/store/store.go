@@ -21,6 +21,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"signalbox.dev/signalbox/internal/failpoint"
 )
 
 // Dialect is the engine, for the few statements that differ.
@@ -93,6 +95,7 @@ func (u *Uncertain) Unwrap() error { return u.Err }
 // SQLite there is one writer at a time: fn must not call InTx. A failed commit
 // is an *Uncertain; every other error means that nothing was written.
 func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
+	failpoint.Hit(failpoint.TxBegin)
 	conn, err := db.write.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -110,10 +113,12 @@ func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
 	if err := t.flush(ctx); err != nil {
 		return err
 	}
+	failpoint.Hit(failpoint.TxCommit)
 	if err := tx.Commit(); err != nil {
 		db.abandon(ctx, conn)
 		return &Uncertain{err}
 	}
+	failpoint.Hit(failpoint.TxCommitted)
 	return nil
 }
 

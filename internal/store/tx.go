@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"signalbox.dev/signalbox/internal/failpoint"
 )
 
 // Tx is a transaction. It is not safe for concurrent use.
@@ -201,6 +203,7 @@ func (t *Tx) Savepoint(ctx context.Context, name string, fn func() error) error 
 	if err := t.flush(ctx); failed == nil {
 		failed = err
 	}
+	failpoint.Hit(failpoint.TxSavepoint)
 	if failed != nil {
 		t.failed = nil
 		if _, err := t.tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT "+name); err != nil {

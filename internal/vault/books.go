@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
 )
@@ -117,7 +118,9 @@ func (v *Vault) forsake(ctx context.Context, e Entry, stamp int64) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return v.change(ctx, func(tx *store.Tx, _ int64) error {
-		return v.strike(ctx, tx, e, `DELETE FROM vault_entries WHERE digest = $1 AND put = $2 AND created = $3`, e.Digest, stamp, stamp)
+		err := v.strike(ctx, tx, e, `DELETE FROM vault_entries WHERE digest = $1 AND put = $2 AND created = $3`, e.Digest, stamp, stamp)
+		failpoint.Hit(failpoint.VaultForsaken)
+		return err
 	})
 }
 

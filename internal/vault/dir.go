@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 )
 
@@ -62,12 +63,14 @@ func (d *Dir) place(ctx context.Context, e Entry, r io.ReadSeeker) (Lock, error)
 func (d *Dir) write(ctx context.Context, name string, r io.Reader) error {
 	temporary := aside + "/" + rand.Text()
 	err := d.copy(ctx, temporary, r)
+	failpoint.Hit(failpoint.VaultCopied)
 	if err == nil {
 		err = d.root.Rename(temporary, name)
 	}
 	if err != nil {
 		return errors.Join(written(err), unlessAbsent(d.root.Remove(temporary)))
 	}
+	failpoint.Hit(failpoint.VaultRenamed)
 	folder, _, below := strings.Cut(name, "/")
 	if !below {
 		folder = "."

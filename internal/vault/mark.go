@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
 )
@@ -57,6 +58,7 @@ func (v *Vault) recognise(ctx context.Context) (first bool, err error) {
 		if err := v.ours(line, known); err != nil || known != "" {
 			return err
 		}
+		failpoint.Hit(failpoint.VaultMarked)
 		first = true
 		_, err = tx.Exec(ctx, `UPDATE vault SET mark = $1 WHERE id = 1`, v.id)
 		return err

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 
+	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
 )
@@ -54,6 +55,7 @@ func (v *Vault) Move(ctx context.Context, to Shelf, lossy bool) (Moved, error) {
 		return m, fault.New(fault.Unverified, "vault.lost", fmt.Sprintf("%d originals are gone or have changed; nothing was switched", len(m.Lost))).
 			Because("the first is " + m.Lost[0]).Remedy("restore them or send them again, or move the rest with --lossy")
 	}
+	failpoint.Hit(failpoint.VaultBrought)
 	return m, v.DB.InTx(ctx, func(tx *store.Tx) error { return v.switchTo(ctx, tx, id, begun.UnixMicro()) })
 }
 
@@ -124,5 +126,6 @@ func (v *Vault) switchTo(ctx context.Context, tx *store.Tx, id string, since int
 			Remedy("stop every server, then move again: what has arrived is not sent twice")
 	}
 	_, err := tx.Exec(ctx, `UPDATE vault SET mark = $1 WHERE id = 1`, id)
+	failpoint.Hit(failpoint.VaultSwitched)
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/store"
 )
 
@@ -135,6 +136,7 @@ func (v *Vault) discard(ctx context.Context, r *Swept, e Entry) (removed bool, e
 	if err != nil || since == 0 {
 		return false, err
 	}
+	failpoint.Hit(failpoint.VaultClaimed)
 	short, cancel := context.WithTimeout(ctx, removeTime)
 	defer cancel()
 	err = v.Shelf.remove(short, e.Digest)
@@ -148,6 +150,7 @@ func (v *Vault) discard(ctx context.Context, r *Swept, e Entry) (removed bool, e
 		v.Log.Warn("an orphan was not removed", "digest", e.Digest, "error", err)
 		return false, ctx.Err()
 	}
+	failpoint.Hit(failpoint.VaultRemoved)
 	if err := v.gone(ctx, e, since); err != nil {
 		return false, err
 	}

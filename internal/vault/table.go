@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 
+	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
 )
@@ -40,6 +41,7 @@ func (t *Table) place(ctx context.Context, e Entry, r io.ReadSeeker) (Lock, erro
 			ON CONFLICT (digest) DO UPDATE SET size = excluded.size, body = excluded.body
 			WHERE blobs.body <> excluded.body`,
 			e.Digest, e.Size, whole.Bytes(), now.UnixMicro())
+		failpoint.Hit(failpoint.VaultRow)
 		return err
 	})
 	if store.Full(err) {

@@ -23,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
 )
@@ -109,10 +110,12 @@ func (v *Vault) Put(ctx context.Context, r io.ReadSeeker) (digest string, size i
 	if err != nil {
 		return "", 0, fmt.Errorf("put %s: %w", digest, err)
 	}
+	failpoint.Hit(failpoint.VaultReserved)
 	lock, err := v.Shelf.place(ctx, e, &proven{ctx: ctx, from: r, entry: e, hash: sha256.New()})
 	if err != nil {
 		return "", 0, errors.Join(fmt.Errorf("put %s: %w", digest, err), v.forsake(ctx, e, stamp))
 	}
+	failpoint.Hit(failpoint.VaultPlaced)
 	if err := v.settle(ctx, digest, lock); err != nil {
 		return "", 0, fmt.Errorf("put %s: %w", digest, err)
 	}
