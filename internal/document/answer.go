@@ -42,24 +42,21 @@ const (
 	CannotTell Verdict = "indeterminate"
 )
 
-// verdictRank orders verdicts, mildest first.
-var verdictRank = map[Verdict]int{Go: 0, Wait: 1, CannotTell: 2, NoGo: 3}
-
 // Worse is the worse of two, in the order no-go, cannot-tell, wait, go. Anything
 // that is not a verdict counts as cannot-tell.
 func (v Verdict) Worse(w Verdict) Verdict {
-	v, w = v.orCannotTell(), w.orCannotTell()
-	if verdictRank[w] > verdictRank[v] {
-		return w
+	if w.Rank() > v.Rank() {
+		return w.orCannotTell()
 	}
-	return v
+	return v.orCannotTell()
 }
 
 func (v Verdict) orCannotTell() Verdict {
-	if _, known := verdictRank[v]; !known {
-		return CannotTell
+	switch v {
+	case Go, Wait, NoGo:
+		return v
 	}
-	return v
+	return CannotTell
 }
 
 // Words is the verdict as people read it: go, wait, no-go, cannot tell.
@@ -87,4 +84,14 @@ type Observed struct {
 }
 
 // Rank orders verdicts: go, wait, cannot-tell, no-go.
-func (v Verdict) Rank() int { return verdictRank[v.orCannotTell()] }
+func (v Verdict) Rank() int {
+	switch v {
+	case Go:
+		return 0
+	case Wait:
+		return 1
+	case NoGo:
+		return 3
+	}
+	return 2
+}

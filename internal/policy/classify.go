@@ -23,6 +23,11 @@ type Classification struct {
 	ExemptFrom []string       // the FreezeRules that Type is exempt from
 	Reasons    []Reason
 	Verdict    Verdict // the worst of Reasons
+
+	program *Program
+	in      *Inputs
+	until   time.Time // how long it can hold as far as time goes
+	spent   uint64    // of the decision's budget
 }
 
 // Engine reasons have names of their own.
@@ -46,30 +51,26 @@ var engineGates = [...]string{gateInputs, gateScope, gateService, gateEnvironmen
 
 // Classify says what the release counts as. It reads neither approval nor calendar.
 func (p *Program) Classify(in Inputs) Classification {
-	var spent uint64
-	c, _ := p.classify(values{in: &in, parameters: p.parameters, spent: &spent})
-	return c
+	return p.classify(&in)
 }
 
-// classify also says how long the answer can hold as far as time goes.
-func (p *Program) classify(v values) (Classification, time.Time) {
-	var c Classification
-	if over := v.in.excess(); over != "" {
-		c = Classification{Governance: Full}
+func (p *Program) classify(in *Inputs) Classification {
+	c := Classification{program: p, in: in}
+	v := &values{in: in, parameters: p.parameters, spent: new(uint64)}
+	if over := in.excess(); over != "" {
+		c.Governance = Full
 		c.add(Reason{Gate: gateInputs, Title: "Inputs within their limits", Code: "out-of-limits", Verdict: CannotTell, Why: fmt.Sprintf("What is given as %s is longer than is accepted, or not a number.", over), Required: fmt.Sprintf("texts of at most %d bytes, lists of at most %d items, finite numbers", MaxInputText, MaxInputList)})
 		c.Verdict = worst(c.Reasons)
-		return c, time.Time{}
+		return c
 	}
-	until := p.scope(v, &c)
-	if c.Governance == None {
-		c.Verdict = worst(c.Reasons)
-		return c, until
+	c.until = p.scope(v, &c)
+	if c.Governance != None {
+		size(in, &c)
+		changeType(in, &c)
+		c.until = sooner(c.until, p.choose(v, &c))
 	}
-	size(v.in, &c)
-	changeType(v.in, &c)
-	until = sooner(until, p.choose(v, &c))
-	c.Verdict = worst(c.Reasons)
-	return c, until
+	c.Verdict, c.spent = worst(c.Reasons), *v.spent
+	return c
 }
 
 // add appends a reason of the engine, which always blocks.
@@ -79,7 +80,7 @@ func (c *Classification) add(r Reason) {
 }
 
 // scope weighs every rule that matches.
-func (p *Program) scope(v values, c *Classification) time.Time {
+func (p *Program) scope(v *values, c *Classification) time.Time {
 	w := weighing{}
 	for i := range p.scopes {
 		w.weigh(v, &p.scopes[i])
@@ -152,7 +153,7 @@ type doubtful struct {
 	at        fault.Position
 }
 
-func (w *weighing) weigh(v values, s *scope) {
+func (w *weighing) weigh(v *values, s *scope) {
 	if why := v.doubt(&s.match); why != "" {
 		w.unsure = append(w.unsure, doubtful{s.Name, why, s.Where})
 		return
@@ -282,7 +283,7 @@ func notStandard(c *Change) string {
 }
 
 // choose finds the one release type of the pair.
-func (p *Program) choose(v values, c *Classification) time.Time {
+func (p *Program) choose(v *values, c *Classification) time.Time {
 	var until time.Time
 	var fit []*releaseType
 	r := Reason{Gate: gateType, Title: "One release type", Required: "exactly one ReleaseType", Code: "unknown", Verdict: CannotTell}

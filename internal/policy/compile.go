@@ -22,6 +22,8 @@ type Program struct {
 	chains     map[string]*ApprovalChain
 	cases      []testCase
 	parameters map[string]any
+	lists      sections // whose list some rule reads
+	listed     bool     // some rule that runs before the type is known reads a list
 }
 
 // scope, releaseType and gate are documents with their compiled rules.
@@ -41,6 +43,7 @@ type gate struct {
 	needs                        sections // named and read
 	text                         texts
 	relaxed                      []*relaxation
+	reason                       Reason // what its inputs do not change of what it finds
 }
 
 // Compile checks a bundle and makes it ready to run. There is a Program where
@@ -99,9 +102,11 @@ func (r *reader) compile(p *Program) {
 	p.parameters = s.parameters
 	for i := range p.scopes {
 		r.early(s, &p.scopes[i].match)
+		p.listed = p.listed || p.scopes[i].match.lists != 0
 	}
 	for i := range p.types {
 		r.early(s, &p.types[i].when)
+		p.listed = p.listed || p.types[i].when.lists != 0
 	}
 	for i := range p.relaxed {
 		r.early(s, &p.relaxed[i].match)
@@ -118,6 +123,13 @@ func (r *reader) compile(p *Program) {
 			}
 		}
 		g.text = g.texts(p)
+		g.reason = Reason{
+			Gate: g.Name, Title: g.Title, Severity: g.Severity, Controls: g.Controls, Owner: g.Owner, Lift: g.Lift, Next: g.Next,
+			Where: g.Where, Required: g.text.required, Code: "unknown", Verdict: CannotTell,
+		}
+	}
+	for _, x := range p.rules() {
+		p.lists |= x.lists
 	}
 }
 

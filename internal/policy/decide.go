@@ -13,40 +13,46 @@ import (
 // Decide is the bundle's answer to the inputs: every reason, and the worst of
 // those that block. It is pure: the same inputs give the same outcome.
 func (p *Program) Decide(in Inputs) Outcome {
-	return p.trace(in, nil)
+	return p.decide(&in, p.classify(&in))
 }
 
-// trace is Decide; seen learns every reason.
-func (p *Program) trace(in Inputs, seen func(Reason)) Outcome {
-	var spent uint64
-	v := values{in: &in, parameters: p.parameters, spent: &spent}
-	c, until := p.classify(v)
-	c.Reasons = slices.Grow(c.Reasons, len(p.gates)+len(engineGates))
+// Decide is the answer of the bundle that classified, to the inputs that it
+// classified with what hangs on the type that was chosen.
+func (c Classification) Decide(a Approval, k Calendar, l Lists) Outcome {
+	in := *c.in
+	in.Approval, in.Calendar = a, k
+	in = in.With(l)
+	if c.program.listed || in.excess() != "" {
+		c = c.program.classify(&in)
+	}
+	return c.program.decide(&in, c)
+}
+
+// decide weighs what is classified; in becomes what gates see.
+func (p *Program) decide(in *Inputs, c Classification) Outcome {
+	spent := c.spent
+	v := &values{in: in, parameters: p.parameters, spent: &spent}
 	o := Outcome{
 		Enforced: c.Observe == nil, Governance: c.Governance, ScopeRule: c.ScopeRule, Observe: c.Observe,
-		Size: c.Size, ChangeType: c.ChangeType, Reasons: c.Reasons, Until: until,
+		Size: c.Size, ChangeType: c.ChangeType, Until: c.until,
 	}
 	if c.Type != nil {
 		o.Type, v.thresholds = c.Type.Name, c.Type.Thresholds
 	}
+	c.Reasons = append(make([]Reason, 0, len(c.Reasons)+len(p.gates)+len(engineGates)), c.Reasons...)
 	if c.Governance != None && (len(c.Reasons) == 0 || c.Reasons[0].Gate != gateInputs) {
 		in.Release.Size, in.Release.ChangeType, in.Release.Type = c.Size, c.ChangeType, o.Type
-		end := p.weighAll(v, &c)
-		o.Reasons, o.Until = c.Reasons, sooner(o.Until, end)
+		o.Until = sooner(o.Until, p.weighAll(v, &c))
 	}
-	for _, r := range o.Reasons {
-		if seen != nil {
-			seen(r)
-		}
-	}
+	o.Reasons = c.Reasons
 	o.Verdict = worst(o.Reasons)
-	p.soften(&in, &o)
-	slices.SortStableFunc(o.Reasons, byWeight)
+	p.soften(in, &o)
+	arrange(o.Reasons)
 	return o
 }
 
 // weighAll is every applicable gate and what the engine itself asks for.
-func (p *Program) weighAll(v values, c *Classification) time.Time {
+func (p *Program) weighAll(v *values, c *Classification) time.Time {
 	var until time.Time
 	certain := false
 	for i := range p.gates {
@@ -64,8 +70,8 @@ func (p *Program) weighAll(v values, c *Classification) time.Time {
 				continue
 			}
 		}
-		r, end := v.ask(g)
-		c.Reasons = append(c.Reasons, r)
+		c.Reasons = append(c.Reasons, g.reason)
+		end := v.ask(g, &c.Reasons[len(c.Reasons)-1])
 		if g.Severity == Block {
 			until = sooner(until, end)
 		}
@@ -84,7 +90,7 @@ func (p *Program) weighAll(v values, c *Classification) time.Time {
 
 // weight orders reasons: blocking ones that do not pass by verdict, then
 // warnings, observations and what passed.
-func weight(r Reason) int {
+func weight(r *Reason) int {
 	switch {
 	case r.Verdict == Go:
 		return 6
@@ -96,39 +102,57 @@ func weight(r Reason) int {
 	return 3 - r.Verdict.Rank()
 }
 
-func byWeight(a, b Reason) int {
-	return cmp.Or(weight(a)-weight(b), strings.Compare(a.Gate, b.Gate))
+// arrange orders reasons by weight and by name. They are large, so places are
+// sorted and each reason is moved once.
+func arrange(reasons []Reason) {
+	type place struct {
+		weight int
+		gate   string
+		from   int
+	}
+	order := make([]place, len(reasons))
+	for i := range reasons {
+		order[i] = place{weight(&reasons[i]), reasons[i].Gate, i}
+	}
+	slices.SortFunc(order, func(a, b place) int {
+		return cmp.Or(a.weight-b.weight, strings.Compare(a.gate, b.gate), a.from-b.from)
+	})
+	for i := range order { // round each cycle of the permutation
+		first, to := reasons[i], i
+		for order[to].from != i {
+			from := order[to].from
+			reasons[to], order[to].from, to = reasons[from], to, from
+		}
+		reasons[to], order[to].from = first, to
+	}
 }
 
-// weigh asks one gate; until is when time alone could change its answer.
-func (v values) weigh(g *gate) (Reason, time.Time) {
-	r := Reason{
-		Gate: g.Name, Title: g.Title, Severity: g.Severity, Controls: g.Controls, Owner: g.Owner, Lift: g.Lift, Next: g.Next,
-		Where: g.Where, Required: g.text.required, Code: "unknown", Verdict: CannotTell,
-	}
+// weigh asks one gate, whose reason r is as far as inputs do not change it; until
+// is when time alone could change its answer.
+func (v *values) weigh(g *gate, r *Reason) (until time.Time) {
 	for s := range g.needs.each {
 		if why := v.in.unknown(s); why != "" {
 			r.Why, r.Observed = sentence(why)+".", why
-			return r, time.Time{}
+			return time.Time{}
 		}
 	}
 	if why := cmp.Or(v.unloaded(&g.condition), v.silence(&g.condition)); why != "" {
 		r.Why, r.Observed = sentence(why)+".", why
-		return r, time.Time{}
+		return time.Time{}
 	}
-	if done := v.believed(g, &r); done {
-		return r, time.Time{}
+	if done := v.believed(g, r); done {
+		return time.Time{}
 	}
-	until, stale := v.fresh(g, &r)
+	until, stale := v.fresh(g, r)
 	if stale {
-		return r, time.Time{}
+		return time.Time{}
 	}
 	held, err := v.holds(&g.condition)
 	r.Observed = v.observe(g)
 	switch {
 	case err != nil:
 		r.Code, r.Why = "error", sentence(failure(err))+"."
-		return r, until
+		return until
 	case !held:
 		r.Code, r.Verdict = "failed", g.OnFail
 		r.Why = v.failed(g)
@@ -141,11 +165,11 @@ func (v values) weigh(g *gate) (Reason, time.Time) {
 	default:
 		r.Code, r.Verdict, r.Why, r.Next = "passed", Go, "The condition holds.", ""
 	}
-	return r, sooner(until, v.turn(&g.condition, held))
+	return sooner(until, v.turn(&g.condition, held))
 }
 
 // believed refuses what is sent by someone weaker than the gate asks for.
-func (v values) believed(g *gate, r *Reason) bool {
+func (v *values) believed(g *gate, r *Reason) bool {
 	if g.Provenance == ByNobody {
 		return false
 	}
@@ -177,7 +201,7 @@ func believer(p Provenance) string {
 }
 
 // fresh refuses what is older than the gate accepts, and says when the first expires.
-func (v values) fresh(g *gate, r *Reason) (until time.Time, stale bool) {
+func (v *values) fresh(g *gate, r *Reason) (until time.Time, stale bool) {
 	if g.MaxAge == 0 {
 		return time.Time{}, false
 	}

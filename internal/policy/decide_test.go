@@ -312,7 +312,7 @@ func TestBudget(t *testing.T) {
 		t.Errorf("within the budget: %+v", o.Reasons[0])
 	}
 	var used uint64
-	v := values{in: &in, parameters: p.parameters, spent: &used}
+	v := &values{in: &in, parameters: p.parameters, spent: &used}
 	if held, err := v.holds(&p.gates[1].condition); !held || err != nil || used < CheapRule {
 		t.Errorf("a dear rule cost %d", used)
 	}
@@ -322,8 +322,9 @@ func TestBudget(t *testing.T) {
 		t.Errorf("looking ahead cost the decision %d", used)
 	}
 	var spent uint64 = DecisionBudget
-	v = values{in: &in, parameters: p.parameters, spent: &spent}
-	r, _ := v.weigh(&p.gates[1])
+	v = &values{in: &in, parameters: p.parameters, spent: &spent}
+	r := p.gates[1].reason
+	v.weigh(&p.gates[1], &r)
 	if r.Verdict != CannotTell || r.Why != "The expression ran out of its budget." {
 		t.Errorf("without budget: %s %s", r.Verdict, r.Why)
 	}

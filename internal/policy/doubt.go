@@ -23,7 +23,7 @@ func (in *Inputs) unknown(s section) string {
 // doubt says why the answer of a rule that selects something (match, when,
 // applies) cannot be relied on, or "". There, to read only known of a section
 // that is not known is to depend on it.
-func (v values) doubt(r *rule) string {
+func (v *values) doubt(r *rule) string {
 	for s := range r.sections().each {
 		if why := v.in.unknown(s); why != "" {
 			return why
@@ -45,7 +45,7 @@ func (v values) doubt(r *rule) string {
 }
 
 // sure evaluates a rule that selects something; why it cannot be told is in words.
-func (v values) sure(r *rule) (held bool, why string) {
+func (v *values) sure(r *rule) (held bool, why string) {
 	if why := v.doubt(r); why != "" {
 		return false, why
 	}
@@ -80,7 +80,7 @@ const maxPresence = 4
 // withstands reports whether a condition that holds would still hold were the
 // sections of which it reads known to become known. Else a condition such as
 // !tests.known would say go for want of tests.
-func (v values) withstands(r *rule) bool {
+func (v *values) withstands(r *rule) bool {
 	var flip []section
 	for s := range r.presence.each {
 		if !*v.in.known(s) {
@@ -95,7 +95,7 @@ func (v values) withstands(r *rule) bool {
 		for i, s := range flip {
 			*other.known(s) = mask&(1<<i) != 0
 		}
-		w := v
+		w := *v
 		w.in = &other
 		if held, err := w.holds(r); err != nil || !held {
 			return false
@@ -115,20 +115,21 @@ func sooner(a, b time.Time) time.Time {
 // turn is the instant at which a condition that reads the clock turns, looked
 // for a minute apart over MaxPermitTTL, told to the second; zero where it does
 // not. A turn and return within one minute is not seen.
-func (v values) turn(r *rule, held bool) time.Time {
+func (v *values) turn(r *rule, held bool) time.Time {
 	if !r.clock {
 		return time.Time{}
 	}
-	v.spent = new(uint64)
+	ahead := *v
+	ahead.spent = new(uint64)
 	var step time.Duration
-	for step = time.Minute; v.later(r, step) == held; step += time.Minute {
+	for step = time.Minute; ahead.later(r, step) == held; step += time.Minute {
 		if step >= MaxPermitTTL {
 			return time.Time{}
 		}
 	}
 	low := step - time.Minute
 	for step-low > time.Second {
-		if mid := low + (step-low)/2; v.later(r, mid) == held {
+		if mid := low + (step-low)/2; ahead.later(r, mid) == held {
 			low = mid
 		} else {
 			step = mid
@@ -138,7 +139,7 @@ func (v values) turn(r *rule, held bool) time.Time {
 }
 
 // later is whether a condition holds some time from now with nothing else changed.
-func (v values) later(r *rule, by time.Duration) bool {
+func (v *values) later(r *rule, by time.Duration) bool {
 	other := *v.in
 	other.Now = other.Now.Add(by)
 	for s := section(0); s < sectionCount; s++ {
@@ -146,8 +147,9 @@ func (v values) later(r *rule, by time.Duration) bool {
 			*age += by.Hours()
 		}
 	}
-	v.in = &other
-	held, err := v.holds(r)
+	w := *v
+	w.in = &other
+	held, err := w.holds(r)
 	return err == nil && held
 }
 

@@ -116,7 +116,7 @@ func (in *Inputs) unlisted(s section) bool {
 }
 
 // unloaded says which list that a rule reads was not loaded, or "".
-func (v values) unloaded(r *rule) string {
+func (v *values) unloaded(r *rule) string {
 	for s := range r.lists.each {
 		if v.in.unlisted(s) {
 			return s.String() + "." + listIn(s) + " was not loaded"
@@ -207,15 +207,17 @@ func (in Inputs) With(l Lists) Inputs {
 // NeedsLists are the sections (change, findings, load, attestation, approval) of whose list some
 // rule of the bundle reads; nobody need load any other.
 func (p *Program) NeedsLists() map[string]bool {
-	var all sections
-	for _, r := range p.rules() {
-		all |= r.lists
-	}
 	needs := map[string]bool{}
-	for s := range all.each {
+	for s := range p.lists.each {
 		needs[s.String()] = true
 	}
 	return needs
+}
+
+// NeedsList is NeedsLists for one section.
+func (p *Program) NeedsList(name string) bool {
+	s, is := sectionNamed(name)
+	return is && p.lists.has(s)
 }
 
 // rules are all that the bundle computes, those that are absent left out.

@@ -94,7 +94,7 @@ func (in *Inputs) rates() []figure {
 // silence says which figure that a rule reads the load tests do not give, or "".
 // Where there was no release before, its figures are 0 and known to be so: a
 // condition asks for previous.exists first.
-func (v values) silence(r *rule) string {
+func (v *values) silence(r *rule) string {
 	reads := func(name string) bool {
 		return slices.ContainsFunc(r.scalars, func(i input) bool { return i.name == name })
 	}

@@ -39,7 +39,7 @@ func constants(r *rule, p *Program) string {
 
 // failed says what it means that a gate's condition does not hold, and which of
 // its parts decided.
-func (v values) failed(g *gate) string {
+func (v *values) failed(g *gate) string {
 	switch why := v.why(&g.condition); {
 	case why == "":
 		return g.text.failed
@@ -54,7 +54,7 @@ func (v values) failed(g *gate) string {
 const maxObserved = 500
 
 // observe says what a gate saw: its own expression, or the inputs read by its condition.
-func (v values) observe(g *gate) string {
+func (v *values) observe(g *gate) string {
 	if !g.observed.absent() && v.doubt(&rule{reads: g.observed.reads, lists: g.observed.lists}) == "" {
 		if result, err := v.run(&g.observed); err == nil {
 			return shorten(show(reflect.ValueOf(result)))

@@ -127,7 +127,7 @@ func atoms(x ast.Expr) []ast.Expr {
 // condition cannot be computed.
 func (q *Question) Holds(in *Inputs, thresholds map[string]float64) (held, told bool) {
 	var spent uint64
-	v := values{in: in, parameters: q.values, thresholds: thresholds, spent: &spent}
+	v := &values{in: in, parameters: q.values, thresholds: thresholds, spent: &spent}
 	result, err := v.run(&q.rule)
 	held, told = result.(bool)
 	return held, told && err == nil

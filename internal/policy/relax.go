@@ -58,7 +58,7 @@ var leniency = map[string]int{string(Block): 0, string(Warn): 1, string(Observe)
 
 // relaxed is the most lenient relaxation of a gate in effect, nil where none is,
 // and when time alone could change that.
-func (v values) relaxed(g *gate) (*relaxation, time.Time) {
+func (v *values) relaxed(g *gate) (*relaxation, time.Time) {
 	var most *relaxation
 	var until time.Time
 	for _, x := range g.relaxed {
@@ -82,20 +82,21 @@ func (v values) relaxed(g *gate) (*relaxation, time.Time) {
 }
 
 // ask weighs a gate as far as it is not relaxed.
-func (v values) ask(g *gate) (Reason, time.Time) {
+func (v *values) ask(g *gate, r *Reason) (until time.Time) {
 	x, end := v.relaxed(g)
 	if x != nil && x.To == document.Off {
-		return x.off(g), end
+		*r = x.off(g)
+		return end
 	}
-	r, until := v.weigh(g)
+	until = v.weigh(g, r)
 	if x != nil {
-		r = x.take(r)
+		x.take(r)
 	}
-	return r, sooner(until, end)
+	return sooner(until, end)
 }
 
 // isOff reports whether a gate is not asked.
-func (v values) isOff(g *gate) bool {
+func (v *values) isOff(g *gate) bool {
 	x, _ := v.relaxed(g)
 	return x != nil && x.To == document.Off
 }
@@ -118,13 +119,12 @@ func (x *relaxation) off(g *gate) Reason {
 }
 
 // take lowers what a gate found.
-func (x *relaxation) take(r Reason) Reason {
+func (x *relaxation) take(r *Reason) {
 	r.Severity = Severity(x.To)
 	if r.Verdict != Go {
 		r.Code, r.Until = "relaxed", x.Until
 	}
 	r.Why += " " + x.words()
-	return r
 }
 
 // Firm are the gates that block under full governance and that no release can be
@@ -132,7 +132,7 @@ func (x *relaxation) take(r Reason) Reason {
 // relaxed, or whether it does cannot be told.
 func (p *Program) Firm(in Inputs) []Gate {
 	var spent uint64
-	v := values{in: &in, parameters: p.parameters, spent: &spent}
+	v := &values{in: &in, parameters: p.parameters, spent: &spent}
 	var all []Gate
 	for i := range p.gates {
 		g := &p.gates[i]

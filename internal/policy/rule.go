@@ -328,7 +328,7 @@ type values struct {
 var errBudget = errors.New("the decision ran out of its budget")
 
 // ResolveName is the value of a top-level name.
-func (v values) ResolveName(name string) (any, bool) {
+func (v *values) ResolveName(name string) (any, bool) {
 	switch name {
 	case "now":
 		return v.in.Now, true
@@ -365,10 +365,10 @@ func (v values) ResolveName(name string) (any, bool) {
 }
 
 // Parent is none: there is one scope.
-func (v values) Parent() cel.Activation { return nil }
+func (v *values) Parent() cel.Activation { return nil }
 
 // run evaluates a rule within the budgets.
-func (v values) run(r *rule) (any, error) {
+func (v *values) run(r *rule) (any, error) {
 	if r.metered && *v.spent >= DecisionBudget {
 		return nil, errBudget
 	}
@@ -385,7 +385,7 @@ func (v values) run(r *rule) (any, error) {
 }
 
 // holds evaluates a condition; an absent one holds.
-func (v values) holds(r *rule) (bool, error) {
+func (v *values) holds(r *rule) (bool, error) {
 	if r.absent() {
 		return true, nil
 	}

@@ -37,7 +37,7 @@ type TestResult struct {
 func (p *Program) Test() []TestResult {
 	results := make([]TestResult, len(p.cases))
 	for i := range p.cases {
-		results[i] = p.try(&p.cases[i], nil)
+		results[i] = p.try(&p.cases[i])
 	}
 	return results
 }
@@ -61,8 +61,8 @@ func (p *Program) Ready() error {
 	return nil
 }
 
-func (p *Program) try(c *testCase, seen func(Reason)) TestResult {
-	o := p.trace(c.inputs, seen)
+func (p *Program) try(c *testCase) TestResult {
+	o := p.Decide(c.inputs)
 	r := TestResult{Name: c.name, Want: c.verdict.Words(), Got: o.Verdict.Words(), Where: c.where}
 	var differs []string
 	if o.Verdict != c.verdict && !(c.guest && o.Verdict.Worse(c.verdict) == o.Verdict) {

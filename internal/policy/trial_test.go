@@ -241,7 +241,7 @@ func TestSectionsMatchInputs(t *testing.T) {
 		if p, has := in.provenance(s); has != ok || has && string(p) != s.String() {
 			t.Errorf("provenance of %s: %q, %v", s, p, has)
 		}
-		v := values{in: &in}
+		v := &values{in: &in}
 		if got, ok := v.ResolveName(s.String()); !ok || reflect.ValueOf(got).Elem().Type() != reflect.TypeFor[Inputs]().FieldByIndex(index0(s)).Type {
 			t.Errorf("%s resolves to %T", s, got)
 		}

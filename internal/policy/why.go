@@ -18,7 +18,7 @@ const maxParts = 5
 
 // telling is one run of a rule with every part's value kept.
 type telling struct {
-	values
+	*values
 	tree  *ast.AST
 	state interpreter.EvalState
 	parts []string
@@ -27,7 +27,7 @@ type telling struct {
 // why runs a condition that does not hold once more, keeps the value of every
 // part, and says which parts decided and what they saw. It is "" where the
 // condition is too dear to run twice.
-func (v values) why(r *rule) string {
+func (v *values) why(r *rule) string {
 	if r.tracked == nil || r.metered && *v.spent+RuleBudget > DecisionBudget {
 		return ""
 	}

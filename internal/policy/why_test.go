@@ -74,7 +74,7 @@ func TestExplanationsAreBounded(t *testing.T) {
 	p := listed(t, `findings.items.all(f, f.severity != "high")`)
 	spent := uint64(DecisionBudget)
 	in := with(func(in *Inputs) { in.Findings.Items, in.Now = items("high"), monday.Add(time.Hour) })
-	v := values{in: &in, spent: &spent}
+	v := &values{in: &in, spent: &spent}
 	if why := v.why(&p.gates[len(p.gates)-1].condition); why != "" {
 		t.Errorf("run twice without a budget: %s", why)
 	}

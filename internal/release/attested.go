@@ -251,7 +251,7 @@ func (w *weighed) attested(r Recorded, candidate *policy.Program) {
 	}
 	a := r.Then.Artifact
 	said := Attest(a, r.Then.Signed, candidate.Attestors())
-	w.in.Attestation = said.section(a, candidate.NeedsLists()["attestation"])
+	w.in.Attestation = said.section(a, candidate.NeedsList("attestation"))
 	a = said.raised(a)
 	findings, tests, coverage := a.Summary(r.Decision.At)
 	for i, p := range w.provenances() {

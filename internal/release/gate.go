@@ -61,10 +61,12 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 		votes := f.vote(now, class, d.Subject)
 		freezes := f.freeze(now, class)
 		in.Approval, in.Calendar = f.approvalInputs(class, votes), calendarInputs(freezes)
-		if in, d.Lists, err = f.list(now, in, votes); err != nil {
+		var lists policy.Lists
+		if lists, d.Lists, err = f.list(now, in, votes); err != nil {
 			return Decision{}, err
 		}
-		out := f.Policy.Decide(in)
+		in = in.With(lists)
+		out := class.Decide(in.Approval, in.Calendar, lists)
 		d.take(out)
 		d.Approvals = votes.Counted
 		f.explain(&d, class, votes, freezes)

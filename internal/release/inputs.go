@@ -38,7 +38,7 @@ func (f Facts) inputs(now time.Time) (policy.Inputs, error) {
 		},
 	}
 	in.Load, in.Previous = f.load(said.raised(f.Artifact).Load(now), in.Change.Components), f.previous(now)
-	in.Attestation = said.section(f.Artifact, f.Policy != nil && f.Policy.NeedsLists()["attestation"])
+	in.Attestation = said.section(f.Artifact, f.Policy != nil && f.Policy.NeedsList("attestation"))
 	if f.Place != nil {
 		in.Environment = policy.Environment{Known: true, Name: f.Place.Name, Kind: f.Place.Kind, Region: f.Place.Region}
 	}

@@ -47,31 +47,30 @@ func CommitsOf(list []change.CommitFact) []policy.Commit {
 	return all
 }
 
-// list adds to the inputs the lists that the policy's rules read, and tells their digest.
-func (f Facts) list(now time.Time, in policy.Inputs, votes approval.Standing) (policy.Inputs, string, error) {
-	needs := f.Policy.NeedsLists()
-	if needs["change"] && in.Change.Known {
+// list is the lists that the policy's rules read, and their digest.
+func (f Facts) list(now time.Time, in policy.Inputs, votes approval.Standing) (policy.Lists, string, error) {
+	p := f.Policy
+	if p.NeedsList("change") && in.Change.Known {
 		in.Change.CommitList = f.Lists.Commits
 	}
-	if needs["findings"] && in.Findings.Known {
+	if p.NeedsList("findings") && in.Findings.Known {
 		in.Findings.Items = f.Lists.Findings
 	}
-	if needs["load"] && in.Load.Known {
+	if p.NeedsList("load") && in.Load.Known {
 		in.Load.Parts = f.parts(now)
 	}
-	if needs["approval"] && in.Approval.Known {
+	if p.NeedsList("approval") && in.Approval.Known {
 		in.Approval.Votes = f.listVotes(votes)
 	}
-	in = in.Bounded()
-	_, lists := in.Apart()
+	_, lists := in.Bounded().Apart()
 	if lists.Empty() {
-		return in, "", nil
+		return lists, "", nil
 	}
 	_, digest, err := canonical(listsForm, &lists, basisSize)
 	if err != nil {
-		return in, "", fmt.Errorf("lists that rules read: %w", err)
+		return lists, "", fmt.Errorf("lists that rules read: %w", err)
 	}
-	return in, digest, nil
+	return lists, digest, nil
 }
 
 // listVotes are the votes for this environment, without the persons: those that

@@ -128,7 +128,8 @@ func Replay(r Recorded, candidate *policy.Program) Flip {
 	w.previous(candidate)
 	w.lists(r, in, class, candidate.NeedsLists())
 	f.Why = strings.Join(w.taken, "; ")
-	out := candidate.Decide(w.in)
+	_, lists := w.in.Apart()
+	out := class.Decide(w.in.Approval, w.in.Calendar, lists)
 	f.Observed = !out.Enforced && out.Observe != nil
 	f.Now = out.Verdict
 	reasons := out.Reasons
