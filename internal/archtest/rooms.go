@@ -69,6 +69,7 @@ var rooms = []room{
 	{path: "internal/state", imports: "event store failpoint"},
 	{path: "internal/journal", imports: "failpoint event store state seal verify"},
 	{path: "internal/verify", kind: still, imports: "event"},
+	{path: "internal/witness", imports: "store verify"},
 	{path: "internal/seal", imports: "store failpoint"},
 	{path: "internal/vault", imports: "store failpoint"},
 	{path: "internal/view", imports: "event store release " + nouns, nouns: true},

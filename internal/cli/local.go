@@ -22,6 +22,7 @@ type Local struct {
 	Export      func(context.Context, ExportOptions, Streams) error
 	Doctor      func(context.Context, StoreOptions) []Finding
 	VaultMove   func(context.Context, MoveOptions) (Moved, error)
+	Witness     func(context.Context, WitnessOptions, Streams) error
 }
 
 // StoreOptions say where the server's data is.

@@ -34,6 +34,7 @@ func Local(bundles release.BundleVerifier) cli.Local {
 		Export:      export,
 		Doctor:      doctor,
 		VaultMove:   vaultMove,
+		Witness:     witnessed,
 	}
 }
 

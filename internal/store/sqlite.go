@@ -31,7 +31,7 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", o.Data, err)
 	}
-	lock, err := lockDirectory(dir)
+	lock, err := LockDirectory(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -86,8 +86,8 @@ func sqliteURL(path, lock string, readOnly bool) string {
 	return u.String()
 }
 
-// lockDirectory makes dir and locks it for this process.
-func lockDirectory(dir string) (*os.File, error) {
+// LockDirectory makes dir and locks it for this process, until the file is closed.
+func LockDirectory(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fault.New(fault.Unavailable, "store.unwritable", "the data directory cannot be made").Because(err.Error())
 	}
