@@ -3,7 +3,7 @@
 # make build    the binary, bin/signalbox
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: build build-sigstore sigstore demo test lint unit race generate check-generated prove fuzz bench install tools clean
+.PHONY: build build-sigstore sigstore demo test lint unit race generate check-generated prove fuzz bench bench-peers bench-unit install tools clean
 
 TOOLS := bin/staticcheck bin/gofumpt bin/templ bin/govulncheck
 # Where goroutines meet: these run under the race detector as well.
@@ -24,6 +24,11 @@ build-sigstore:
 sigstore:
 	@echo "== sigstore"
 	go -C sigstore vet -mod=mod ./... && go -C sigstore test -mod=mod ./...
+
+# What the product is measured beside: a module of its own, for the same reason.
+bench-peers:
+	@echo "== bench"
+	go -C bench vet -mod=mod ./... && scripts/with-postgres.sh go -C bench test -mod=mod ./...
 
 demo:
 	go run ./cmd/signalbox demo
@@ -62,7 +67,7 @@ check-generated: tools
 		diff <(echo "$$before") <(echo "$$after") | sed -n 's/^> [0-9a-f]*  //p'; exit 1; fi
 
 # The whole of it: both stores, the scripts over the built binary, the browser.
-test: install lint check-generated sigstore
+test: install lint check-generated sigstore bench-peers
 	@echo "== tests"
 	scripts/with-postgres.sh go run ./scripts/ci -p $(PARALLEL) -timeout 20m ./... $(if $(RACE),-- -race -timeout 20m -short -p 1 $(RACE:%=./%/...))
 
@@ -80,7 +85,15 @@ prove:
 fuzz:
 	scripts/fuzz.sh $(FUZZTIME)
 
+# Side by side with peers, into docs/performance.md: some 12 minutes on a machine that
+# does nothing else. PARTS=policy,append prints some of the tables; ROUNDS and BUDGET
+# (a multiple) make it shorter or longer, DIR is where on the disk data is written.
 bench:
+	scripts/with-postgres.sh go -C bench run -mod=mod ./cmd/bench $(if $(PARTS),-parts $(PARTS),-doc $(CURDIR)/docs/performance.md) \
+		$(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(BUDGET),-budget $(BUDGET)) $(if $(DIR),-dir $(DIR))
+
+# The benchmarks of the packages.
+bench-unit:
 	scripts/with-postgres.sh go test -run '^$$' -bench . -benchmem -p 1 ./...
 
 clean:
