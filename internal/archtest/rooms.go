@@ -66,6 +66,7 @@ var rooms = []room{
 	{path: "internal/failpoint"},
 	{path: "internal/store", imports: "failpoint"},
 	{path: "internal/store/storetest", imports: "store", tests: true},
+	{path: "internal/store/disktest", tests: true},
 	{path: "internal/state", imports: "event store failpoint"},
 	{path: "internal/journal", imports: "failpoint event store state seal verify"},
 	{path: "internal/verify", kind: still, imports: "event"},

@@ -167,8 +167,6 @@ func (j *Journal) failed(ctx context.Context, p *plan, err error) error {
 		j.stop(fault.New(fault.Unavailable, "journal.stopped", "nothing more is recorded since the disk has failed").
 			Remedy("check the disk, then start again").Cause(err))
 		return unknown(err)
-	case store.Full(err):
-		return fault.New(fault.Unavailable, "store.full", "the disk is full").Remedy("make room; no restart is needed").Cause(err)
 	case errors.As(err, &uncertain):
 		return j.learn(ctx, p, err)
 	case store.Refused(err):

@@ -153,7 +153,7 @@ func (j *Journal) Stopped() error {
 	if why := j.stopped.Load(); why != nil {
 		return why
 	}
-	return nil
+	return j.db.Failed()
 }
 
 // stop refuses every further append, for good; the first reason stands.

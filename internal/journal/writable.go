@@ -2,9 +2,4 @@ package journal
 
 // Writable is nil while facts can be appended, and otherwise why none is taken
 // any more: an Unverified or Unavailable fault.
-func (j *Journal) Writable() error {
-	if why := j.stopped.Load(); why != nil {
-		return why
-	}
-	return nil
-}
+func (j *Journal) Writable() error { return j.Stopped() }

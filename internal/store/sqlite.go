@@ -51,6 +51,10 @@ func (db *DB) dialSQLite(ctx context.Context, path string) error {
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("close %s: %w", path, err)
 	}
+	// SQLite syncs the directory for its log, never for the database itself.
+	if err := syncDirectory(filepath.Dir(path)); err != nil {
+		return fault.New(fault.Unavailable, "store.unwritable", "the data directory cannot be synced").Because(err.Error())
+	}
 	if db.write, err = openPrepared(sqliteURL(path, "immediate", false), true); err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
@@ -108,21 +112,32 @@ func LockDirectory(dir string) (*os.File, error) {
 // or no longer holds what was: SQLite's input, output and corruption errors.
 // After one, nothing may be written until the database has been opened anew.
 func Broken(err error) bool {
-	switch sqliteCode(err) {
-	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+	switch sqliteCode(err) & 0xff {
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return true
 	}
-	return false
+	return lost(err)
+}
+
+// lost reports whether err is one of input or output: what was written before
+// may be on the disk or not, and the kernel may forget which.
+func lost(err error) bool {
+	return sqliteCode(err)&0xff == sqlite3.SQLITE_IOERR && !Full(err)
 }
 
 // Full reports whether err says that the disk is full: SQLite has undone the
-// transaction, and a later one may succeed.
-func Full(err error) bool { return sqliteCode(err) == sqlite3.SQLITE_FULL }
+// transaction, and a later one may succeed. Memory that connections share is a
+// file as well, which a full disk does not let grow.
+func Full(err error) bool {
+	code := sqliteCode(err)
+	return code&0xff == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_IOERR_SHMSIZE
+}
 
+// sqliteCode is SQLite's extended result code, or 0.
 func sqliteCode(err error) int {
 	var e *sqlite.Error
 	if errors.As(err, &e) {
-		return e.Code() & 0xff
+		return e.Code()
 	}
 	return 0
 }
@@ -130,7 +145,7 @@ func sqliteCode(err error) int {
 // Refused reports whether err says that the engine took exception to the data
 // of a statement, so that the same statement fails again.
 func Refused(err error) bool {
-	switch sqliteCode(err) {
+	switch sqliteCode(err) & 0xff {
 	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_RANGE:
 		return true
 	}

@@ -20,9 +20,11 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"signalbox.dev/signalbox/internal/failpoint"
+	"signalbox.dev/signalbox/internal/fault"
 )
 
 // Dialect is the engine, for the few statements that differ.
@@ -50,7 +52,8 @@ type DB struct {
 
 	write, read *sql.DB
 	now         func() time.Time
-	lock        *os.File // held while a SQLite directory is ours
+	lock        *os.File                    // held while a SQLite directory is ours
+	failed      atomic.Pointer[fault.Error] // why nothing may be written any more
 }
 
 // Open opens the database and brings its schema up to date. Errors: fault
@@ -67,7 +70,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	db, err := open(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, full(err)
 	}
 	db.now = o.Now
 	return db, nil
@@ -93,8 +96,40 @@ func (u *Uncertain) Unwrap() error { return u.Err }
 
 // InTx runs fn in a read-write transaction and commits unless fn fails. On
 // SQLite there is one writer at a time: fn must not call InTx. A failed commit
-// is an *Uncertain; every other error means that nothing was written.
+// is an *Uncertain; every other error means that nothing was written. Errors:
+// fault Unavailable for a full disk, and for every transaction after one whose
+// write or sync has failed (see Failed).
 func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
+	if why := db.failed.Load(); why != nil {
+		return why
+	}
+	err := db.inTx(ctx, fn)
+	if lost(err) {
+		db.failed.CompareAndSwap(nil, fault.New(fault.Unavailable, "store.failed", "nothing more is written since the disk has failed").
+			Because("what a disk has refused to keep may be lost even where it says later that it was kept").
+			Remedy("check the disk, then start again").Cause(err))
+	}
+	return full(err)
+}
+
+// Failed is why nothing is written any more until the database is opened anew,
+// or nil. Reading goes on.
+func (db *DB) Failed() error {
+	if why := db.failed.Load(); why != nil {
+		return why
+	}
+	return nil
+}
+
+// full is err, as one to act on where the disk is full.
+func full(err error) error {
+	if !Full(err) {
+		return err
+	}
+	return fault.New(fault.Unavailable, "store.full", "the disk is full").Remedy("make room; no restart is needed").Cause(err)
+}
+
+func (db *DB) inTx(ctx context.Context, fn func(*Tx) error) error {
 	failpoint.Hit(failpoint.TxBegin)
 	conn, err := db.write.Conn(ctx)
 	if err != nil {
