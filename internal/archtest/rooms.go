@@ -87,7 +87,8 @@ var rooms = []room{
 	{path: "internal/dossier", imports: "settings event wire report survey release " + nouns},
 	{path: "internal/survey", imports: "catalog change connect/git wire terminal"},
 	{path: "internal/settings", imports: "catalog"},
-	{path: "internal/cli", imports: "settings event wire terminal verify seal connect/git lint prose desk survey dossier report release " + nouns},
+	{path: "internal/receipt", imports: "verify wire terminal"},
+	{path: "internal/cli", imports: "settings event wire terminal verify receipt seal connect/git lint prose desk survey dossier report release " + nouns},
 	{path: "internal/server", imports: "*"},
 	{path: "internal/demo", imports: "*"},
 

@@ -31,7 +31,11 @@ func (c call) reportToActions(d wire.Decision, o terminal.Options, permit string
 		return nil
 	}
 	var b strings.Builder
-	for _, out := range [][2]string{{"decision", d.Verdict}, {"decision-id", d.ID}, {"permit", permit}, {"url", o.URL}} {
+	kept := ""
+	if c.receipts != nil {
+		kept = c.receipts.Last()
+	}
+	for _, out := range [][2]string{{"decision", d.Verdict}, {"decision-id", d.ID}, {"permit", permit}, {"receipt", kept}, {"url", o.URL}} {
 		fmt.Fprintf(&b, "%s=%s\n", out[0], terminal.Clean(out[1]))
 	}
 	return appendFile(path, b.String())

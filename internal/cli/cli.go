@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/receipt"
 	"signalbox.dev/signalbox/internal/settings"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
@@ -41,6 +42,7 @@ type app struct {
 	Streams
 	local    Local
 	settings settings.Source
+	receipts *receipt.Folder // nil: none are kept
 }
 
 // Main runs one command and returns the exit code of the process.
@@ -86,7 +88,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	flags := root.PersistentFlags()
-	for _, name := range []string{"server", "token-file", "ca", "output", "no-color", "zone"} {
+	for _, name := range []string{"server", "token-file", "ca", "receipts", "output", "no-color", "zone"} {
 		bind(flags, name)
 	}
 	flags.String("token", "", "")

@@ -154,11 +154,7 @@ func (c call) answered(ctx context.Context, client *wire.Client, answer wire.Ans
 	}
 	o.People, o.Standing = answer.People, answer.Standing
 	o.URL = client.Server() + "/decisions/" + answer.Decision.ID
-	if c.onActions() {
-		if recorded, err := client.Decision(ctx, answer.Decision.ID); err == nil {
-			o.Receipt = &recorded.Receipt
-		}
-	}
+	c.receive(ctx, client, answer, &o)
 	err = c.print(answer, func(w io.Writer) error { return terminal.PrintDecision(w, answer.Decision, o) })
 	if err != nil {
 		return err
@@ -168,6 +164,29 @@ func (c call) answered(ctx context.Context, client *wire.Client, answer wire.Ans
 		return err
 	}
 	return c.concluded(answer.Decision, o, path)
+}
+
+// receive gets what holds the server to the decision: its receipt, which a
+// decision that stands already did not bring along, and for a job's summary the
+// newest checkpoint too. A decision without them is the same decision.
+func (c call) receive(ctx context.Context, client *wire.Client, answer wire.Answer, o *terminal.Options) {
+	if !c.onActions() && (!answer.Standing || c.receipts == nil) {
+		return
+	}
+	recorded, err := client.Decision(ctx, answer.Decision.ID)
+	if err != nil {
+		c.note("the decision's receipt could not be fetched: %s", err)
+		return
+	}
+	o.Receipt = &recorded.Receipt
+	if o.Note, err = client.Receipt(ctx, recorded.Receipt.Position); err != nil {
+		c.note("the decision's receipt could not be fetched: %s", err)
+	} else if c.receipts != nil {
+		c.receipts.Keep(o.Note)
+	}
+	if c.onActions() {
+		o.Checkpoint, _ = client.Checkpoint(ctx) // of a young journal there is none yet
+	}
 }
 
 // concluded tells the pipeline and is the exit code that the decision asks for.

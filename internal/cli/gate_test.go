@@ -164,7 +164,7 @@ func TestGateOnActions(t *testing.T) {
 		t.Errorf("summary: %s", summary)
 	}
 	output, _ := os.ReadFile("output")
-	want := "before=1\ndecision=no-go\ndecision-id=decision-no-go\npermit=\nurl=" + f.URL + "/decisions/decision-no-go\n"
+	want := "before=1\ndecision=no-go\ndecision-id=decision-no-go\npermit=\nreceipt=\nurl=" + f.URL + "/decisions/decision-no-go\n"
 	if diff := cmp.Diff(want, string(output)); diff != "" {
 		t.Error(diff)
 	}

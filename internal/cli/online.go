@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/receipt"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
@@ -28,9 +29,31 @@ func (c call) client() (*wire.Client, error) {
 
 // visitor is the server, called with a token or, where it is empty, with none.
 func (c call) visitor(token string) (*wire.Client, error) {
-	return wire.New(wire.Options{
-		Server: c.setting("server"), Token: token, CA: c.setting("ca"), Agent: "signalbox/" + c.local.Version,
-	})
+	o := wire.Options{Server: c.setting("server"), Token: token, CA: c.setting("ca"), Agent: "signalbox/" + c.local.Version}
+	if err := c.keepReceipts(); err != nil {
+		return nil, err
+	}
+	if c.receipts != nil {
+		o.Receipts = c.receipts.Keep
+	}
+	return wire.New(o)
+}
+
+// keepReceipts opens the folder of receipts. One that was named must be there
+// before anything is asked; where none was named, what cannot be kept is said.
+func (c call) keepReceipts() error {
+	dir := c.setting("receipts")
+	if dir == receipt.Off || c.receipts != nil {
+		return nil
+	}
+	f := &receipt.Folder{Path: dir, Lost: func(err error) { c.note("a receipt was not kept: %s", err) }}
+	if dir == "" {
+		f.Path = receipt.Home(c.Env, c.setting("server"))
+	} else if err := f.Make(); err != nil {
+		return err
+	}
+	c.receipts = f
+	return nil
 }
 
 // online is a command that talks to the server.

@@ -2,16 +2,19 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"signalbox.dev/signalbox/internal/dossier"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/receipt"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/verify"
 	"signalbox.dev/signalbox/internal/wire"
@@ -115,10 +118,13 @@ func publicKeys(path string) (verify.Keys, error) {
 }
 
 func (a *app) journal() *cobra.Command {
-	check := a.command("verify EXPORT", "Check an export of the journal offline, with the public key", func(ctx context.Context, c call) error { return c.journalVerify(ctx) })
+	check := a.command("verify [EXPORT]", "Check an export of the journal offline, with the public key", func(ctx context.Context, c call) error { return c.journalVerify(ctx) })
 	check.Long = "Check every line of an export: shape, order, hashes, the tree and the signed checkpoints.\n" +
-		"It needs the export and the public keys alone, and ends with 7 at the first position that is wrong."
+		"It needs the export and the public keys alone, and ends with 7 at the first position that is wrong.\n\n" +
+		"With --receipts DIR the receipts that were kept there must hold too: each one's facts stand at\n" +
+		"their positions, and all before them is as it was. Without an export the server is asked to prove it."
 	check.Flags().String("key", "", "file of the public keys, as signalbox keys show prints them")
+	check.Flags().String("receipts", "", "directory of receipts that the export, or the server, must keep to")
 	require(check, "key")
 
 	export := a.command("export", "Write the whole journal, for archives and auditors", func(ctx context.Context, c call) error {
@@ -148,7 +154,15 @@ func (a *app) journal() *cobra.Command {
 		b, err := client.Checkpoint(ctx)
 		return c.raw(b, err)
 	})
-	return a.group("journal", "The tamper-evident journal: export it, check it", export, check, checkpoint)
+	one := a.online("receipt POSITION", "Print the signed receipt of the command that recorded a fact", func(ctx context.Context, c call, client *wire.Client) error {
+		position, err := strconv.ParseUint(c.args[0], 10, 63)
+		if err != nil {
+			return fault.Invalidf("cli.position", "%q is not a position", c.args[0]).Remedy("count from 0")
+		}
+		b, err := client.Receipt(ctx, position)
+		return c.raw(b, err)
+	})
+	return a.group("journal", "The tamper-evident journal: export it, check it", export, check, checkpoint, one)
 }
 
 // raw prints text as it came, but for what a terminal would act on.
@@ -164,6 +178,15 @@ func (c call) journalVerify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	check := verify.Check{Keys: keys}
+	kept, refused, err := c.keptReceipts(keys)
+	if err != nil {
+		return err
+	}
+	if len(c.args) == 0 {
+		return errors.Join(refused, c.askForReceipts(ctx, keys, kept))
+	}
+	check.Receipts = receipt.Receipts(kept)
 	from := c.In
 	if c.args[0] != "-" {
 		f, err := os.Open(c.args[0])
@@ -173,31 +196,56 @@ func (c call) journalVerify(ctx context.Context) error {
 		defer func() { _ = f.Close() }()
 		from = f
 	}
-	var progress func(uint64)
 	if watched(c.Err) {
-		progress = func(n uint64) { _, _ = fmt.Fprintf(c.Err, "\r%d facts checked", n) }
+		check.Progress = func(n uint64) { _, _ = fmt.Fprintf(c.Err, "\r%d facts checked", n) }
 	}
-	report, err := verify.Export(ctx, from, keys, progress)
-	if progress != nil && report.Facts >= 1000 {
+	report, err := check.Export(ctx, from)
+	if check.Progress != nil && report.Facts >= 1000 {
 		_, _ = fmt.Fprint(c.Err, "\r\x1b[K")
 	}
 	if err != nil && fault.KindOf(err) != fault.Unverified {
 		return err
 	}
 	printed := c.print(report, func(w io.Writer) error {
+		receipt.Tell(w, kept, report.Broken)
 		if report.FirstWrong != nil {
 			return terminal.Said("✗ the first wrong position is %d: %s", *report.FirstWrong, report.Problem)(w)
 		}
 		if err != nil {
 			return terminal.Said("✗ not verified: %s", report.Problem)(w)
 		}
-		return terminal.Said("✓ verified: %s and %s of %s, all as they were recorded",
-			terminal.Count(int(report.Facts), "fact", "facts"), terminal.Count(int(report.Checkpoints), "checkpoint", "checkpoints"), report.Origin)(w)
+		return terminal.Said("✓ verified: %s and %s of %s, all as they were recorded%s",
+			terminal.Count(int(report.Facts), "fact", "facts"), terminal.Count(int(report.Checkpoints), "checkpoint", "checkpoints"), report.Origin, receipt.Holding(kept, ", and "))(w)
 	})
 	if err == nil {
 		err = printed
 	}
-	return dossier.Placed(c.args[0], err)
+	return errors.Join(refused, dossier.Placed(c.args[0], err))
+}
+
+// keptReceipts reads what --receipts names; refused is which files are no receipts of a known key.
+func (c call) keptReceipts(keys verify.Keys) (kept []receipt.Kept, refused, err error) {
+	dir := c.text("receipts")
+	switch {
+	case dir == "" && len(c.args) == 0:
+		return nil, nil, fault.Invalidf("cli.missing", "there is nothing to verify").Remedy("name an export, or --receipts DIR to hold the server to them")
+	case dir == "":
+		return nil, nil, nil
+	}
+	return receipt.Read(dir, keys)
+}
+
+// askForReceipts has the server prove, by its newest checkpoint, what it gave receipts for.
+func (c call) askForReceipts(ctx context.Context, keys verify.Keys, kept []receipt.Kept) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	held, err := receipt.Ask(ctx, client, keys, kept)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.print(held, held.Print), held.Unkept())
 }
 
 // journalExport writes the export beside its place and moves it there when it

@@ -30,6 +30,7 @@ var options = []Option{
 	{Name: "server", Env: "SIGNALBOX_SERVER", Key: "server", Fallback: "http://127.0.0.1:8420", Meaning: "address of the server"},
 	{Name: "token-file", Env: "SIGNALBOX_TOKEN_FILE", Key: "token_file", Meaning: "file that holds the token; - is standard input"},
 	{Name: "ca", Env: "SIGNALBOX_CA", Key: "ca", Meaning: "file of certificates (PEM) that are trusted besides the system's"},
+	{Name: "receipts", Env: "SIGNALBOX_RECEIPTS", Key: "receipts", Meaning: "directory that keeps the server's receipts, one file each, or off; signalbox/receipts in the user's state directory unless set"},
 	{Name: "output", Env: "SIGNALBOX_OUTPUT", Key: "output", Fallback: "table", Meaning: "table, json or yaml", Short: "o", Project: true},
 	{Name: "no-color", Env: "SIGNALBOX_NO_COLOR", Key: "no_color", Fallback: "false", Meaning: "no colours; also where NO_COLOR is set, TERM is dumb or nobody watches", Boolean: true, Project: true},
 	{Name: "zone", Env: "SIGNALBOX_ZONE", Key: "zone", Fallback: "Local", Meaning: "time zone in which instants are printed beside UTC, such as Europe/Berlin", Project: true},

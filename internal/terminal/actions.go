@@ -95,6 +95,26 @@ func Summary(d wire.Decision, o Options) string {
 		}
 	}
 	b.WriteString("\n</details>\n\n")
+	b.WriteString(proof(o))
+	return b.String()
+}
+
+// proof is what an outsider holds the server to: the receipt word for word, to
+// be copied into a file, and where the journal was when the job asked.
+func proof(o Options) string {
+	if len(o.Note) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("<details><summary>Receipt: what the server can be held to</summary>\n\n")
+	if lines := strings.Split(string(o.Checkpoint), "\n"); len(lines) > 3 {
+		fmt.Fprintf(&b, "Newest checkpoint: %s facts, root %s\n\n", markdown(lines[1]), markdown(lines[2]))
+	}
+	b.WriteString("<pre>\n")
+	for line := range strings.Lines(string(o.Note[:min(len(o.Note), 4<<10)])) {
+		b.WriteString(markdown(strings.TrimSuffix(line, "\n")) + "\n")
+	}
+	b.WriteString("</pre>\n\n</details>\n\n")
 	return b.String()
 }
 

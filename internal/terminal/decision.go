@@ -23,6 +23,9 @@ type Options struct {
 	Preview  bool              // nothing was recorded by asking
 	Receipt  *wire.Receipt     // where the decision stands in the journal, if it does
 	URL      string            // the decision's page, if there is one
+
+	Note       []byte // the signed receipt, for a job's summary
+	Checkpoint []byte // the newest signed checkpoint, for the same
 }
 
 // PrintDecision prints a decision as a person wants to read it: the verdict in
