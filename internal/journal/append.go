@@ -113,8 +113,13 @@ func (w *job) weight() int {
 	return max(1, len(w.facts), bytes/(4<<10))
 }
 
-// commitTime is how long one commit may take before it is given up.
-const commitTime = 45 * time.Second
+// commitTime is how long one commit may take before it is given up, and
+// learnTime how long its outcome is looked for where it was not told: all other
+// commands wait meanwhile, and whoever sends the command again learns it as well.
+const (
+	commitTime = 45 * time.Second
+	learnTime  = 8 * time.Second
+)
 
 // commit commits a batch and answers its jobs.
 func (j *Journal) commit(batch []*job) {

@@ -73,7 +73,7 @@ func (j *Journal) committed(p *plan, e edge) {
 // commands' rows are there or they are not.
 func (j *Journal) learn(ctx context.Context, p *plan, cause error) error {
 	ids := p.ids()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), learnTime)
 	defer cancel()
 	for {
 		var found map[string]stored
@@ -90,6 +90,7 @@ func (j *Journal) learn(ctx context.Context, p *plan, cause error) error {
 		case err == nil || errors.As(err, &again):
 			return j.learnt(p, found, cause)
 		case ctx.Err() != nil:
+			j.log.Warn("the outcome of a commit could not be learnt", "commands", len(ids), "error", cause)
 			return unknown(errors.Join(cause, err))
 		}
 		select {
@@ -100,6 +101,7 @@ func (j *Journal) learn(ctx context.Context, p *plan, cause error) error {
 }
 
 func (j *Journal) learnt(p *plan, found map[string]stored, cause error) error {
+	j.log.Warn("the outcome of a commit was unknown and has been learnt", "commands", len(p.mine), "recorded", len(found), "error", cause)
 	if len(found) == 0 {
 		return fault.New(fault.Unavailable, "journal.unavailable", "the command was not recorded").Remedy("try again").Cause(cause)
 	}

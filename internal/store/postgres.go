@@ -3,9 +3,13 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -140,6 +144,34 @@ func unreachable(err error) error {
 		return f.Because(pg.Message)
 	}
 	return f.Because("no connection could be made").Remedy("check host, port and credentials of --database")
+}
+
+// reached is err, as Unavailable where it says that the server is gone, is being
+// started or is being stopped; who gave up waiting is no matter of the server's.
+func (db *DB) reached(ctx context.Context, err error) error {
+	if err == nil || db.Dialect == SQLite || ctx.Err() != nil || !gone(err) {
+		return err
+	}
+	return fault.New(fault.Unavailable, "store.unreachable", "the database cannot be reached").
+		Because("the connection to it was lost or refused").Remedy("try again in a moment").Cause(err)
+}
+
+// gone reports an error of the connection rather than of a statement: SQLSTATE
+// class 08 (connection), 57P01 to 57P03 (the server stops or starts), or one of
+// the network. A fault has been judged already.
+func gone(err error) bool {
+	var judged *fault.Error
+	var pg *pgconn.PgError
+	var connect *pgconn.ConnectError
+	var network net.Error
+	switch {
+	case errors.As(err, &judged):
+		return false
+	case errors.As(err, &pg):
+		return strings.HasPrefix(pg.Code, "08") || pg.Code >= "57P01" && pg.Code <= "57P03"
+	}
+	return pgconn.SafeToRetry(err) || errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone)
 }
 
 // postgresRefused is Refused for SQLSTATE classes 22 (data), 23 (constraint)

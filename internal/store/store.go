@@ -98,7 +98,8 @@ func (u *Uncertain) Unwrap() error { return u.Err }
 // SQLite there is one writer at a time: fn must not call InTx. A failed commit
 // is an *Uncertain; every other error means that nothing was written. Errors:
 // fault Unavailable for a full disk, and for every transaction after one whose
-// write or sync has failed (see Failed).
+// write or sync has failed (see Failed). A PostgreSQL server that is gone is
+// Unavailable, here and in ReadTx; the next call connects anew.
 func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
 	if why := db.failed.Load(); why != nil {
 		return why
@@ -133,20 +134,20 @@ func (db *DB) inTx(ctx context.Context, fn func(*Tx) error) error {
 	failpoint.Hit(failpoint.TxBegin)
 	conn, err := db.write.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return db.reached(ctx, fmt.Errorf("connect: %w", err))
 	}
 	defer func() { _ = conn.Close() }()
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return db.reached(ctx, fmt.Errorf("begin: %w", err))
 	}
 	defer func() { _ = tx.Rollback() }()
 	t := &Tx{Dialect: db.Dialect, tx: tx, conn: conn, now: db.now}
 	if err := fn(t); err != nil {
-		return cmp.Or(t.failed, err)
+		return db.reached(ctx, cmp.Or(t.failed, err))
 	}
 	if err := t.flush(ctx); err != nil {
-		return err
+		return db.reached(ctx, err)
 	}
 	failpoint.Hit(failpoint.TxCommit)
 	if err := tx.Commit(); err != nil {
@@ -173,10 +174,10 @@ func (db *DB) ReadTx(ctx context.Context, fn func(*Tx) error) error {
 	}
 	tx, err := db.read.BeginTx(ctx, o)
 	if err != nil {
-		return fmt.Errorf("begin read: %w", err)
+		return db.reached(ctx, fmt.Errorf("begin read: %w", err))
 	}
 	defer func() { _ = tx.Rollback() }()
-	return fn(&Tx{Dialect: db.Dialect, tx: tx, now: db.now})
+	return db.reached(ctx, fn(&Tx{Dialect: db.Dialect, tx: tx, now: db.now}))
 }
 
 // Now is the database's clock in whole microseconds, UTC.

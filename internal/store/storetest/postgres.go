@@ -14,22 +14,27 @@ import (
 	"time"
 )
 
-// keeper runs a server for as long as its standard input stays open, that is
-// until the test binary ends in whatever way, and then removes the directory.
+// keeper runs a server, says its process id, and stops it when its standard input
+// ends, as it does when the test binary ends in whatever way. The directory goes
+// with it unless the last word is to keep it.
 const keeper = `
 dir=$1; shift
-"$@" >"$dir/log" 2>&1 </dev/null &
+"$@" >>"$dir/log" 2>&1 </dev/null &
 server=$!
-cat >/dev/null
-kill -QUIT $server
+echo $server
+read word
+kill -QUIT $server 2>/dev/null
 wait $server
-rm -rf "$dir"
+[ "$word" = keep ] || rm -rf "$dir"
 `
 
-// cluster is a running server.
+// cluster is a server, running or killed, in a directory of its own.
 type cluster struct {
-	url  string
-	hold io.Closer // the keeper's standard input, kept from the garbage collector
+	url, bin, dir string
+	port          int
+	keeper        *exec.Cmd
+	hold          io.WriteCloser // the keeper's standard input, kept from the garbage collector
+	server        int            // process id
 }
 
 // start makes a cluster in a temporary directory and serves it on a free
@@ -43,39 +48,57 @@ func start() (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, hold, err := launch(bin, dir)
+	c := &cluster{bin: bin, dir: dir}
+	if err = c.initialise(); err == nil {
+		err = c.serve()
+	}
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	u := fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", port)
-	if err := await(u); err != nil {
-		log, _ := os.ReadFile(filepath.Join(dir, "log"))
-		return nil, fmt.Errorf("%w\n%s", err, log)
+	if err := await(c.url); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, c.log())
 	}
-	return &cluster{url: u, hold: hold}, nil
+	return c, nil
 }
 
-// launch initialises the cluster in dir and starts its server.
-func launch(bin, dir string) (port int, hold io.Closer, err error) {
-	if err := handOver(dir); err != nil {
-		return 0, nil, err
+func (c *cluster) log() []byte {
+	b, _ := os.ReadFile(filepath.Join(c.dir, "log"))
+	return b[max(0, len(b)-4000):]
+}
+
+func (c *cluster) initialise() (err error) {
+	if err := handOver(c.dir); err != nil {
+		return err
 	}
-	data := filepath.Join(dir, "data")
-	args := as(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	args := as(filepath.Join(c.bin, "initdb"), "-D", filepath.Join(c.dir, "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 	if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
-		return 0, nil, fmt.Errorf("initdb: %w\n%s", err, out)
+		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	if port, err = freePort(); err != nil {
-		return 0, nil, err
-	}
-	serve := as("/bin/sh", "-c", keeper, "keeper", dir, filepath.Join(bin, "postgres"), "-D", data, "-k", dir,
-		"-c", "listen_addresses=127.0.0.1", "-c", fmt.Sprintf("port=%d", port),
+	c.port, err = freePort()
+	c.url = fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", c.port)
+	return err
+}
+
+// serve starts the server, and does not wait until it answers.
+func (c *cluster) serve() error {
+	serve := as("/bin/sh", "-c", keeper, "keeper", c.dir, filepath.Join(c.bin, "postgres"), "-D", filepath.Join(c.dir, "data"), "-k", c.dir,
+		"-c", "listen_addresses=127.0.0.1", "-c", fmt.Sprintf("port=%d", c.port),
 		"-c", "max_connections=200", "-c", "fsync=on")
-	cmd := exec.Command(serve[0], serve[1:]...)
-	if hold, err = cmd.StdinPipe(); err != nil {
-		return 0, nil, err
+	c.keeper = exec.Command(serve[0], serve[1:]...)
+	out, err := c.keeper.StdoutPipe()
+	if err != nil {
+		return err
 	}
-	return port, hold, cmd.Start()
+	if c.hold, err = c.keeper.StdinPipe(); err != nil {
+		return err
+	}
+	if err := c.keeper.Start(); err != nil {
+		return err
+	}
+	if _, err := fmt.Fscan(out, &c.server); err != nil {
+		return fmt.Errorf("start a server: %w", err)
+	}
+	return nil
 }
 
 // as is the command line, run as user postgres where we are root, as the server demands.
