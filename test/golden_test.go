@@ -115,7 +115,7 @@ func fold(t *testing.T, file string) {
 		t.Fatal(err)
 	}
 	shapes := map[string]event.Shape{}
-	for _, s := range server.Shapes() {
+	for _, s := range control.Shapes() {
 		shapes[s.Noun] = s
 	}
 	states := map[event.Stream][]byte{}
@@ -212,7 +212,7 @@ func writeGolden(t *testing.T) {
 	ci := actor(control.TokenRequest{Machine: "shop-pipeline"})
 	_, err = c.ActivatePolicy(ctx, as(dana), control.PolicyRequest{Files: policy.Starter(), Reason: "golden"})
 	must(t, err)
-	goldenRelease(ctx, t, c, map[string]control.Request{"dana": as(dana), "ben": as(ben), "cleo": as(cleo), "ci": as(ci)})
+	goldenRelease(ctx, t, c, map[string]control.Request{"dana": as(dana), "ben": as(ben), "cleo": as(cleo), "ci": as(ci), "root": as(admin)})
 	must(t, c.Regrant(ctx, as(admin), control.Regrant{Handle: "ben", Role: "auditor", Reason: "golden"}))
 	must(t, c.Regrant(ctx, as(admin), control.Regrant{Handle: "ben", Role: "auditor", Reason: "golden", Revoke: true}))
 	must(t, c.Regrant(ctx, as(admin), control.Regrant{Machine: "shop-pipeline", Role: "viewer", Reason: "golden"}))
@@ -297,6 +297,15 @@ func goldenRelease(ctx context.Context, t *testing.T, c *control.Control, as map
 		return a
 	}
 	must(t, c.RecallPermit(ctx, as["dana"], ask().Decision.Permit, "golden"))
+	ask()
+	_, err = c.RecallPermits(ctx, as["dana"], control.PermitQuery{Approver: "cleo"}, "golden")
+	must(t, err)
+	_, err = c.PullStop(ctx, as["dana"], "golden")
+	must(t, err)
+	for _, who := range []string{"dana", "root"} {
+		_, err = c.ResetStop(ctx, as[who], "golden")
+		must(t, err)
+	}
 	start := control.StartRequest{Service: "shop", Version: "v1.1.0", Digest: digest, Environment: "production", Permit: ask().Permit}
 	for _, failed := range []bool{false, true} {
 		d, err := c.StartDeployment(ctx, as["ci"], start)

@@ -179,6 +179,7 @@ func (h *replicated) known(version string) {
 func TestReplicas(t *testing.T) {
 	h := replicate(t)
 	t.Run("a freeze is effective on the other", h.freezes)
+	t.Run("a stop is effective on the other", h.stops)
 	t.Run("a permit is redeemed once", h.redeems)
 	t.Run("a killed replica loses nothing", h.dies)
 	t.Run("the journal has no gap and verifies", h.verifies)
@@ -201,6 +202,42 @@ func (h *replicated) freezes(t *testing.T) {
 		}
 		_, err = h.as("mia", there).LiftFreeze(t.Context(), name, wire.Reasoned{Reason: "over"})
 		must(t, err)
+	}
+}
+
+// stops pulls the stop switch and recalls permits on one replica, and asks the other.
+func (h *replicated) stops(t *testing.T) {
+	h.t = t
+	ctx, q := t.Context(), question("1.5.0")
+	h.known("1.5.0")
+	for n := range 4 {
+		here, there := n%2, (n+1)%2
+		granted := h.ask(there, "1.5.0")
+		if granted.Decision.Verdict != wire.Go || len(granted.Permit) == 0 {
+			t.Fatalf("before the stop: %s %+v", granted.Decision.Verdict, granted.Decision.Reasons[0])
+		}
+		start := func(permit json.RawMessage) string {
+			d, err := h.as("shop-ci", there).StartDeployment(ctx, wire.StartRequest{Service: q.Service, Version: q.Version, Digest: q.Digest, Environment: q.Environment, Permit: permit})
+			must(t, err)
+			return d.Code
+		}
+		_, err := h.as("mia", here).PullStop(ctx, wire.Reasoned{Reason: "a breach"})
+		must(t, err)
+		pulled := time.Now()
+		code, answer := start(granted.Permit), h.ask(there, "1.5.0")
+		if code != "stop.pulled" || answer.Decision.Verdict != wire.NoGo || time.Since(pulled) > effectiveWithin {
+			t.Errorf("pulled on %d, asked on %d after %v: %q, %s", here, there, time.Since(pulled), code, answer.Decision.Verdict)
+		}
+		for i, who := range []string{"mia", "root"} {
+			_, err = h.as(who, i).ResetStop(ctx, wire.Reasoned{Reason: "over"})
+			must(t, err)
+		}
+		again := h.ask(there, "1.5.0")
+		_, err = h.as("mia", here).RecallPermits(ctx, wire.RecallRequest{Issuer: "shop-ci", Reason: "its key leaked"})
+		must(t, err)
+		if code := start(again.Permit); code != "permit.recalled" {
+			t.Errorf("recalled on %d, redeemed on %d: %q", here, there, code)
+		}
 	}
 }
 

@@ -127,7 +127,7 @@ func description() huma.Config {
 func (a *api) operations() []operation {
 	var all []operation
 	for _, some := range [][]operation{
-		a.decisions(), a.releases(), a.approvals(), a.evidence(), a.freezes(), a.policies(), a.drafts(), a.catalogues(),
+		a.decisions(), a.releases(), a.approvals(), a.evidence(), a.freezes(), a.halts(), a.policies(), a.drafts(), a.catalogues(),
 		a.deployments(), a.tokens(), a.people(), a.proofs(), a.vault(), a.subscriptions(), a.health(),
 	} {
 		all = append(all, some...)

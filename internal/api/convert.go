@@ -21,6 +21,7 @@ func wireDecision(d release.Decision) wire.Decision {
 		Verdict: string(d.Verdict), Enforced: d.Enforced, Mode: d.Mode, Lists: d.Lists, Governance: d.Governance, ScopeRule: d.ScopeRule,
 		Type: d.Type, Size: d.Size, ChangeType: d.ChangeType, Reasons: []wire.Reason{}, Approvals: d.Approvals,
 		Policy: d.Policy, Change: d.Change, Evidence: d.Evidence, Subject: d.Subject, Basis: d.Basis,
+		Stop: d.Stop, Issuers: d.Issuers,
 		Believed: wire.Believed{
 			Release: string(d.Believed.Release), Change: string(d.Believed.Change), Findings: string(d.Believed.Findings),
 			Tests: string(d.Believed.Tests), Coverage: string(d.Believed.Coverage), Load: string(d.Believed.Load), Attestors: d.Believed.Attestors,

@@ -9,25 +9,17 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"signalbox.dev/signalbox/internal/access"
-	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/api"
-	"signalbox.dev/signalbox/internal/calendar"
-	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/control"
-	"signalbox.dev/signalbox/internal/event"
-	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/policy"
-	"signalbox.dev/signalbox/internal/release"
 	"signalbox.dev/signalbox/internal/seal"
 	"signalbox.dev/signalbox/internal/store"
 	"signalbox.dev/signalbox/internal/store/storetest"
@@ -158,10 +150,7 @@ func empty(t *testing.T, db *store.DB) *house {
 	for _, f := range views.Folders() {
 		folders = append(folders, f)
 	}
-	j, err := journal.Open(ctx, journal.Options{DB: db, Signer: keys.Signer(), Folders: folders, Shapes: slices.Concat(
-		catalog.Shapes(), access.Shapes(), []event.Shape{
-			activation.Shape(), calendar.Shape(), evidence.Shape(), release.Shape(), release.PermitShape(), release.DeploymentShape(),
-		})})
+	j, err := journal.Open(ctx, journal.Options{DB: db, Signer: keys.Signer(), Folders: folders, Shapes: control.Shapes()})
 	must(t, err)
 	h := &house{db: db, tokens: map[string]string{"anonymous": ""}, log: &journalOfErrors{}, closing: make(chan struct{})}
 	log := slog.New(slog.NewTextHandler(h.log, nil))

@@ -23,7 +23,7 @@ const (
 )
 
 // nouns are the pure rooms of the domain, all of which release may join.
-const nouns = "catalog access change calendar evidence risk approval policy activation schema rollback incident compliance council flow"
+const nouns = "catalog access change calendar halt evidence risk approval policy activation schema rollback incident compliance council flow"
 
 // rooms is the plan, those not yet built included.
 var rooms = []room{
@@ -39,6 +39,7 @@ var rooms = []room{
 	{path: "internal/access", kind: pure, imports: "event"},
 	{path: "internal/change", kind: pure, imports: "event"},
 	{path: "internal/calendar", kind: pure, imports: "event"},
+	{path: "internal/halt", kind: pure, imports: "event"},
 	{path: "internal/conform", kind: pure},
 	{path: "internal/evidence", kind: pure, imports: "event", nouns: true},
 	{path: "internal/evidence/attestation", kind: pure, imports: "evidence dsse"},

@@ -98,7 +98,7 @@ func (a *app) root() *cobra.Command {
 		&cobra.Group{ID: "prove", Title: "Prove:"}, &cobra.Group{ID: "run", Title: "Run and configure:"},
 	)
 	a.add(root, "decide", a.gate(), a.why(), a.release(), a.change(), a.evidence(), a.approve(), a.reject(), a.unvote(), a.deploy())
-	a.add(root, "rules", a.policy(), a.catalog(), a.freeze())
+	a.add(root, "rules", a.policy(), a.catalog(), a.freeze(), a.stop())
 	a.add(root, "prove", a.permit(), a.journal(), a.vault(), a.keys())
 	a.add(root, "run", a.serve(), a.witness(), a.demo(), a.admin(), a.token(), a.role(), a.person(), a.me(), a.open(), a.config(), a.doctor(), a.version())
 	root.AddCommand(exitCodesTopic())

@@ -111,7 +111,7 @@ func TestOfflineGoIsAssumedAndPermitsNothing(t *testing.T) {
 	if d.Verdict != wire.Go || d.ID != "" || d.Permit != "" || !d.PermitUntil.IsZero() || len(a.Permit) != 0 {
 		t.Errorf("%+v", d)
 	}
-	if strings.Join(d.Assumed, " ") != "release clock the word of a pipeline catalog change evidence approvals" {
+	if strings.Join(d.Assumed, " ") != "release clock no stop the word of a pipeline catalog change evidence approvals" {
 		t.Errorf("assumed %v", d.Assumed)
 	}
 	if !reflect.DeepEqual(d.Believed, wire.Believed{Release: "assumed", Change: "pipeline", Tests: "pipeline"}) {
@@ -154,7 +154,7 @@ func TestOfflineEveryPartCounts(t *testing.T) {
 			write(t, "f.yaml", `[{name: year-end, from: "2026-11-01T00:00:00Z", until: "2026-12-01T00:00:00Z"}]`)
 		}, []string{"--freezes", "f.yaml"}, 5, "year-end"},
 		"an open freeze":     {func(t *testing.T) { write(t, "f.yaml", `[{name: stop, from: "2026-11-01T00:00:00Z"}]`) }, []string{"--freezes", "f.yaml"}, 3, "stop"},
-		"a freeze elsewhere": {func(t *testing.T) { write(t, "f.yaml", `[{name: other, scope: {services: [orders]}}]`) }, []string{"--freezes", "f.yaml"}, 0, "assumed: release, clock, the word of a pipeline, catalog, change, evidence, freezes, approvals"},
+		"a freeze elsewhere": {func(t *testing.T) { write(t, "f.yaml", `[{name: other, scope: {services: [orders]}}]`) }, []string{"--freezes", "f.yaml"}, 0, "assumed: release, clock, no stop, the word of a pipeline, catalog, change, evidence, freezes, approvals"},
 		"a freeze turned round": {func(t *testing.T) {
 			write(t, "f.yaml", `[{name: x, from: "2026-11-02T00:00:00Z", until: "2026-11-01T00:00:00Z"}]`)
 		}, []string{"--freezes", "f.yaml"}, 2, "ends before it begins"},

@@ -50,7 +50,7 @@ func (a *app) permit() *cobra.Command {
 		return c.done(done, err, "recalled %s", c.args[0])
 	})
 	reasoned(recall)
-	return a.group("permit", "Deployment permits: check, show, recall", check, show, recall)
+	return a.group("permit", "Deployment permits: check, show, recall", append(a.permitsByBasis(), check, show, recall)...)
 }
 
 // permitted is what permit verify prints of a permit that holds.

@@ -8,6 +8,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/halt"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
@@ -142,7 +143,7 @@ func (w *waiting) resume() {
 func (w *waiting) relevant(stream string) bool {
 	d := w.answer.Decision
 	switch s := event.Stream(stream); s {
-	case event.SetCatalog, event.SetFreezes, event.SetGrants, activation.Stream,
+	case event.SetCatalog, event.SetFreezes, event.SetGrants, activation.Stream, halt.Stream,
 		event.StreamOf("release", d.Release), event.StreamOf("artifact", strings.TrimPrefix(d.Digest, "sha256:")):
 		return true
 	}

@@ -13,14 +13,9 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
-	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/approval"
-	"signalbox.dev/signalbox/internal/calendar"
-	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/change"
 	"signalbox.dev/signalbox/internal/control"
-	"signalbox.dev/signalbox/internal/event"
-	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/policy"
@@ -107,12 +102,6 @@ type house struct {
 	who   map[string]access.Actor
 }
 
-func shapes() []event.Shape {
-	return slices.Concat(catalog.Shapes(), access.Shapes(), []event.Shape{
-		activation.Shape(), calendar.Shape(), evidence.Shape(), release.Shape(), release.PermitShape(), release.DeploymentShape(),
-	})
-}
-
 // raise opens a house on a database; a second one on the same database is a second replica.
 func raise(t testing.TB, db *store.DB, keyDir string) *house {
 	t.Helper()
@@ -123,7 +112,7 @@ func raise(t testing.TB, db *store.DB, keyDir string) *house {
 	must(t, err)
 	files, err := vault.Open(ctx, vault.Options{DB: db, Origin: origin, Shelf: vault.NewTable(db, origin)})
 	must(t, err)
-	j, err := journal.Open(ctx, journal.Options{DB: db, Shapes: shapes(), Signer: keys.Signer(), Logger: slog.New(slog.DiscardHandler)})
+	j, err := journal.Open(ctx, journal.Options{DB: db, Shapes: control.Shapes(), Signer: keys.Signer(), Logger: slog.New(slog.DiscardHandler)})
 	must(t, err)
 	t.Cleanup(func() { must(t, j.Close()) })
 	public, err := verify.ParseKeys(keys.PublicText())

@@ -8,6 +8,7 @@ import (
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/halt"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
 	"signalbox.dev/signalbox/internal/seal"
@@ -51,7 +52,7 @@ func orNothing(digest string) string {
 // PermitState is a permit as it stands: issued, redeemed or recalled.
 func (c *Control) PermitState(ctx context.Context, id string) (release.Permit, error) {
 	return view(ctx, c, func(l *Load) (release.Permit, error) {
-		p, err := read[release.Permit](l, event.StreamOf(release.PermitNoun, id))
+		p, err := l.permit(id)
 		if err == nil && p.ID == "" {
 			err = fault.New(fault.NotFound, "permit.unknown", "there is no permit "+id)
 		}
@@ -65,7 +66,7 @@ func (c *Control) RecallPermit(ctx context.Context, r Request, id, reason string
 		if err := r.Actor.May(access.Recall); err != nil {
 			return nil, "", err
 		}
-		p, err := read[release.Permit](l, event.StreamOf(release.PermitNoun, id))
+		p, err := l.permit(id)
 		if err != nil {
 			return nil, "", err
 		}
@@ -136,12 +137,15 @@ func (c *Control) authorise(l *Load, state release.State, q StartRequest) (permi
 	if code, ours := codeOf(err); code != "" || ours != nil {
 		return shown.ID, code, ours
 	}
-	p, err := read[release.Permit](l, event.StreamOf(release.PermitNoun, shown.ID))
+	p, err := l.permit(shown.ID)
 	if err != nil {
 		return shown.ID, "", err
 	}
 	if refused := p.Usable(l.Now, q.Service, q.Version, q.Digest, q.Environment); refused != nil {
 		return shown.ID, refused.Code, nil
+	}
+	if stop, err := read[halt.Switch](l, halt.Stream); err != nil || stop.Stops() {
+		return shown.ID, "stop.pulled", err
 	}
 	if !state.MayDeploy(q.Environment) {
 		return shown.ID, "release.not-ready", nil

@@ -17,6 +17,7 @@ import (
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/halt"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
 	"signalbox.dev/signalbox/internal/strict"
@@ -93,7 +94,7 @@ func (c *Control) standing(l *Load, position uint64) (d release.Decision, usable
 	if err := fact.Body(&d); err != nil || d.Permit == "" {
 		return d, true, err
 	}
-	p, err := read[release.Permit](l, event.StreamOf(release.PermitNoun, d.Permit))
+	p, err := l.permit(d.Permit)
 	return d, p.Redeemed == 0 && p.Recalled == 0, err
 }
 
@@ -105,6 +106,7 @@ func (c *Control) facts(l *Load, state release.State, environment string) (relea
 		func() error { return c.catalogued(l, &f) },
 		func() error { return c.people(l, &f) },
 		func() (err error) { f.Freezes, err = c.freezes(l); return },
+		func() (err error) { f.Stop, err = read[halt.Switch](l, halt.Stream); return },
 		func() (err error) {
 			stream, err := evidence.Stream(state.Digest)
 			if err == nil {

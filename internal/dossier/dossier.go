@@ -50,7 +50,7 @@ type Question struct {
 
 // Facts are what the gate would weigh, and the names of persons by id.
 func (q Question) Facts(ctx context.Context) (release.Facts, map[string]string, error) {
-	f := release.Facts{Environment: q.Ask.Environment, Assumed: []string{"release", "clock"}}
+	f := release.Facts{Environment: q.Ask.Environment, Assumed: []string{"release", "clock", "no stop"}}
 	if q.Word != policy.Assumed {
 		f.Assumed = append(f.Assumed, "the word of a "+string(q.Word))
 	}

@@ -61,7 +61,7 @@ func file(t *testing.T, content string) string {
 func TestFactsAreAssumed(t *testing.T) {
 	q := question(t)
 	f, names, err := q.Facts(t.Context())
-	if err != nil || f.Service != nil || f.Place != nil || f.Release.Change != nil || len(names) > 0 || !slices.Equal(f.Assumed, []string{"release", "clock"}) {
+	if err != nil || f.Service != nil || f.Place != nil || f.Release.Change != nil || len(names) > 0 || !slices.Equal(f.Assumed, []string{"release", "clock", "no stop"}) {
 		t.Errorf("of nothing: %+v %v %v", f, names, err)
 	}
 	q.Catalog = file(t, entries)
@@ -71,7 +71,7 @@ func TestFactsAreAssumed(t *testing.T) {
 	if err != nil || f.Service == nil || f.Place == nil || len(f.Freezes) != 1 || len(f.Release.Votes) != 1 || names["ada"] != "Ada Example" {
 		t.Errorf("%+v %v %v", f, names, err)
 	}
-	if !slices.Equal(f.Assumed, []string{"release", "clock", "catalog", "freezes", "approvals"}) {
+	if !slices.Equal(f.Assumed, []string{"release", "clock", "no stop", "catalog", "freezes", "approvals"}) {
 		t.Errorf("assumed: %q", f.Assumed)
 	}
 }

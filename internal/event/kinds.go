@@ -36,6 +36,11 @@ const (
 	FreezeDeclared Kind = "freeze.declared"
 	FreezeLifted   Kind = "freeze.lifted"
 
+	// The stop switch: stream "stop/switch".
+	StopPulled      Kind = "stop.pulled"
+	StopResetAgreed Kind = "stop.reset-agreed" // by a first person
+	StopReset       Kind = "stop.reset"        // by the last one needed
+
 	// Evidence: stream artifact, by digest.
 	ClaimAdded     Kind = "evidence.added"
 	ClaimRecounted Kind = "evidence.recounted" // of a scan that stands, beside the VEX statements that stand
@@ -53,6 +58,7 @@ const (
 	PermitIssued       Kind = "permit.issued"
 	PermitRedeemed     Kind = "permit.redeemed"
 	PermitRecalled     Kind = "permit.recalled"
+	PermitsRecalled    Kind = "recall.ordered" // every permit that rests on a basis; stream recall
 	DeploymentStarted  Kind = "deployment.started"
 	DeploymentFinished Kind = "deployment.finished"
 	DeploymentFailed   Kind = "deployment.failed"

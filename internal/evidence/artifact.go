@@ -34,6 +34,7 @@ type Added struct {
 	Size       int64        `json:"size"`            // of the original, bytes
 	At         event.Micros `json:"at"`              // when it was recorded: set by the fold from the fact's time
 	VEX        []string     `json:"vex,omitempty"`   // of a recounted claim: the files of the statements it was counted beside, sorted
+	By         string       `json:"by,omitempty"`    // who sent it: set by the fold from the fact's actor; of a recounted claim, who sent its report
 	First      event.Micros `json:"first,omitzero"`  // of a recounted claim: when its report was recorded, which is its At
 }
 
@@ -62,7 +63,7 @@ func ReleaseValue(service, version string) string { return service + "@" + versi
 
 // Shape folds artifact streams. Keys: lookup ReleaseKey, service and version.
 func Shape() event.Shape {
-	return event.ShapeOf("artifact", 1, fold, keys)
+	return event.ShapeOf("artifact", 2, fold, keys)
 }
 
 func fold(a *Artifact, f event.Recorded) error {
@@ -73,7 +74,7 @@ func fold(a *Artifact, f event.Recorded) error {
 	if err := f.Body(&c); err != nil {
 		return err
 	}
-	c.At = cmp.Or(c.First, f.Time)
+	c.At, c.By = cmp.Or(c.First, f.Time), cmp.Or(c.By, f.Actor)
 	a.Digest = c.Digest
 	a.put(c)
 	return nil
@@ -133,6 +134,7 @@ func Add(a Artifact, c Added, now time.Time) ([]event.Draft, error) {
 		return nil, err
 	}
 	c.Claim, c.At, c.VEX, c.First = c.Claim.Summary(), 0, nil, 0
+	c.By = ""
 	i, found := slices.BinarySearchFunc(a.Claims, c, compareAdded)
 	switch {
 	case !found && len(a.Claims) >= MaxClaims:

@@ -45,6 +45,16 @@ func (s *Snapshot) Find(ctx context.Context, name, value string) ([]event.Stream
 	return s.journal.states.Find(ctx, s.tx, name, value)
 }
 
+// Count is how many streams have the key.
+func (s *Snapshot) Count(ctx context.Context, name, value string) (int, error) {
+	return s.journal.states.Count(ctx, s.tx, name, value)
+}
+
+// Newest is the streams with an interval key, newest first.
+func (s *Snapshot) Newest(ctx context.Context, q state.Listed) ([]event.Stream, error) {
+	return s.journal.states.Newest(ctx, s.tx, q)
+}
+
 // Overlapping is the streams with an interval key that shares an instant with span, in order.
 func (s *Snapshot) Overlapping(ctx context.Context, span state.Span) ([]event.Stream, error) {
 	return s.journal.states.Overlapping(ctx, s.tx, span)

@@ -40,6 +40,8 @@ type Decision struct {
 	Subject     string           `json:"subject"`             // digest that votes are given for
 	Basis       string           `json:"basis"`               // digest of Inputs and all the above: the same basis is the same decision
 	Lists       string           `json:"lists,omitempty"`     // digest of the lists that rules read; empty: none was loaded
+	Stop        string           `json:"stop,omitempty"`      // id of the stop in force: nothing goes, whatever the policy
+	Issuers     []string         `json:"issuers,omitempty"`   // on whose word it rests: subjects, and attestors as "attestor/<name>"; sorted
 	Believed    Believed         `json:"believed"`
 	At          time.Time        `json:"at"`
 	Until       time.Time        `json:"until,omitzero"`   // how long it holds if nothing but time changes
@@ -146,6 +148,7 @@ type basis struct {
 	Verdict policy.Verdict `json:"verdict"`
 	Counted []string       `json:"counted"`
 	Engine  int            `json:"engine"`
+	Stop    string         `json:"stop,omitempty"`
 }
 
 // timeless is in without what only the clock moves, and without lists.

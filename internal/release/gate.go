@@ -12,6 +12,7 @@ import (
 	"signalbox.dev/signalbox/internal/calendar"
 	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/evidence"
+	"signalbox.dev/signalbox/internal/halt"
 	"signalbox.dev/signalbox/internal/policy"
 )
 
@@ -30,6 +31,7 @@ type Facts struct {
 	Lists        policy.Lists // findings and commits one by one, where the policy needs them; nil: not loaded. Votes are filled by Gate
 	Signed       Signed       // by what attestations are weighed, where the policy names attestors
 	Freezes      []calendar.Freeze
+	Stop         halt.Switch
 	Policy       *policy.Program // nil: none is active
 	PolicyUntil  time.Time       // when another bundle takes effect; zero: none is known
 	Assumed      []string        // offline: what was taken on trust
@@ -56,6 +58,7 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 	if f.Policy == nil {
 		d.Verdict, d.Enforced, d.Governance = policy.CannotTell, true, policy.Full
 		d.Reasons = []policy.Reason{noPolicy}
+		d.halt(f.Stop)
 	} else {
 		class := f.Policy.Classify(in)
 		votes := f.vote(now, class, d.Subject)
@@ -70,6 +73,7 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 		d.take(out)
 		d.Approvals = votes.Counted
 		f.explain(&d, class, votes, freezes)
+		d.halt(f.Stop)
 		ends = []time.Time{out.Until, votes.Until, freezes.Next, f.PolicyUntil}
 		if d.Permitted() {
 			ttl := policy.DefaultPermitTTL
@@ -81,8 +85,9 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 	}
 	d.Until = earliest(append(ends, d.PermitUntil)...)
 	d.believe(in)
+	d.Issuers = f.issuers(d.Believed.Attestors)
 	d.Inputs, d.AgeHours, d.LoadAge = in, [3]float64{in.Findings.AgeHours, in.Tests.AgeHours, in.Coverage.AgeHours}, in.Load.AgeHours
-	d.BasisText, d.Basis, err = canonical(basisForm, &basis{Schema: basisSchema, Subject: d.Subject, Policy: d.Policy, Inputs: timeless(in), Lists: d.Lists, Verdict: d.Verdict, Counted: d.Approvals, Engine: Engine}, basisSize)
+	d.BasisText, d.Basis, err = canonical(basisForm, &basis{Schema: basisSchema, Subject: d.Subject, Policy: d.Policy, Inputs: timeless(in), Lists: d.Lists, Verdict: d.Verdict, Counted: d.Approvals, Engine: Engine, Stop: d.Stop}, basisSize)
 	return d, err
 }
 

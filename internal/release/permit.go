@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"time"
 
 	"signalbox.dev/signalbox/internal/event"
@@ -16,7 +17,7 @@ const (
 // Keys by which permits and deployments are found.
 const (
 	PermitOfRelease     = "permit.release"
-	PermitUnderPolicy   = "permit.policy"
+	PermitRestsOn       = "permit.rests-on" // value is a halt.Basis; an interval, while the permit is good for anything
 	DeploymentOfRelease = "deployment.release"
 	DeploymentLive      = "deployment.live"         // value is environment/service, while under way
 	DeploymentUnpermit  = "deployment.unauthorised" // value is the environment
@@ -38,6 +39,8 @@ type Permit struct {
 	Change      string       `json:"change"`
 	Evidence    string       `json:"evidence"`
 	Basis       string       `json:"basis"`
+	Approvers   []string     `json:"approvers"`  // persons' ids; nil where they were not kept
+	Issuers     []string     `json:"issuers"`    // as Decision.Issuers; nil where they were not kept
 	NotBefore   event.Micros `json:"not_before"` // whole seconds
 	NotAfter    event.Micros `json:"not_after"`  // whole seconds; the first instant at which it no longer holds
 	Redeemed    event.Micros `json:"redeemed,omitempty"`
@@ -52,7 +55,7 @@ type redeemed struct {
 
 // PermitShape is the fold of permits' streams.
 func PermitShape() event.Shape {
-	return event.ShapeOf(PermitNoun, 1, func(p *Permit, f event.Recorded) error {
+	return event.ShapeOf(PermitNoun, 2, func(p *Permit, f event.Recorded) error {
 		switch f.Kind {
 		case event.PermitIssued:
 			if err := f.Body(p); err != nil {
@@ -72,11 +75,17 @@ func PermitShape() event.Shape {
 		}
 		return nil
 	}, func(p Permit) []event.Key {
-		return []event.Key{
-			{Kind: event.Lookup, Name: PermitOfRelease, Value: p.Release},
-			{Kind: event.Lookup, Name: PermitUnderPolicy, Value: p.Policy},
+		keys := []event.Key{{Kind: event.Lookup, Name: PermitOfRelease, Value: p.Release}}
+		for _, b := range p.Bases() {
+			keys = append(keys, event.Key{Kind: event.Interval, Name: PermitRestsOn, Value: string(b), From: p.NotBefore, Until: p.ends()})
 		}
+		return keys
 	})
+}
+
+// ends is the first instant at which the permit is good for nothing any more.
+func (p Permit) ends() event.Micros {
+	return cmp.Or(p.Redeemed, p.Recalled, p.NotAfter)
 }
 
 // Issue is the fact of the permit that an enforced go yields; none for any
@@ -88,6 +97,7 @@ func (d Decision) Issue() []event.Draft {
 	p := Permit{
 		ID: d.Permit, Release: d.Release, Decision: d.ID, Service: d.Service, Version: d.Version, Digest: d.Digest, Environment: d.Environment,
 		Type: d.Type, Policy: d.Policy, Change: d.Change, Evidence: d.Evidence, Basis: d.Basis,
+		Approvers: append([]string{}, d.Approvals...), Issuers: append([]string{}, d.Issuers...),
 		NotBefore: event.MicrosOf(d.At.Truncate(time.Second)), NotAfter: event.MicrosOf(d.PermitUntil.Truncate(time.Second)),
 	}
 	return []event.Draft{{Stream: event.StreamOf(PermitNoun, p.ID), Kind: event.PermitIssued, Body: p}}

@@ -119,6 +119,10 @@ func Replay(r Recorded, candidate *policy.Program) Flip {
 		return f
 	}
 	f.Team = in.Service.Team
+	if d.Stop != "" {
+		f.Effect, f.Now, f.Why = Same, d.Verdict, "all releases were stopped, whatever the policy"
+		return f
+	}
 	w := weighed{in: in}
 	w.attested(r, candidate)
 	in = w.in

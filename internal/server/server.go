@@ -12,16 +12,10 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
-	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/api"
-	"signalbox.dev/signalbox/internal/calendar"
-	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/control"
-	"signalbox.dev/signalbox/internal/event"
-	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/journal"
-	"signalbox.dev/signalbox/internal/release"
 	"signalbox.dev/signalbox/internal/seal"
 	"signalbox.dev/signalbox/internal/store"
 	"signalbox.dev/signalbox/internal/view"
@@ -47,13 +41,6 @@ type Server struct {
 type closer struct {
 	name  string
 	close func() error
-}
-
-// Shapes are the folds of every noun.
-func Shapes() []event.Shape {
-	return slices.Concat(catalog.Shapes(), access.Shapes(), []event.Shape{
-		activation.Shape(), calendar.Shape(), evidence.Shape(), release.Shape(), release.PermitShape(), release.DeploymentShape(),
-	})
 }
 
 // Open opens the installation. Close it, also where Open of something later failed.
@@ -87,7 +74,7 @@ func (s *Server) open(ctx context.Context) error {
 	}
 	s.Views = view.New(db)
 	s.Journal, err = journal.Open(ctx, journal.Options{
-		DB: db, Shapes: Shapes(), Folders: folders(s.Views), Signer: keys.Signer(), Logger: o.Log,
+		DB: db, Shapes: control.Shapes(), Folders: folders(s.Views), Signer: keys.Signer(), Logger: o.Log,
 		Progress: func(task string, done, total uint64) { o.Log.Info("working", "task", task, "done", done, "of", total) },
 	})
 	if err != nil {

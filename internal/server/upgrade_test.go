@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/activation"
+	"signalbox.dev/signalbox/internal/control"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/journal"
@@ -163,7 +164,7 @@ func facts(t *testing.T, o Options) uint64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := journal.Open(t.Context(), journal.Options{DB: db, Shapes: Shapes()})
+	j, err := journal.Open(t.Context(), journal.Options{DB: db, Shapes: control.Shapes()})
 	if err != nil {
 		t.Fatal(err)
 	}

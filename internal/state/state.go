@@ -246,6 +246,34 @@ func (s *States) Overlapping(ctx context.Context, tx *store.Tx, span Span) ([]ev
 		span.Name, span.Value, int64(until), int64(span.From))
 }
 
+// Listed asks for streams with an interval key in the order in which their
+// spans begin, the newest first: at most Limit, after Stream, whose span begins
+// at Since; or from the newest where Stream is empty.
+type Listed struct {
+	Name, Value string
+	Since       event.Micros
+	Stream      event.Stream
+	Limit       int
+}
+
+// Newest is the streams that q asks for.
+func (s *States) Newest(ctx context.Context, tx *store.Tx, q Listed) ([]event.Stream, error) {
+	if q.Stream == "" {
+		q.Since = 1<<63 - 1
+	}
+	return streams(ctx, tx, `SELECT stream FROM keys WHERE name = $1 AND value = $2 AND kind = 'interval'
+		AND (since < $3 OR since = $4 AND stream < $5) ORDER BY since DESC, stream DESC LIMIT $6`,
+		q.Name, q.Value, int64(q.Since), int64(q.Since), string(q.Stream), q.Limit)
+}
+
+// Count is how many streams have the key.
+func (s *States) Count(ctx context.Context, tx *store.Tx, name, value string) (n int, err error) {
+	if err = tx.QueryRow(ctx, "SELECT COUNT(*) FROM keys WHERE name = $1 AND value = $2", name, value).Scan(&n); err != nil {
+		err = fmt.Errorf("count streams: %w", err)
+	}
+	return n, err
+}
+
 func streams(ctx context.Context, tx *store.Tx, query string, args ...any) ([]event.Stream, error) {
 	var all []event.Stream
 	err := tx.Each(ctx, func(r *sql.Rows) error {

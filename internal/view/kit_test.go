@@ -3,23 +3,16 @@ package view_test
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
-	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/approval"
-	"signalbox.dev/signalbox/internal/calendar"
-	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/change"
 	"signalbox.dev/signalbox/internal/control"
-	"signalbox.dev/signalbox/internal/event"
-	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/policy"
-	"signalbox.dev/signalbox/internal/release"
 	"signalbox.dev/signalbox/internal/seal"
 	"signalbox.dev/signalbox/internal/store"
 	"signalbox.dev/signalbox/internal/vault"
@@ -114,10 +107,7 @@ func raise(t *testing.T, db *store.DB) *house {
 	for _, f := range views.Folders() {
 		folders = append(folders, f)
 	}
-	j, err := journal.Open(ctx, journal.Options{DB: db, Signer: keys.Signer(), Folders: folders, Shapes: slices.Concat(
-		catalog.Shapes(), access.Shapes(), []event.Shape{
-			activation.Shape(), calendar.Shape(), evidence.Shape(), release.Shape(), release.PermitShape(), release.DeploymentShape(),
-		})})
+	j, err := journal.Open(ctx, journal.Options{DB: db, Signer: keys.Signer(), Folders: folders, Shapes: control.Shapes()})
 	must(t, err)
 	t.Cleanup(func() { must(t, j.Close()) })
 	h := &house{

@@ -73,7 +73,7 @@ func deployments() shelf[release.Deployment] {
 
 func permits() shelf[release.Permit] {
 	return shelf[release.Permit]{
-		name: "permits", number: 1, take: of(release.PermitNoun), fold: folded[release.Permit](release.PermitShape()),
+		name: "permits", number: 2, take: of(release.PermitNoun), fold: folded[release.Permit](release.PermitShape()),
 		columns: []string{"release_id"}, values: func(p release.Permit) []any { return []any{p.Release} },
 	}
 }

@@ -8,20 +8,13 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"signalbox.dev/signalbox/internal/access"
-	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/approval"
-	"signalbox.dev/signalbox/internal/calendar"
-	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/change"
 	"signalbox.dev/signalbox/internal/control"
-	"signalbox.dev/signalbox/internal/event"
-	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
@@ -120,12 +113,6 @@ type clock struct{ ahead time.Duration }
 
 func (c *clock) now() time.Time { return time.Now().Add(c.ahead) }
 
-func shapes() []event.Shape {
-	return slices.Concat(catalog.Shapes(), access.Shapes(), []event.Shape{
-		activation.Shape(), calendar.Shape(), evidence.Shape(), release.Shape(), release.PermitShape(), release.DeploymentShape(),
-	})
-}
-
 // build is an empty house on SQLite, without an administrator.
 func build(t *testing.T) *house {
 	t.Helper()
@@ -151,7 +138,7 @@ func raise(t *testing.T, db *store.DB, c *clock) *house {
 	for _, f := range views.Folders() {
 		folders = append(folders, f)
 	}
-	j, err := journal.Open(ctx, journal.Options{DB: db, Shapes: shapes(), Folders: folders, Signer: keys.Signer(), Logger: log})
+	j, err := journal.Open(ctx, journal.Options{DB: db, Shapes: control.Shapes(), Folders: folders, Signer: keys.Signer(), Logger: log})
 	must(t, err)
 	t.Cleanup(func() { must(t, j.Close()) })
 	h := &house{

@@ -163,6 +163,31 @@ func (c *Client) Freezes(ctx context.Context, all bool, p Paging) (Page[Freeze],
 	return ask[Page[Freeze]](ctx, c, get("/freezes", p.on(q)))
 }
 
+// PullStop stops all releases.
+func (c *Client) PullStop(ctx context.Context, q Reasoned) (Stop, error) {
+	return send[Stop](ctx, c, "/stop/pull", q)
+}
+
+// ResetStop agrees that releases may go on; the second person's agreement lets them.
+func (c *Client) ResetStop(ctx context.Context, q Reasoned) (Stop, error) {
+	return send[Stop](ctx, c, "/stop/reset", q)
+}
+
+// Stop is how the stop switch stands.
+func (c *Client) Stop(ctx context.Context) (Stop, error) {
+	return ask[Stop](ctx, c, get("/stop", nil))
+}
+
+// RecallPermits takes back every permit that rests on a policy, an issuer or an approver.
+func (c *Client) RecallPermits(ctx context.Context, q RecallRequest) (Recalled, error) {
+	return send[Recalled](ctx, c, "/permits/recall", q)
+}
+
+// Permits lists the permits that rest on something, newest first.
+func (c *Client) Permits(ctx context.Context, f PermitFilter) (Page[PermitState], error) {
+	return ask[Page[PermitState]](ctx, c, get("/permits", f.on(values("policy", f.Policy, "issuer", f.Issuer, "approver", f.Approver))))
+}
+
 // ActivatePolicy activates a bundle.
 func (c *Client) ActivatePolicy(ctx context.Context, q PolicyRequest) (Activation, error) {
 	return send[Activation](ctx, c, "/policy/activations", q)

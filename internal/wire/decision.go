@@ -48,6 +48,8 @@ type Decision struct {
 	Subject     string     `json:"subject" doc:"Digest that approvals are given for"`
 	Basis       string     `json:"basis" doc:"Digest of all that the decision rested on"`
 	Lists       string     `json:"lists,omitempty" doc:"Digest of the findings, commits, components, statements and votes that rules read one by one; empty: none were"`
+	Stop        string     `json:"stop,omitempty" doc:"Id of the stop in force: nothing goes, whatever the policy"`
+	Issuers     []string   `json:"issuers,omitempty" doc:"On whose word it rests: subjects, and attestors as attestor/NAME"`
 	Believed    Believed   `json:"believed"`
 	At          time.Time  `json:"at"`
 	Until       time.Time  `json:"until,omitzero" doc:"How long it holds if nothing but time changes"`

@@ -75,3 +75,43 @@ type PermitState struct {
 	Deployment  string          `json:"deployment,omitempty"`
 	Envelope    json.RawMessage `json:"envelope,omitempty" doc:"DSSE envelope"`
 }
+
+// Stop is how the stop switch stands.
+type Stop struct {
+	Stopped bool        `json:"stopped" doc:"While it is true no gate answers go and no permit is redeemed"`
+	ID      string      `json:"id,omitempty"`
+	Since   time.Time   `json:"since,omitzero"`
+	By      string      `json:"by,omitempty"`
+	ByName  string      `json:"by_name,omitempty"`
+	Reason  string      `json:"reason,omitempty"`
+	Agreed  []Agreement `json:"agreed" doc:"Who has agreed to a reset, within the last hour; it takes two persons"`
+}
+
+// Agreement is a person's word that releases may go on.
+type Agreement struct {
+	Person string    `json:"person"`
+	Name   string    `json:"name,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// RecallRequest takes back every permit that rests on a policy, an issuer or an
+// approver; exactly one is given.
+type RecallRequest struct {
+	Policy   string `json:"policy,omitempty" doc:"Digest of the bundle, or active for the one in force"`
+	Issuer   string `json:"issuer,omitempty" doc:"Whose word was taken: the name of a machine, attestor/NAME, or a subject such as person/ID"`
+	Approver string `json:"approver,omitempty" doc:"Handle, e-mail address or id of a person who approved"`
+	Reason   string `json:"reason"`
+}
+
+// Recalled is what a recall took in.
+type Recalled struct {
+	Basis string `json:"basis" doc:"What the permits rest on"`
+	Live  int    `json:"live" doc:"Permits neither redeemed nor over; those that an earlier recall took in are among them"`
+	Given int    `json:"given" doc:"Permits ever given on this basis: list-permits lists them, with what became of each"`
+}
+
+// PermitFilter selects permits by what they rest on; exactly one of the three is given.
+type PermitFilter struct {
+	Policy, Issuer, Approver string // as in RecallRequest
+	Paging
+}

@@ -1,0 +1,42 @@
+package release
+
+import (
+	"slices"
+
+	"signalbox.dev/signalbox/internal/halt"
+	"signalbox.dev/signalbox/internal/policy"
+)
+
+// halt makes the answer no-go while the stop switch is pulled: enforced, in
+// every environment, whatever the policy says and however far it is enforced.
+func (d *Decision) halt(s halt.Switch) {
+	if !s.Stops() {
+		return
+	}
+	d.Verdict, d.Enforced, d.Observe, d.Stop = policy.NoGo, true, nil, s.ID
+	d.Reasons = slices.Insert(d.Reasons, 0, policy.Reason{
+		Gate: "signalbox/stop", Title: "Releases are not stopped", Code: "stopped", Severity: policy.Block, Verdict: policy.NoGo,
+		Why: "All releases have been stopped since " + s.Since.String() + ".", Observed: "the stop switch is pulled", Required: "it is reset by two persons",
+		Lift: "two persons with the right to recall", Next: "signalbox stop show says who stopped them and why",
+	})
+}
+
+// issuers is on whose word the decision rests: whoever sent a claim that stands
+// or attached the change, and the attestors whose word was verified.
+func (f Facts) issuers(attestors []string) []string {
+	all := []string{}
+	for _, c := range f.Artifact.Claims {
+		all = append(all, c.By)
+	}
+	if f.Release.Change != nil {
+		all = append(all, f.Release.Change.By)
+	}
+	for _, a := range attestors {
+		all = append(all, "attestor/"+a)
+	}
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(s string) bool { return s == "" })
+}
+
+// Bases is what the permit rests on, and may be recalled by.
+func (p Permit) Bases() []halt.Basis { return halt.Bases(p.Policy, p.Approvers, p.Issuers) }
