@@ -81,15 +81,17 @@ func Roles() []string {
 	return names
 }
 
+// Gives reports whether one of some roles gives a right.
+func Gives(held []string, r Right) bool {
+	return slices.ContainsFunc(held, func(role string) bool { return slices.Contains(roles[role], r) })
+}
+
 // RightsOf is the union of the rights of some roles; a role nobody knows gives none.
 func RightsOf(held []string) []Right {
 	var rights []Right
 	for _, r := range Rights() {
-		for _, role := range held {
-			if slices.Contains(roles[role], r) {
-				rights = append(rights, r)
-				break
-			}
+		if Gives(held, r) {
+			rights = append(rights, r)
 		}
 	}
 	return rights

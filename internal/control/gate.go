@@ -80,7 +80,7 @@ func (c *Control) decide(l *Load, state release.State, environment string) ([]ev
 	if d.Permitted() {
 		d.Permit = NewID()
 	}
-	l.parts = append(l.parts, []byte(d.BasisText))
+	l.parts = append(l.parts, d.BasisText)
 	return append(state.Decide(d), d.Issue()...), Answer{Decision: d}, nil
 }
 

@@ -102,7 +102,7 @@ func TestLastGoodRelease(t *testing.T) {
 func TestNobodyLooksForTheLastReleaseInVain(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		h.prepare()
-		if d := h.ask().Decision; d.Inputs.Previous.Known || strings.Contains(d.BasisText, "previous") || strings.Contains(d.BasisText, `"load"`) {
+		if d := h.ask().Decision; d.Inputs.Previous.Known || strings.Contains(string(d.BasisText), "previous") || strings.Contains(string(d.BasisText), `"load"`) {
 			t.Errorf("%+v", d.Inputs.Previous)
 		}
 	})

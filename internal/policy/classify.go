@@ -55,7 +55,7 @@ func (p *Program) Classify(in Inputs) Classification {
 }
 
 func (p *Program) classify(in *Inputs) Classification {
-	c := Classification{program: p, in: in}
+	c := Classification{program: p, in: in, Reasons: make([]Reason, 0, 6)}
 	v := &values{in: in, parameters: p.parameters, spent: new(uint64)}
 	if over := in.excess(); over != "" {
 		c.Governance = Full
@@ -112,11 +112,13 @@ func (p *Program) scope(v *values, c *Classification) time.Time {
 	return w.until
 }
 
+var governances = map[string]string{Full: "in full", Light: "lightly", None: "not at all"}
+
 func (c *Classification) governed(winner *scope) {
 	if winner == nil {
 		return
 	}
-	why := fmt.Sprintf("Scope rule %s governs this release: %s.", winner.Name, map[string]string{Full: "in full", Light: "lightly", None: "not at all"}[c.Governance])
+	why := "Scope rule " + winner.Name + " governs this release: " + governances[c.Governance] + "."
 	if winner.Reason != "" {
 		why += " " + sentence(strings.TrimSuffix(winner.Reason, ".")) + "."
 	}
@@ -226,7 +228,7 @@ func size(in *Inputs, c *Classification) {
 		if declared == "" {
 			said = "No size is declared"
 		}
-		r.Why = fmt.Sprintf("%s, and the step of the version is %s, so it counts as %s.", said, step, c.Size)
+		r.Why = said + ", and the step of the version is " + step + ", so it counts as " + c.Size + "."
 	}
 	r.Observed, r.Required = c.Size, "major, minor or patch: the strictest of the declaration and the change"
 	c.add(r)
@@ -255,7 +257,7 @@ func changeType(in *Inputs, c *Classification) {
 	case "":
 		r.Why = "No change type is declared, so the change counts as normal."
 	case Normal, Emergency:
-		c.ChangeType, r.Why = declared, fmt.Sprintf("The change is declared %s.", declared)
+		c.ChangeType, r.Why = declared, "The change is declared "+declared+"."
 	case Standard:
 		if why := notStandard(&in.Change); why != "" {
 			r.Why = "The change is declared standard but counts as normal, because " + why + "."
@@ -320,7 +322,7 @@ func (p *Program) chosen(c *Classification, r Reason, fit []*releaseType) {
 			}
 		}
 		r.Code, r.Verdict, r.Where = "passed", Go, t.Where
-		r.Why, r.Observed = fmt.Sprintf("A %s %s release is of type %s.", c.Size, c.ChangeType, t.Name), t.Name
+		r.Why, r.Observed = "A "+c.Size+" "+c.ChangeType+" release is of type "+t.Name+".", t.Name
 	default:
 		r.Code, r.Why = "two-types", fmt.Sprintf("Release types %s and %s both cover a %s %s release.", fit[0].Name, fit[1].Name, c.Size, c.ChangeType)
 		r.Where = fit[1].Where

@@ -28,6 +28,9 @@ func (c Classification) Decide(a Approval, k Calendar, l Lists) Outcome {
 	return c.program.decide(&in, c)
 }
 
+// ownReasons is how many reasons the engine adds to those of gates, at most.
+const ownReasons = 5
+
 // decide weighs what is classified; in becomes what gates see.
 func (p *Program) decide(in *Inputs, c Classification) Outcome {
 	spent := c.spent
@@ -39,7 +42,7 @@ func (p *Program) decide(in *Inputs, c Classification) Outcome {
 	if c.Type != nil {
 		o.Type, v.thresholds = c.Type.Name, c.Type.Thresholds
 	}
-	c.Reasons = append(make([]Reason, 0, len(c.Reasons)+len(p.gates)+len(engineGates)), c.Reasons...)
+	c.Reasons = append(make([]Reason, 0, len(c.Reasons)+len(p.gates)+ownReasons), c.Reasons...)
 	if c.Governance != None && (len(c.Reasons) == 0 || c.Reasons[0].Gate != gateInputs) {
 		in.Release.Size, in.Release.ChangeType, in.Release.Type = c.Size, c.ChangeType, o.Type
 		o.Until = sooner(o.Until, p.weighAll(v, &c))
@@ -130,13 +133,7 @@ func arrange(reasons []Reason) {
 // weigh asks one gate, whose reason r is as far as inputs do not change it; until
 // is when time alone could change its answer.
 func (v *values) weigh(g *gate, r *Reason) (until time.Time) {
-	for s := range g.needs.each {
-		if why := v.in.unknown(s); why != "" {
-			r.Why, r.Observed = sentence(why)+".", why
-			return time.Time{}
-		}
-	}
-	if why := cmp.Or(v.unloaded(&g.condition), v.silence(&g.condition)); why != "" {
+	if why := cmp.Or(v.in.unsure(g.needs), v.unloaded(&g.condition), v.silence(&g.condition)); why != "" {
 		r.Why, r.Observed = sentence(why)+".", why
 		return time.Time{}
 	}

@@ -1,8 +1,9 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -20,19 +21,21 @@ func (in *Inputs) unknown(s section) string {
 	return ""
 }
 
+// unsure says why the first of some sections that cannot be relied on cannot, or "".
+func (in *Inputs) unsure(all sections) string {
+	for s := range all.each {
+		if why := in.unknown(s); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
 // doubt says why the answer of a rule that selects something (match, when,
 // applies) cannot be relied on, or "". There, to read only known of a section
 // that is not known is to depend on it.
 func (v *values) doubt(r *rule) string {
-	for s := range r.sections().each {
-		if why := v.in.unknown(s); why != "" {
-			return why
-		}
-	}
-	if why := v.unloaded(r); why != "" {
-		return why
-	}
-	if why := v.silence(r); why != "" {
+	if why := cmp.Or(v.in.unsure(r.sections()), v.unloaded(r), v.silence(r)); why != "" {
 		return why
 	}
 	if r.severity && v.in.Findings.Unrated > 0 {
@@ -46,6 +49,9 @@ func (v *values) doubt(r *rule) string {
 
 // sure evaluates a rule that selects something; why it cannot be told is in words.
 func (v *values) sure(r *rule) (held bool, why string) {
+	if r.absent() {
+		return true, ""
+	}
 	if why := v.doubt(r); why != "" {
 		return false, why
 	}
@@ -158,5 +164,5 @@ func ordinal(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	return strconv.Itoa(n) + " " + many
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,12 +45,12 @@ func (c *Classification) approval(in *Inputs) Reason {
 	quorum, groups := c.Chain.Asked()
 	a := &in.Approval
 	required := max(a.Required, quorum)
-	r.Required, r.Where = fmt.Sprintf("%s of %s", ordinal(required, "approval", "approvals"), groups), c.Chain.Where
+	r.Required, r.Where = ordinal(required, "approval", "approvals")+" of "+groups, c.Chain.Where
 	if !a.Known {
 		r.Why, r.Observed = "Which approvals count is not known.", "approval is not known"
 		return r
 	}
-	r.Observed = fmt.Sprintf("%d of %s", a.Approvals, ordinal(required, "approval", "approvals"))
+	r.Observed = strconv.Itoa(a.Approvals) + " of " + ordinal(required, "approval", "approvals")
 	r.Owner, r.Lift = groups, groups
 	c.standing(a, required, &r)
 	if a.Assumed {
@@ -66,7 +67,7 @@ func (c *Classification) standing(a *Approval, required int, r *Reason) {
 	case a.Rejected:
 		r.Code, r.Verdict, r.Why, r.Next = "rejected", NoGo, "The release is rejected.", "Correct the release and submit it anew."
 	case a.Satisfied:
-		r.Code, r.Verdict, r.Why = "passed", Go, fmt.Sprintf("Chain %s is satisfied.", c.Chain.Name)
+		r.Code, r.Verdict, r.Why = "passed", Go, "Chain "+c.Chain.Name+" is satisfied."
 	case a.Eligible < missing:
 		r.Code, r.Why = "nobody-left", fmt.Sprintf("%s missing and %s who may still approve.", ordinal(missing, "approval is", "approvals are"), ordinal(a.Eligible, "person is left", "persons are left"))
 		r.Next = "Add a person who did not contribute to the groups of the chain."

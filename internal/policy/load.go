@@ -95,10 +95,7 @@ func (in *Inputs) rates() []figure {
 // Where there was no release before, its figures are 0 and known to be so: a
 // condition asks for previous.exists first.
 func (v *values) silence(r *rule) string {
-	reads := func(name string) bool {
-		return slices.ContainsFunc(r.scalars, func(i input) bool { return i.name == name })
-	}
-	if v.in.Change.Known && v.in.Change.Components == nil && (reads("change.components") || reads("change.elsewhere") || reads("load.untested")) {
+	if r.paths && v.in.Change.Known && v.in.Change.Components == nil {
 		return "which components of the catalog the change touches was not told"
 	}
 	if !r.sections().has(secLoad) && !r.sections().has(secPrevious) {
@@ -114,7 +111,7 @@ func (v *values) silence(r *rule) string {
 		if strings.HasPrefix(f.name, "previous.") && !last.Exists {
 			continue // there is none: its figures are known to be none
 		}
-		if f.value == 0 && reads(f.name) {
+		if f.value == 0 && slices.ContainsFunc(r.scalars, func(i input) bool { return i.name == f.name }) {
 			return "not every load test gives " + f.name
 		}
 	}

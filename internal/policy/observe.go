@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -55,69 +56,81 @@ const maxObserved = 500
 
 // observe says what a gate saw: its own expression, or the inputs read by its condition.
 func (v *values) observe(g *gate) string {
-	if !g.observed.absent() && v.doubt(&rule{reads: g.observed.reads, lists: g.observed.lists}) == "" {
+	if !g.observed.absent() && cmp.Or(v.in.unsure(g.observed.reads), v.unloaded(&g.observed)) == "" {
 		if result, err := v.run(&g.observed); err == nil {
 			return shorten(show(reflect.ValueOf(result)))
 		}
 	}
-	var seen []string
+	seen := v.scratch[:0]
 	all := reflect.ValueOf(v.in).Elem()
 	for _, i := range g.condition.scalars {
-		switch {
-		case strings.HasPrefix(i.name, "threshold."):
-			if t, ok := v.thresholds[strings.TrimPrefix(i.name, "threshold.")]; ok {
-				seen = append(seen, i.name+" = "+number(t))
-			}
-		case !i.constant():
-			seen = append(seen, i.name+" = "+show(all.FieldByIndex(i.index)))
+		before := len(seen)
+		if before > 0 {
+			seen = append(seen, ", "...)
+		}
+		seen = append(append(seen, i.name...), " = "...)
+		if !i.constant() {
+			seen = appendShown(seen, all.FieldByIndex(i.index))
+		} else if t, set := v.threshold(i.name); set {
+			seen = append(seen, number(t)...)
+		} else {
+			seen = seen[:before]
 		}
 	}
-	return shorten(strings.Join(seen, ", "))
+	v.scratch = seen
+	return shorten(string(seen))
 }
 
 func shorten(s string) string {
-	runes := []rune(s)
-	if len(runes) > maxObserved {
+	if len(s) <= maxObserved {
+		return s
+	}
+	if runes := []rune(s); len(runes) > maxObserved {
 		return string(runes[:maxObserved-1]) + "…"
 	}
 	return s
 }
 
 // show is a value of Inputs as people read it.
-func show(v reflect.Value) string {
+func show(v reflect.Value) string { return string(appendShown(nil, v)) }
+
+func appendShown(to []byte, v reflect.Value) []byte {
 	switch v.Kind() {
 	case reflect.Float64:
-		return number(v.Float())
+		return append(to, number(v.Float())...)
 	case reflect.Int, reflect.Int64:
-		return strconv.FormatInt(v.Int(), 10)
+		return strconv.AppendInt(to, v.Int(), 10)
 	case reflect.Bool:
-		return strconv.FormatBool(v.Bool())
+		return strconv.AppendBool(to, v.Bool())
 	case reflect.String:
 		if v.String() == "" {
-			return `""`
+			return append(to, `""`...)
 		}
-		return v.String()
+		return append(to, v.String()...)
 	case reflect.Slice:
 		if _, items := itemType(v.Type()); items {
-			return ordinal(v.Len(), "item", "items")
+			return append(to, ordinal(v.Len(), "item", "items")...)
 		}
-		return showList(v)
+		return appendList(to, v)
 	}
 	if t, ok := v.Interface().(time.Time); ok && !t.IsZero() {
-		return t.UTC().Format(time.RFC3339)
+		return t.UTC().AppendFormat(to, time.RFC3339)
 	}
-	return "nothing"
+	return append(to, "nothing"...)
 }
 
-func showList(v reflect.Value) string {
-	var items []string
+func appendList(to []byte, v reflect.Value) []byte {
+	to = append(to, '[')
 	for i := range min(v.Len(), 10) {
-		items = append(items, show(v.Index(i)))
+		if i > 0 {
+			to = append(to, ", "...)
+		}
+		to = appendShown(to, v.Index(i))
 	}
 	if v.Len() > 10 {
-		items = append(items, fmt.Sprintf("and %d more", v.Len()-10))
+		to = fmt.Appendf(to, ", and %d more", v.Len()-10)
 	}
-	return "[" + strings.Join(items, ", ") + "]"
+	return append(to, ']')
 }
 
 // number is a number with at most six digits after the point.

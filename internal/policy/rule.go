@@ -45,6 +45,7 @@ type rule struct {
 	since    bool     // it reads when the release was submitted
 	scalars  []input  // what it reads, in order
 	parts    []string // fields of load.parts that it reads
+	paths    bool     // it reads which components the change touches
 	named    []string // attestors that it compares with
 	metered  bool
 	tree     *ast.AST           // checked
@@ -282,6 +283,7 @@ func (r *rule) see(s section, field string) {
 }
 
 func (r *rule) note(i input) {
+	r.paths = r.paths || i.name == "change.components" || i.name == "change.elsewhere" || i.name == "load.untested"
 	if !slices.ContainsFunc(r.scalars, func(o input) bool { return o.name == i.name }) {
 		r.scalars = append(r.scalars, i)
 	}
@@ -323,6 +325,7 @@ type values struct {
 	parameters map[string]any
 	thresholds map[string]float64
 	spent      *uint64 // of the decision's budget
+	scratch    []byte  // room for a text
 }
 
 var errBudget = errors.New("the decision ran out of its budget")
@@ -360,8 +363,16 @@ func (v *values) ResolveName(name string) (any, bool) {
 	if p, ok := v.parameters[name]; ok {
 		return p, true
 	}
-	t, ok := v.thresholds[strings.TrimPrefix(name, "threshold.")]
-	return t, ok && strings.HasPrefix(name, "threshold.")
+	return v.threshold(name)
+}
+
+// threshold is the value of threshold.NAME that the release type sets.
+func (v *values) threshold(name string) (t float64, set bool) {
+	name, is := strings.CutPrefix(name, "threshold.")
+	if is {
+		t, set = v.thresholds[name]
+	}
+	return t, set
 }
 
 // Parent is none: there is one scope.

@@ -2,8 +2,8 @@ package policy
 
 import (
 	"math"
+	"math/bits"
 	"reflect"
-	"slices"
 	"strings"
 )
 
@@ -47,8 +47,8 @@ func (s sections) with(x section) sections { return s | 1<<x }
 
 // each calls yield for every section of the set, in the order of Inputs.
 func (s sections) each(yield func(section) bool) {
-	for x := section(0); x < sectionCount; x++ {
-		if s.has(x) && !yield(x) {
+	for ; s != 0; s &= s - 1 {
+		if !yield(section(bits.TrailingZeros16(uint16(s)))) {
 			return
 		}
 	}
@@ -111,9 +111,11 @@ func (in *Inputs) excess() string {
 		{"coverage.line_rate", in.Coverage.LineRate},
 		{"coverage.branch_rate", in.Coverage.BranchRate},
 	}
-	for _, v := range slices.Concat(figures[:], in.rates(), in.times()) {
-		if math.IsNaN(v.value) || math.IsInf(v.value, 0) {
-			return v.name
+	for _, list := range [...][]figure{figures[:], in.rates(), in.times()} {
+		for _, v := range list {
+			if math.IsNaN(v.value) || math.IsInf(v.value, 0) {
+				return v.name
+			}
 		}
 	}
 	if over := in.excessText(); over != "" {

@@ -220,7 +220,7 @@ func clipTo(s string, n int) string {
 }
 
 // attested weighs the attestations under the policy of the facts.
-func (f Facts) attested() Attested {
+func (f *Facts) attested() Attested {
 	if f.Policy == nil {
 		return Attest(f.Artifact, Signed{}, nil)
 	}

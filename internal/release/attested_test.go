@@ -143,7 +143,7 @@ func TestGateOverAttestations(t *testing.T) {
 		if known := len(d.Believed.Attestors) > 0; known == (r.Verdict == policy.CannotTell) {
 			t.Errorf("%s: attested by %v", what, d.Believed.Attestors)
 		}
-		if strings.Contains(d.BasisText, `"statements"`) {
+		if strings.Contains(string(d.BasisText), `"statements"`) {
 			t.Errorf("%s: the basis holds the list", what)
 		}
 	}
@@ -189,7 +189,7 @@ func TestLostEnvelope(t *testing.T) {
 // What stands where no policy asks changes no answer and no basis.
 func TestAttestationsThatNobodyAsksFor(t *testing.T) {
 	plain := decide(t, good(t))
-	if strings.Contains(plain.BasisText, "attestation") || strings.Contains(plain.BasisText, `"head"`) {
+	if strings.Contains(string(plain.BasisText), "attestation") || strings.Contains(string(plain.BasisText), `"head"`) {
 		t.Errorf("a basis without attestations speaks of them: %s", plain.BasisText)
 	}
 	d := decide(t, attach(t, good(t), sealed(t, provenance(runner, source, head, digest), "runner")))
@@ -284,7 +284,7 @@ func TestReplayOfAttestations(t *testing.T) {
 		"lost, senders alone":  {attesting(t, oneKey("")), true, Untold}, // who sent the reports may have been an attestor's word
 		"lost, stopped anyhow": {attesting(t, oneKey(""), "condition: tests.total > 1000\n"), true, Stopped},
 	} {
-		r := Recorded{Decision: d, Basis: []byte(d.BasisText), Rules: RulesOf(f.Policy, d.Type), Then: Then{Artifact: f.Artifact, Signed: f.Signed, Release: f.Release, Voters: f.People}}
+		r := Recorded{Decision: d, Basis: d.BasisText, Rules: RulesOf(f.Policy, d.Type), Then: Then{Artifact: f.Artifact, Signed: f.Signed, Release: f.Release, Voters: f.People}}
 		if c.lost {
 			r.Then.Artifact, r.Then.Signed, r.Then.Lost = evidence.Artifact{}, Signed{}, map[string]string{"attestation": "it is gone"}
 		}

@@ -104,7 +104,7 @@ func BenchmarkGate26(b *testing.B) {
 func BenchmarkReplay26(b *testing.B) {
 	p := many(b, false)
 	d := decide(b, crowd(b, p))
-	r := Recorded{Decision: d, Basis: []byte(d.BasisText), Rules: RulesOf(p, d.Type)}
+	r := Recorded{Decision: d, Basis: d.BasisText, Rules: RulesOf(p, d.Type)}
 	defer processor(b)()
 	for b.Loop() {
 		if Replay(r, p).Effect != Same {

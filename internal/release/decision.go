@@ -59,7 +59,7 @@ type Decision struct {
 	// Inputs are what the gates saw, and BasisText the canonical bytes that the
 	// journal keeps apart from the fact, under Basis.
 	Inputs    policy.Inputs `json:"-"`
-	BasisText string        `json:"-"`
+	BasisText []byte        `json:"-"`
 }
 
 // Believed says whose word the decision's parts are.
@@ -112,12 +112,11 @@ var (
 )
 
 // canonical is v's RFC 8785 form, of about size bytes, and its digest "sha256:…".
-func canonical[T any](f strict.Form[T], v *T, size int) (text, digest string, err error) {
-	b, err := f.Append(make([]byte, 0, size), v)
-	if err != nil {
-		return "", "", err
+func canonical[T any](f strict.Form[T], v *T, size int) (text []byte, digest string, err error) {
+	if text, err = f.Append(make([]byte, 0, size), v); err != nil {
+		return nil, "", err
 	}
-	return string(b), Sum(b), nil
+	return text, Sum(text), nil
 }
 
 // Sizes in bytes, for room to write in: more than most subjects and bases take.

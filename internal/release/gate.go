@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
@@ -106,7 +105,7 @@ var noPolicy = policy.Reason{
 	Lift: "a person with the role policy-author", Next: "signalbox policy activate DIR --reason …",
 }
 
-func (f Facts) open(now time.Time) Decision {
+func (f *Facts) open(now time.Time) Decision {
 	r := f.Release
 	d := Decision{
 		Release: r.ID, Service: r.Service, Version: r.Version, Digest: r.Digest, Environment: f.Environment,
@@ -129,7 +128,7 @@ func (d *Decision) take(out policy.Outcome) {
 }
 
 // Subject is what approvers approve: its canonical bytes and their digest.
-func (f Facts) Subject() (text, digest string, err error) {
+func (f *Facts) Subject() (text, digest string, err error) {
 	evidence, err := f.Artifact.ContentDigest()
 	if err != nil {
 		return "", "", err
@@ -137,7 +136,7 @@ func (f Facts) Subject() (text, digest string, err error) {
 	return f.subject(evidence)
 }
 
-func (f Facts) subject(evidence string) (text, digest string, err error) {
+func (f *Facts) subject(evidence string) (text, digest string, err error) {
 	s := subject{
 		Schema: 1, Service: f.Release.Service, Version: f.Release.Version, Digest: f.Release.Digest, Environment: f.Environment,
 		Revision: f.Release.Revision, Size: f.Release.Size, ChangeType: f.Release.ChangeType, Evidence: evidence,
@@ -148,11 +147,12 @@ func (f Facts) subject(evidence string) (text, digest string, err error) {
 	if f.Policy != nil {
 		s.Policy = f.Policy.Digest()
 	}
-	return canonical(subjectForm, &s, subjectSize)
+	b, digest, err := canonical(subjectForm, &s, subjectSize)
+	return string(b), digest, err
 }
 
 // Chain is the question that the votes for this release answer at an instant.
-func (f Facts) Chain(now time.Time) (approval.Question, error) {
+func (f *Facts) Chain(now time.Time) (approval.Question, error) {
 	in, err := f.inputs(now)
 	if err != nil || f.Policy == nil {
 		return approval.Question{Now: now}, err
@@ -161,10 +161,10 @@ func (f Facts) Chain(now time.Time) (approval.Question, error) {
 	return f.question(now, f.Policy.Classify(in), subject), err
 }
 
-func (f Facts) question(now time.Time, class policy.Classification, subject string) approval.Question {
+func (f *Facts) question(now time.Time, class policy.Classification, subject string) approval.Question {
 	q := approval.Question{
 		Now: now, Environment: f.Environment, Subject: subject, Votes: f.Release.Votes,
-		Voters: map[string]approval.Voter{}, Contributors: f.Contributors(),
+		Contributors: f.Contributors(),
 	}
 	if class.Chain == nil {
 		return q
@@ -173,15 +173,16 @@ func (f Facts) question(now time.Time, class policy.Classification, subject stri
 	for _, t := range class.Chain.Tiers {
 		q.Chain.Tiers = append(q.Chain.Tiers, approval.Tier{Name: t.Name, Groups: t.Groups, Quorum: t.Quorum})
 	}
+	q.Voters = make(map[string]approval.Voter, len(f.People))
 	for id, p := range f.People {
-		q.Voters[id] = approval.Voter{ID: id, Groups: p.Groups, Present: !p.Departed, May: slices.Contains(access.RightsOf(p.Roles), access.Approve)}
+		q.Voters[id] = approval.Voter{ID: id, Groups: p.Groups, Present: !p.Departed, May: access.Gives(p.Roles, access.Approve)}
 	}
 	return q
 }
 
 // Contributors are the persons who had a hand in the release: whoever wrote,
 // committed or co-authored, and whoever opened it or attached the change.
-func (f Facts) Contributors() map[string]bool {
+func (f *Facts) Contributors() map[string]bool {
 	ids := map[string]bool{}
 	person := func(subject string) {
 		if id, ok := strings.CutPrefix(subject, access.PersonNoun+"/"); ok {
@@ -200,14 +201,14 @@ func (f Facts) Contributors() map[string]bool {
 	return ids
 }
 
-func (f Facts) vote(now time.Time, class policy.Classification, subject string) approval.Standing {
+func (f *Facts) vote(now time.Time, class policy.Classification, subject string) approval.Standing {
 	if class.Chain == nil {
 		return approval.Standing{}
 	}
 	return approval.Weigh(f.question(now, class, subject))
 }
 
-func (f Facts) freeze(now time.Time, class policy.Classification) calendar.Standing {
+func (f *Facts) freeze(now time.Time, class policy.Classification) calendar.Standing {
 	t := calendar.Target{Service: f.Release.Service, Environment: f.Environment}
 	if f.Service != nil {
 		t.ServiceKnown, t.Tier = true, f.Service.Tier
@@ -220,7 +221,7 @@ func (f Facts) freeze(now time.Time, class policy.Classification) calendar.Stand
 	})
 }
 
-func (f Facts) approvalInputs(class policy.Classification, s approval.Standing) policy.Approval {
+func (f *Facts) approvalInputs(class policy.Classification, s approval.Standing) policy.Approval {
 	if class.Chain == nil {
 		return policy.Approval{Known: class.Type != nil, Satisfied: class.Type != nil}
 	}
@@ -233,11 +234,11 @@ func (f Facts) approvalInputs(class policy.Classification, s approval.Standing) 
 // AssumedApprovals marks approvals that came from a file.
 const AssumedApprovals = "approvals"
 
-func (f Facts) contributorsKnown() bool {
+func (f *Facts) contributorsKnown() bool {
 	return f.Release.Change != nil && f.Release.Change.Record.Complete && f.unknownContributors() == 0
 }
 
-func (f Facts) unknownContributors() int {
+func (f *Facts) unknownContributors() int {
 	if f.Release.Change == nil {
 		return 0
 	}
@@ -266,15 +267,18 @@ func calendarInputs(s calendar.Standing) policy.Calendar {
 
 // explain adds to the engine's own reasons what only the facts know: names
 // that were nearly right, whose votes do not count, who can lift what.
-func (f Facts) explain(d *Decision, class policy.Classification, votes approval.Standing, freezes calendar.Standing) {
-	said := sync.OnceValue(func() string { return f.attested().unknown(f.Artifact) })
+func (f *Facts) explain(d *Decision, class policy.Classification, votes approval.Standing, freezes calendar.Standing) {
+	said := ""
 	for i := range d.Reasons {
 		r := &d.Reasons[i]
 		if r.Code == "passed" {
 			continue
 		}
 		if r.Observed == "attestation is not known" {
-			r.Why = said()
+			if said == "" {
+				said = f.attested().unknown(f.Artifact)
+			}
+			r.Why = said
 		}
 		switch r.Gate {
 		case serviceReason:
@@ -298,7 +302,7 @@ func (f Facts) explain(d *Decision, class policy.Classification, votes approval.
 	}
 }
 
-func (f Facts) explainApproval(r *policy.Reason, class policy.Classification, votes approval.Standing) {
+func (f *Facts) explainApproval(r *policy.Reason, class policy.Classification, votes approval.Standing) {
 	if words := votes.Words(); words != "" {
 		r.Why = strings.TrimSuffix(r.Why, ".") + "; " + words + "."
 	}

@@ -113,7 +113,7 @@ func TestGateGoes(t *testing.T) {
 	if d.Policy == "" || d.Change == "" || d.Evidence == "" || d.Subject == "" || d.Basis == "" {
 		t.Errorf("a digest is missing: %+v", d)
 	}
-	if Sum([]byte(d.BasisText)) != d.Basis {
+	if Sum(d.BasisText) != d.Basis {
 		t.Error("the basis is not what its digest says")
 	}
 	if want := now.Add(15 * time.Minute); !d.PermitUntil.Equal(want) || !d.Until.Equal(want) {

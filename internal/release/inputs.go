@@ -10,7 +10,7 @@ import (
 
 // inputs fills what policy may see, all but the approval and calendar
 // sections: those depend on the type that policy chooses.
-func (f Facts) inputs(now time.Time) (policy.Inputs, error) {
+func (f *Facts) inputs(now time.Time) (policy.Inputs, error) {
 	said := f.attested()
 	findings, tests, coverage := said.raised(f.Artifact).Summary(now)
 	in := policy.Inputs{
@@ -45,7 +45,7 @@ func (f Facts) inputs(now time.Time) (policy.Inputs, error) {
 	return in, nil
 }
 
-func (f Facts) service() policy.Service {
+func (f *Facts) service() policy.Service {
 	s := policy.Service{Name: f.Release.Service, Flags: []string{}, DataClasses: []string{}}
 	if f.Service == nil {
 		return s
@@ -70,7 +70,7 @@ func owns(p access.Person, team string) bool {
 	return false
 }
 
-func (f Facts) change() policy.Change {
+func (f *Facts) change() policy.Change {
 	a := f.Release.Change
 	if a == nil {
 		return policy.Change{SemverStep: change.Unknown}

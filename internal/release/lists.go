@@ -48,7 +48,7 @@ func CommitsOf(list []change.CommitFact) []policy.Commit {
 }
 
 // list is the lists that the policy's rules read, and their digest.
-func (f Facts) list(now time.Time, in policy.Inputs, votes approval.Standing) (policy.Lists, string, error) {
+func (f *Facts) list(now time.Time, in policy.Inputs, votes approval.Standing) (policy.Lists, string, error) {
 	p := f.Policy
 	if p.NeedsList("change") && in.Change.Known {
 		in.Change.CommitList = f.Lists.Commits
@@ -75,7 +75,7 @@ func (f Facts) list(now time.Time, in policy.Inputs, votes approval.Standing) (p
 
 // listVotes are the votes for this environment, without the persons: those that
 // count, then those that do not, as they were given.
-func (f Facts) listVotes(s approval.Standing) []policy.Vote {
+func (f *Facts) listVotes(s approval.Standing) []policy.Vote {
 	answers := map[string]string{}
 	for _, v := range f.Release.Votes {
 		if v.Environment == f.Environment {

@@ -42,7 +42,7 @@ func TestVotesOneByOne(t *testing.T) {
 		t.Errorf("votes %+v", v)
 	}
 	for _, person := range []string{"ann", "ben", "cid", "votes"} {
-		if strings.Contains(d.BasisText, `"`+person+`":`) {
+		if strings.Contains(string(d.BasisText), `"`+person+`":`) {
 			t.Errorf("the basis holds %s: %s", person, d.BasisText)
 		}
 	}
@@ -69,7 +69,7 @@ func TestFindingsOneByOne(t *testing.T) {
 		t.Errorf("none: %+v", probe(t, none))
 	}
 	f.Lists.Findings = []policy.Finding{{Severity: "low", Rule: "R1"}}
-	if d := decide(t, f); probe(t, d).Verdict != policy.NoGo || d.Basis == none.Basis || strings.Contains(d.BasisText, "R1") {
+	if d := decide(t, f); probe(t, d).Verdict != policy.NoGo || d.Basis == none.Basis || strings.Contains(string(d.BasisText), "R1") {
 		t.Errorf("one: %+v", probe(t, d))
 	}
 	f.Lists.Findings = make([]policy.Finding, policy.MaxInputList+1)

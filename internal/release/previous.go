@@ -64,7 +64,7 @@ func (s State) arrivals() []event.Key {
 }
 
 // load is what policy may see of the load tests, without the components.
-func (f Facts) load(s evidence.LoadSummary, touched []string) policy.Load {
+func (f *Facts) load(s evidence.LoadSummary, touched []string) policy.Load {
 	if !s.Known {
 		return policy.Load{}
 	}
@@ -96,7 +96,7 @@ func untested(s evidence.LoadSummary, touched []string) []string {
 }
 
 // previous is what policy may see of the last good release.
-func (f Facts) previous(now time.Time) policy.Previous {
+func (f *Facts) previous(now time.Time) policy.Previous {
 	if f.Last == nil {
 		return policy.Previous{}
 	}
@@ -110,7 +110,7 @@ func (f Facts) previous(now time.Time) policy.Previous {
 
 // parts are the components of the load tests one by one, each beside what it
 // took with the last good release; nil where not all are listed.
-func (f Facts) parts(now time.Time) []policy.LoadPart {
+func (f *Facts) parts(now time.Time) []policy.LoadPart {
 	s := f.Artifact.Load(now)
 	if s.Parts == nil {
 		return nil

@@ -293,7 +293,7 @@ func (w *weighed) approvals(old Rules, class policy.Classification) {
 	a := &w.in.Approval
 	switch c := w.in.Change; {
 	case class.Chain == nil:
-		*a = Facts{}.approvalInputs(class, approval.Standing{})
+		*a = (&Facts{}).approvalInputs(class, approval.Standing{})
 	case !c.Known || !c.Complete || c.UnknownContributors > 0:
 		*a = policy.Approval{}
 	case old.Chain != nil && countAlike(*old.Chain, *class.Chain):

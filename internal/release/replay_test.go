@@ -51,7 +51,7 @@ func recorded(t testing.TB, f Facts) Recorded {
 			then.Voters[v.Person] = p
 		}
 	}
-	return Recorded{Decision: d, Basis: []byte(d.BasisText), Rules: RulesOf(f.Policy, d.Type), Then: then}
+	return Recorded{Decision: d, Basis: d.BasisText, Rules: RulesOf(f.Policy, d.Type), Then: then}
 }
 
 func frozen(rules ...string) []calendar.Freeze {
