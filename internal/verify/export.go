@@ -12,33 +12,14 @@ import (
 )
 
 // The lines of an export, one JSON value each: ExportHead, then facts, each
-// stored checkpoint after the last fact that it covers, and ExportEnd. All
-// byte strings are base64.
+// stored checkpoint after the last fact that it covers, and {"end": ExportCounts}
+// (see line). All byte strings are base64.
 type (
 	// ExportHead is the first line.
 	ExportHead struct {
 		Format int    `json:"signalbox_export"` // 1
 		Origin string `json:"origin"`
 		Size   uint64 `json:"size"` // facts that follow
-	}
-
-	// ExportFact is a fact: its three byte strings and its hash in the tree, as stored.
-	ExportFact struct {
-		Position uint64 `json:"position"`
-		Header   []byte `json:"header"`
-		Body     []byte `json:"body"`
-		Private  []byte `json:"private"`
-		Leaf     []byte `json:"leaf"`
-	}
-
-	// ExportCheckpoint is a signed note.
-	ExportCheckpoint struct {
-		Checkpoint string `json:"checkpoint"`
-	}
-
-	// ExportEnd is the last line.
-	ExportEnd struct {
-		End ExportCounts `json:"end"`
 	}
 
 	// ExportCounts is what went before the end.

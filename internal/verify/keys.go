@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"signalbox.dev/signalbox/internal/fault"
 )
 
@@ -32,6 +34,8 @@ type Key struct {
 	ID      string // eight hexadecimal digits, the key hash of a C2SP signed note
 	Public  ed25519.PublicKey
 	Text    string // name+hash+base64
+
+	verifier note.Verifier
 }
 
 // Keys are the public keys that someone trusts; several of one purpose verify
@@ -106,8 +110,8 @@ func parseKey(line string) (Key, error) {
 	if !slices.Contains([]Purpose{ForJournal, ForPermits, ForWitness}, key.Purpose) {
 		return Key{}, fmt.Errorf("%.40q is not a purpose", purpose)
 	}
-	verifier, err := newVerifier(key.Purpose, key.Text)
-	if err != nil {
+	var err error
+	if key.verifier, err = newVerifier(key.Purpose, key.Text); err != nil {
 		return Key{}, fmt.Errorf("%.200q is not name+hash+base64 of an Ed25519 key of the purpose %s", key.Text, purpose)
 	}
 	parts := strings.SplitN(key.Text, "+", 3)
@@ -115,6 +119,6 @@ func parseKey(line string) (Key, error) {
 	if err != nil || len(raw) != 1+ed25519.PublicKeySize {
 		return Key{}, fmt.Errorf("the key %.200q is not base64 of 33 bytes", parts[0])
 	}
-	key.Name, key.ID, key.Public = verifier.Name(), fmt.Sprintf("%08x", verifier.KeyHash()), raw[1:]
+	key.Name, key.ID, key.Public = key.verifier.Name(), fmt.Sprintf("%08x", key.verifier.KeyHash()), raw[1:]
 	return key, nil
 }

@@ -93,49 +93,45 @@ type Broken struct {
 
 // held is receipts being held against an export as its facts go by.
 type held struct {
-	waiting []Receipt // in the order of their first facts
-	open    []opened  // whose facts are going by
-	good    uint64
-	broken  []Broken
+	due    []dueReceipt // in the order of their first facts
+	good   uint64
+	broken []Broken
 }
 
-type opened struct {
+type dueReceipt struct {
 	Receipt
-	leaves frontier
+	leaves frontier // of its facts that have gone by
 }
 
 func hold(receipts []Receipt) held {
-	list := slices.Clone(receipts)
-	slices.SortStableFunc(list, func(a, b Receipt) int { return cmp.Compare(a.First, b.First) })
-	return held{waiting: list}
+	var h held
+	for _, r := range slices.SortedStableFunc(slices.Values(receipts), func(a, b Receipt) int { return cmp.Compare(a.First, b.First) }) {
+		h.due = append(h.due, dueReceipt{Receipt: r})
+	}
+	return h
 }
 
 // fact holds the receipts against the newest fact of a journal, whose tree is with it.
 func (h *held) fact(origin string, leaf tlog.Hash, tree *frontier) {
-	for len(h.waiting) > 0 && h.waiting[0].First < tree.size {
-		h.open = append(h.open, opened{Receipt: h.waiting[0]})
-		h.waiting = h.waiting[1:]
-	}
-	left := h.open[:0]
-	for _, o := range h.open {
-		o.leaves.add(leaf)
-		if o.Next > tree.size {
-			left = append(left, o)
+	for i := 0; i < len(h.due) && h.due[i].First < tree.size; {
+		if h.due[i].leaves.add(leaf); h.due[i].Next > tree.size {
+			i++
 			continue
 		}
-		h.judge(o, Head{Origin: origin, Size: tree.size, Root: tree.root()})
+		h.judge(h.due[i], origin, tree.root())
+		copy(h.due[1:], h.due[:i]) // those begun before it move up
+		h.due = h.due[1:]
 	}
-	h.open = left
 }
 
-func (h *held) judge(o opened, head Head) {
+func (h *held) judge(r dueReceipt, origin string, root tlog.Hash) {
 	switch {
-	case o.Origin != head.Origin:
-		h.fail(o.Receipt, "it is of the journal "+o.Origin)
-	case o.Leaves != o.leaves.root():
-		h.fail(o.Receipt, "what stands at its positions is not what was acknowledged")
-	case o.Tree != head.Root:
-		h.fail(o.Receipt, "its own facts stand, and something before them is not what it was then")
+	case r.Origin != origin:
+		h.fail(r.Receipt, "it is of the journal "+r.Origin)
+	case r.Leaves != r.leaves.root():
+		h.fail(r.Receipt, "what stands at its positions is not what was acknowledged")
+	case r.Tree != root:
+		h.fail(r.Receipt, "its own facts stand, and something before them is not what it was then")
 	default:
 		h.good++
 	}
@@ -143,11 +139,8 @@ func (h *held) judge(o opened, head Head) {
 
 // end fails every receipt whose facts the export does not hold.
 func (h *held) end() {
-	for _, o := range h.open {
-		h.waiting = append(h.waiting, o.Receipt)
-	}
-	for _, r := range h.waiting {
-		h.fail(r, "the export ends before its facts do")
+	for _, r := range h.due {
+		h.fail(r.Receipt, "the export ends before its facts do")
 	}
 }
 

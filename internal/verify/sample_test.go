@@ -55,6 +55,23 @@ func keysOf(t testing.TB, lines ...string) Keys {
 	return keys
 }
 
+// The lines of an export as they are written.
+type (
+	ExportFact struct {
+		Position uint64 `json:"position"`
+		Header   []byte `json:"header"`
+		Body     []byte `json:"body"`
+		Private  []byte `json:"private"`
+		Leaf     []byte `json:"leaf"`
+	}
+	ExportCheckpoint struct {
+		Checkpoint string `json:"checkpoint"`
+	}
+	ExportEnd struct {
+		End ExportCounts `json:"end"`
+	}
+)
+
 // sample is a journal as whoever holds the database sees it, open to change.
 type sample struct {
 	t      testing.TB

@@ -56,14 +56,9 @@ func openNote(what string, text []byte, keys Keys, purposes ...Purpose) (*note.N
 	}
 	var verifiers []note.Verifier
 	for _, key := range keys.list {
-		if !slices.Contains(purposes, key.Purpose) {
-			continue
+		if slices.Contains(purposes, key.Purpose) {
+			verifiers = append(verifiers, key.verifier)
 		}
-		v, err := newVerifier(key.Purpose, key.Text)
-		if err != nil {
-			return nil, fmt.Errorf("key %s: %w", key.ID, err)
-		}
-		verifiers = append(verifiers, v)
 	}
 	opened, err := note.Open(text, note.VerifierList(verifiers...))
 	if err == nil && !slices.ContainsFunc(opened.Sigs, func(s note.Signature) bool { _, is := cosigns(s); return !is }) {

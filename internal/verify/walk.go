@@ -29,10 +29,11 @@ type export struct {
 	report   Report
 }
 
-// line is any line but the first; which one it is shows by what is set.
+// line is any line but the first: a fact with its hash in the tree, a signed
+// note, or the end; which one it is shows by what is set.
 type line struct {
 	Position   *uint64       `json:"position"`
-	Header     []byte        `json:"header"`
+	Header     []byte        `json:"header"` // as stored, like body, private and leaf
 	Body       []byte        `json:"body"`
 	Private    []byte        `json:"private"`
 	Leaf       []byte        `json:"leaf"`
