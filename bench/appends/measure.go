@@ -12,8 +12,8 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"signalbox.dev/signalbox/bench/measure"
+	"signalbox.dev/signalbox/internal/control"
 	"signalbox.dev/signalbox/internal/journal"
-	"signalbox.dev/signalbox/internal/server"
 	"signalbox.dev/signalbox/internal/store"
 	"signalbox.dev/signalbox/internal/view"
 )
@@ -175,7 +175,7 @@ func (h *house) journal(ctx context.Context, at store.Options, folded bool) (*jo
 	if err != nil {
 		return nil, fmt.Errorf("read the key: %w", err)
 	}
-	o := journal.Options{DB: db, Shapes: server.Shapes(), Signer: signer}
+	o := journal.Options{DB: db, Shapes: control.Shapes(), Signer: signer}
 	if folded {
 		for _, f := range view.New(db).Folders() {
 			o.Folders = append(o.Folders, f)

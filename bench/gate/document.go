@@ -99,7 +99,7 @@ func (d *Document) Facts(p *policy.Program) release.Facts {
 		}
 		f.Artifact.Claims[i] = a
 	}
-	if p.NeedsLists()["findings"] {
+	if p.NeedsList("findings") {
 		f.Lists.Findings = d.listed()
 	}
 	return f
@@ -240,7 +240,8 @@ func (d *Document) close() {
 // contributed, one outside the groups and one for other content.
 func (d *Document) vote(p *policy.Program) (err error) {
 	d.Release.Votes = nil
-	if _, d.Subject, err = d.Facts(p).Subject(); err != nil {
+	facts := d.Facts(p)
+	if _, d.Subject, err = facts.Subject(); err != nil {
 		return err
 	}
 	for i, id := range []string{"ann", "bob", "cid", "dee", "eve", "hal"} {
