@@ -87,9 +87,10 @@ var rooms = []room{
 	{path: "internal/desk", imports: "catalog policy lint prose prose/pdf terminal"},
 	{path: "internal/dossier", imports: "settings event wire report survey release " + nouns},
 	{path: "internal/survey", imports: "catalog change connect/git wire terminal"},
+	{path: "internal/doctor", imports: "settings wire terminal"},
 	{path: "internal/settings", imports: "catalog"},
 	{path: "internal/receipt", imports: "verify wire terminal"},
-	{path: "internal/cli", imports: "settings event wire terminal verify receipt seal connect/git lint prose desk survey dossier report release " + nouns},
+	{path: "internal/cli", imports: "settings event wire terminal verify receipt seal connect/git lint prose desk survey dossier doctor report release " + nouns},
 	{path: "internal/server", imports: "*"},
 	{path: "internal/demo", imports: "*"},
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signalbox.dev/signalbox/internal/doctor"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/settings"
@@ -199,8 +200,8 @@ func TestLocalIsGivenItsOptions(t *testing.T) {
 		Demo:        func(_ context.Context, o DemoOptions, _ Streams) error { demo = o; return nil },
 		AdminCreate: func(_ context.Context, o AdminOptions, _ Streams) error { admin = o; return nil },
 		Export:      func(_ context.Context, o ExportOptions, _ Streams) error { export = o; return nil },
-		Doctor: func(_ context.Context, o StoreOptions) []Finding {
-			return []Finding{{Check: "data", What: o.Data + " is missing", Why: "w", Fix: "f"}}
+		Doctor: func(_ context.Context, o StoreOptions) []doctor.Finding {
+			return []doctor.Finding{{Check: "data", What: o.Data + " is missing", Why: "w", Fix: "f"}}
 		},
 	}
 	w.env["SIGNALBOX_DATA"] = "/srv/data"

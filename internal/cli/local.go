@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signalbox.dev/signalbox/internal/doctor"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/release"
 )
@@ -20,7 +21,7 @@ type Local struct {
 	Demo        func(context.Context, DemoOptions, Streams) error
 	AdminCreate func(context.Context, AdminOptions, Streams) error
 	Export      func(context.Context, ExportOptions, Streams) error
-	Doctor      func(context.Context, StoreOptions) []Finding
+	Doctor      func(context.Context, StoreOptions) []doctor.Finding
 	VaultMove   func(context.Context, MoveOptions) (Moved, error)
 	Witness     func(context.Context, WitnessOptions, Streams) error
 }
@@ -111,16 +112,6 @@ type Moved struct {
 	Entries int      `json:"entries"`
 	Bytes   int64    `json:"bytes"`
 	Lost    []string `json:"lost"` // gone or changed where they were, and left
-}
-
-// Finding is one thing that doctor looked at: what it found and, unless OK, why
-// that is wrong and how to fix it.
-type Finding struct {
-	Check string `json:"check"`
-	OK    bool   `json:"ok"`
-	What  string `json:"what"`
-	Why   string `json:"why,omitempty"`
-	Fix   string `json:"fix,omitempty"`
 }
 
 func absent(what string) error {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"signalbox.dev/signalbox/internal/doctor"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/wire"
 )
@@ -305,7 +306,7 @@ func TestDoctor(t *testing.T) {
 		w := f.at(t)
 		o := w.run(t, "doctor")
 		o.expect(t, c.code, c.says)
-		var findings []Finding
+		var findings []doctor.Finding
 		o = w.run(t, "doctor", "-o", "json")
 		if err := json.Unmarshal([]byte(o.out), &findings); err != nil || len(findings) < 2 || o.code != c.code {
 			t.Errorf("%s: %v %s", name, err, o.out)

@@ -12,6 +12,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/cli"
 	"signalbox.dev/signalbox/internal/control"
+	"signalbox.dev/signalbox/internal/doctor"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/release"
 )
@@ -32,7 +33,7 @@ func Local(bundles release.BundleVerifier) cli.Local {
 		},
 		AdminCreate: adminCreate,
 		Export:      export,
-		Doctor:      doctor,
+		Doctor:      examine,
 		VaultMove:   vaultMove,
 		Witness:     witnessed,
 	}
@@ -102,18 +103,18 @@ func export(ctx context.Context, o cli.ExportOptions, s cli.Streams) error {
 }
 
 // doctor looks at an installation as it would be served.
-func doctor(ctx context.Context, o cli.StoreOptions) []cli.Finding {
+func examine(ctx context.Context, o cli.StoreOptions) []doctor.Finding {
 	options := storeOptions(o).withDefaults()
 	if !options.there() {
-		return []cli.Finding{{Check: "data", What: "there is no installation in " + options.Data, Why: "no server was started with it", Fix: "signalbox serve --data " + options.Data}}
+		return []doctor.Finding{{Check: "data", What: "there is no installation in " + options.Data, Why: "no server was started with it", Fix: "signalbox serve --data " + options.Data}}
 	}
-	findings := []cli.Finding{privacy(options.Data), privacy(options.Keys)}
+	findings := []doctor.Finding{privacy(options.Data), privacy(options.Keys)}
 	opened, err := Open(ctx, options)
 	if err != nil {
 		return append(findings, unopened(err))
 	}
 	defer func() { _ = opened.Close() }()
-	findings = append(findings, cli.Finding{Check: "open", OK: true, What: "database, keys, journal and vault open"})
+	findings = append(findings, doctor.Finding{Check: "open", OK: true, What: "database, keys, journal and vault open"})
 	return append(findings, opened.clock(ctx), opened.checkpoint(ctx), opened.administrator(ctx), opened.policy(ctx), opened.views(ctx), opened.files(ctx))
 }
 
@@ -127,11 +128,11 @@ func (o Options) there() bool {
 	return err == nil || o.Keys != filepath.Join(o.Data, "keys")
 }
 
-func privacy(dir string) cli.Finding {
-	f := cli.Finding{Check: "permissions", OK: true, What: dir + " is private"}
+func privacy(dir string) doctor.Finding {
+	f := doctor.Finding{Check: "permissions", OK: true, What: dir + " is private"}
 	info, err := os.Stat(dir)
 	if err != nil {
-		return cli.Finding{Check: "permissions", What: dir + " cannot be read", Why: err.Error(), Fix: "correct --data or --keys-dir"}
+		return doctor.Finding{Check: "permissions", What: dir + " cannot be read", Why: err.Error(), Fix: "correct --data or --keys-dir"}
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		f.OK, f.What = false, fmt.Sprintf("others can enter %s (mode %o)", dir, info.Mode().Perm())
@@ -140,60 +141,60 @@ func privacy(dir string) cli.Finding {
 	return f
 }
 
-func unopened(err error) cli.Finding {
+func unopened(err error) doctor.Finding {
 	var f *fault.Error
 	if errors.As(err, &f) {
-		return cli.Finding{Check: "open", What: f.What, Why: f.Why, Fix: f.Fix}
+		return doctor.Finding{Check: "open", What: f.What, Why: f.Why, Fix: f.Fix}
 	}
-	return cli.Finding{Check: "open", What: "the installation cannot be opened", Why: err.Error(), Fix: "see the message; nothing was changed"}
+	return doctor.Finding{Check: "open", What: "the installation cannot be opened", Why: err.Error(), Fix: "see the message; nothing was changed"}
 }
 
-func (s *Server) clock(ctx context.Context) cli.Finding {
+func (s *Server) clock(ctx context.Context) doctor.Finding {
 	theirs, err := s.Control.Now(ctx)
 	if err != nil {
-		return cli.Finding{Check: "clock", What: "the database's clock cannot be read", Why: err.Error(), Fix: "check the database"}
+		return doctor.Finding{Check: "clock", What: "the database's clock cannot be read", Why: err.Error(), Fix: "check the database"}
 	}
 	if skew := time.Since(theirs).Abs(); skew > 2*time.Second {
-		return cli.Finding{
+		return doctor.Finding{
 			Check: "clock", What: fmt.Sprintf("this machine's clock and the database's differ by %s", skew.Round(time.Millisecond)),
 			Why: "windows and expiries go by the database's clock", Fix: "synchronise both with NTP",
 		}
 	}
-	return cli.Finding{Check: "clock", OK: true, What: "the clocks agree"}
+	return doctor.Finding{Check: "clock", OK: true, What: "the clocks agree"}
 }
 
-func (s *Server) checkpoint(ctx context.Context) cli.Finding {
+func (s *Server) checkpoint(ctx context.Context) doctor.Finding {
 	if _, err := s.Journal.SignNow(ctx); err != nil {
-		return cli.Finding{Check: "checkpoint", What: "no checkpoint can be signed", Why: err.Error(), Fix: "check the keys directory"}
+		return doctor.Finding{Check: "checkpoint", What: "no checkpoint can be signed", Why: err.Error(), Fix: "check the keys directory"}
 	}
-	return cli.Finding{Check: "checkpoint", OK: true, What: "the newest checkpoint covers the whole journal"}
+	return doctor.Finding{Check: "checkpoint", OK: true, What: "the newest checkpoint covers the whole journal"}
 }
 
-func (s *Server) administrator(ctx context.Context) cli.Finding {
+func (s *Server) administrator(ctx context.Context) doctor.Finding {
 	there, err := s.Control.Administered(ctx)
 	if err != nil || !there {
-		return cli.Finding{Check: "administrator", What: "there is no administrator", Why: "nobody can import a catalog or grant a right", Fix: "open the setup link that signalbox serve prints, or signalbox admin create"}
+		return doctor.Finding{Check: "administrator", What: "there is no administrator", Why: "nobody can import a catalog or grant a right", Fix: "open the setup link that signalbox serve prints, or signalbox admin create"}
 	}
-	return cli.Finding{Check: "administrator", OK: true, What: "there is an administrator"}
+	return doctor.Finding{Check: "administrator", OK: true, What: "there is an administrator"}
 }
 
-func (s *Server) policy(ctx context.Context) cli.Finding {
+func (s *Server) policy(ctx context.Context) doctor.Finding {
 	program, a, err := s.Control.ActivePolicy(ctx)
 	if err != nil || program == nil {
-		return cli.Finding{Check: "policy", What: "no policy is active", Why: "every release is answered with cannot tell", Fix: "signalbox policy init DIR, then signalbox policy activate DIR --reason …"}
+		return doctor.Finding{Check: "policy", What: "no policy is active", Why: "every release is answered with cannot tell", Fix: "signalbox policy init DIR, then signalbox policy activate DIR --reason …"}
 	}
-	return cli.Finding{Check: "policy", OK: true, What: fmt.Sprintf("policy %s %s is active", a.Name, a.Version)}
+	return doctor.Finding{Check: "policy", OK: true, What: fmt.Sprintf("policy %s %s is active", a.Name, a.Version)}
 }
 
-func (s *Server) views(ctx context.Context) cli.Finding {
+func (s *Server) views(ctx context.Context) doctor.Finding {
 	all, err := s.Journal.Views(ctx)
 	if err != nil {
-		return cli.Finding{Check: "views", What: "the views cannot be read", Why: err.Error(), Fix: "check the database"}
+		return doctor.Finding{Check: "views", What: "the views cannot be read", Why: err.Error(), Fix: "check the database"}
 	}
 	for _, v := range all {
 		if v.Stale != "" {
-			return cli.Finding{Check: "views", What: "the view " + v.Name + " is stale", Why: v.Stale, Fix: "it is rebuilt by itself while the server runs; if it stays, report the reason"}
+			return doctor.Finding{Check: "views", What: "the view " + v.Name + " is stale", Why: v.Stale, Fix: "it is rebuilt by itself while the server runs; if it stays, report the reason"}
 		}
 	}
-	return cli.Finding{Check: "views", OK: true, What: fmt.Sprintf("%d views follow the journal", len(all))}
+	return doctor.Finding{Check: "views", OK: true, What: fmt.Sprintf("%d views follow the journal", len(all))}
 }

@@ -262,7 +262,7 @@ func TestRepositoriesAreConfined(t *testing.T) {
 
 func TestDoctor(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	if f := doctor(t.Context(), cli.StoreOptions{Data: dir}); len(f) != 1 || f[0].OK {
+	if f := examine(t.Context(), cli.StoreOptions{Data: dir}); len(f) != 1 || f[0].OK {
 		t.Errorf("nothing is there: %+v", f)
 	}
 	s, err := Open(t.Context(), quiet(Options{Data: dir}))
@@ -276,7 +276,7 @@ func TestDoctor(t *testing.T) {
 		t.Fatal(err)
 	}
 	bad := map[string]bool{}
-	for _, f := range doctor(t.Context(), cli.StoreOptions{Data: dir}) {
+	for _, f := range examine(t.Context(), cli.StoreOptions{Data: dir}) {
 		if !f.OK {
 			bad[f.Check] = true
 			if f.What == "" || f.Why == "" || f.Fix == "" {
@@ -291,7 +291,7 @@ func TestDoctor(t *testing.T) {
 		t.Fatal(err)
 	}
 	bad = map[string]bool{}
-	for _, f := range doctor(t.Context(), cli.StoreOptions{Data: dir}) {
+	for _, f := range examine(t.Context(), cli.StoreOptions{Data: dir}) {
 		if !f.OK {
 			bad[f.Check] = true
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"signalbox.dev/signalbox/internal/cli"
+	"signalbox.dev/signalbox/internal/doctor"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/store"
@@ -173,9 +174,9 @@ func bytesOf(s, flag string) (int64, error) {
 // fullish is the share of the quota from which doctor warns, of 100.
 const fullish = 90
 
-func (s *Server) files(ctx context.Context) cli.Finding {
+func (s *Server) files(ctx context.Context) doctor.Finding {
 	v, err := s.Control.Vault.Status(ctx)
-	f := cli.Finding{Check: "vault", Fix: "look for it in the server's log, then restore it from a backup or send the report again: signalbox vault verify"}
+	f := doctor.Finding{Check: "vault", Fix: "look for it in the server's log, then restore it from a backup or send the report again: signalbox vault verify"}
 	switch {
 	case err != nil:
 		f.What, f.Why, f.Fix = "the vault's books cannot be read", err.Error(), "check the database"

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"signalbox.dev/signalbox/internal/cli"
+	"signalbox.dev/signalbox/internal/doctor"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
 	"signalbox.dev/signalbox/internal/store/storetest"
@@ -161,14 +162,14 @@ func amend(t *testing.T, s *Server, query string) {
 func TestDoctorLooksAtTheVault(t *testing.T) {
 	dir := t.TempDir()
 	o := cli.StoreOptions{Data: dir, Vault: cli.VaultOptions{Quota: "100"}}
-	find := func() cli.Finding {
-		for _, f := range doctor(t.Context(), o) {
+	find := func() doctor.Finding {
+		for _, f := range examine(t.Context(), o) {
 			if f.Check == "vault" {
 				return f
 			}
 		}
 		t.Fatal("the vault is not looked at")
-		return cli.Finding{}
+		return doctor.Finding{}
 	}
 	s, err := Open(t.Context(), quiet(Options{Data: dir}))
 	if err != nil {
