@@ -86,23 +86,52 @@ type head struct {
 	origin string
 	size   uint64
 	time   event.Micros // of the newest fact
+	now    event.Micros // by the database's clock, once the head was held
+}
+
+// askHead asks for the head and its lock. What is asked after it in the same
+// transaction is answered as of when the lock was given.
+func askHead(ctx context.Context, tx *store.Tx, h *head) error {
+	query := "SELECT origin, size, time, 0 FROM head WHERE id = 1"
+	if tx.Dialect == store.Postgres {
+		query = `SELECT origin, size, time, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+			FROM (SELECT origin, size, time FROM head WHERE id = 1 FOR UPDATE) AS held`
+	}
+	err := tx.Ask(ctx, func(r store.Row) error { return r.Scan(&h.origin, &h.size, &h.time, &h.now) }, query)
+	if err != nil {
+		return fmt.Errorf("take the journal's head: %w", err)
+	}
+	return nil
+}
+
+// held completes a head that was asked for, once there are answers.
+func (h *head) held(ctx context.Context, tx *store.Tx) error {
+	if h.origin == "" {
+		return errors.New("the journal has no head")
+	}
+	if tx.Dialect == store.Postgres {
+		return nil
+	}
+	now, err := tx.Now(ctx)
+	h.now = event.MicrosOf(now)
+	return err
 }
 
 func lockHead(ctx context.Context, tx *store.Tx) (head, error) {
-	query := "SELECT origin, size, time FROM head WHERE id = 1"
-	if tx.Dialect == store.Postgres {
-		query += " FOR UPDATE"
+	var h head
+	if err := askHead(ctx, tx, &h); err != nil {
+		return h, err
 	}
-	return scanHead(ctx, tx, query)
+	if err := tx.Answers(ctx); err != nil {
+		return h, fmt.Errorf("take the journal's head: %w", err)
+	}
+	return h, h.held(ctx, tx)
 }
 
 func readHead(ctx context.Context, tx *store.Tx) (head, error) {
-	return scanHead(ctx, tx, "SELECT origin, size, time FROM head WHERE id = 1")
-}
-
-func scanHead(ctx context.Context, tx *store.Tx, query string) (head, error) {
 	var h head
-	if err := tx.QueryRow(ctx, query).Scan(&h.origin, &h.size, &h.time); err != nil {
+	err := tx.QueryRow(ctx, "SELECT origin, size, time FROM head WHERE id = 1").Scan(&h.origin, &h.size, &h.time)
+	if err != nil {
 		return h, fmt.Errorf("read the journal's head: %w", err)
 	}
 	return h, nil

@@ -3,7 +3,6 @@ package journal
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -22,17 +21,18 @@ func (j *Journal) try(ctx context.Context, batch []*job) (p *plan, err error) {
 	var e edge
 	failpoint.Hit(failpoint.JournalBatch)
 	err = j.db.InTx(ctx, func(tx *store.Tx) error {
-		h, err := lockHead(ctx, tx)
+		loaded, err := j.load(ctx, tx, batch)
 		if err != nil {
 			return err
 		}
 		failpoint.Hit(failpoint.JournalHead)
-		if err := j.forward(h); err != nil {
+		if err := j.forward(loaded.head); err != nil {
 			return err
 		}
-		if p, err = j.planned(ctx, tx, planRequest{head: h, batch: batch}); err != nil {
+		if err := loaded.complete(ctx, tx); err != nil {
 			return err
 		}
+		p = loaded
 		failpoint.Hit(failpoint.JournalPlanned)
 		e, err = j.write(ctx, tx, p)
 		return err
@@ -81,9 +81,11 @@ func (j *Journal) learn(ctx context.Context, p *plan, cause error) error {
 			if _, err := lockHead(ctx, tx); err != nil {
 				return err
 			}
-			var err error
-			found, err = commands(ctx, tx, ids)
-			return err
+			found = map[string]stored{}
+			if err := askCommands(ctx, tx, found, ids); err != nil {
+				return err
+			}
+			return tx.Answers(ctx)
 		})
 		var again *store.Uncertain
 		switch {
@@ -207,17 +209,16 @@ func (j *Journal) writeCommands(ctx context.Context, tx *store.Tx, p *plan) erro
 	return nil
 }
 
-// commands is the rows of those ids that have been used.
-func commands(ctx context.Context, tx *store.Tx, ids []any) (map[string]stored, error) {
-	found := map[string]stored{}
-	err := tx.Among(ctx, func(r *sql.Rows) error {
+// askCommands asks which of those ids have been used, and for their rows.
+func askCommands(ctx context.Context, tx *store.Tx, found map[string]stored, ids []any) error {
+	err := tx.AskAmong(ctx, func(r store.Row) error {
 		var s stored
 		err := r.Scan(&s.Command, &s.request, &s.First, &s.Next, &s.Time, &s.Result)
 		found[s.Command] = s
 		return err
 	}, "SELECT id, request, first, next, time, result FROM commands WHERE id IN (?)", ids)
 	if err != nil {
-		return nil, fmt.Errorf("look up commands: %w", err)
+		return fmt.Errorf("look up commands: %w", err)
 	}
-	return found, nil
+	return nil
 }

@@ -28,42 +28,48 @@ type plan struct {
 	traces   *tracing          // once the facts are written
 }
 
-type planRequest struct {
-	head  head
-	batch []*job
-}
-
-// planned loads what the commands of a batch name and plans until every guess
-// about unique keys has proved right.
-func (j *Journal) planned(ctx context.Context, tx *store.Tx, r planRequest) (*plan, error) {
-	p := &plan{head: r.head, batch: r.batch}
-	now, err := tx.Now(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p.now = max(event.MicrosOf(now), r.head.time)
+// load takes the head and reads what the commands of a batch name, in one round
+// trip.
+func (j *Journal) load(ctx context.Context, tx *store.Tx, batch []*job) (*plan, error) {
+	p := &plan{batch: batch, used: map[string]stored{}}
 	var ids []any
 	var streams []event.Stream
-	for _, w := range r.batch {
+	for _, w := range batch {
 		if !w.minted {
 			ids = append(ids, w.ID)
 		}
 		streams = append(streams, w.streams()...)
 	}
-	if p.used, err = commands(ctx, tx, ids); err != nil {
+	if err := askHead(ctx, tx, &p.head); err != nil {
 		return nil, err
 	}
-	if p.streams, err = j.states.Begin(ctx, tx, streams); err != nil {
+	if err := askCommands(ctx, tx, p.used, ids); err != nil {
 		return nil, err
 	}
-	for right := false; !right; {
+	asked, err := j.states.Ask(ctx, tx, streams)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.Answers(ctx); err != nil {
+		return nil, fmt.Errorf("take the journal's head: %w", err)
+	}
+	if err := p.head.held(ctx, tx); err != nil {
+		return nil, err
+	}
+	p.now = max(p.head.now, p.head.time)
+	p.streams = asked.Batch(ctx, tx)
+	return p, nil
+}
+
+// complete plans what was loaded until every guess about unique keys has proved right.
+func (p *plan) complete(ctx context.Context, tx *store.Tx) error {
+	for {
 		p.streams.Restart()
 		p.run()
-		if right, err = p.streams.Resolve(ctx, tx); err != nil {
-			return nil, err
+		if right, err := p.streams.Resolve(ctx, tx); err != nil || right {
+			return err
 		}
 	}
-	return p, nil
 }
 
 // run plans the commands from the first.

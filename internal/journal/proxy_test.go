@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -80,9 +81,10 @@ func (p *proxy) join(client net.Conn) {
 		}
 	}()
 	b := make([]byte, 1<<16)
+	var named commitName
 	for {
 		n, err := client.Read(b)
-		if bytes.Contains(b[:n], []byte("commit\x00")) {
+		if named.runs(b[:n]) {
 			switch p.cut.Swap(pass) {
 			case cutBefore:
 				return
@@ -98,6 +100,27 @@ func (p *proxy) join(client net.Conn) {
 			return
 		}
 	}
+}
+
+// commitName is what a connection has called its prepared commit.
+type commitName []byte
+
+// runs reports whether a message runs a commit: by its text, or by the name
+// under which it was prepared.
+func (c *commitName) runs(b []byte) bool {
+	text := []byte("\x00commit\x00")
+	if i := bytes.Index(b, text); i >= 0 {
+		// A Parse is 'P', four bytes of length, the name, NUL, the text, NUL.
+		start := bytes.LastIndexByte(b[:i], 'P')
+		for start >= 0 && start+5 < i && b[start+1] != 0 {
+			start = bytes.LastIndexByte(b[:start], 'P')
+		}
+		if start >= 0 && start+5 < i {
+			*c = bytes.Clone(b[start+5 : i])
+			return false
+		}
+	}
+	return len(*c) > 0 && bytes.Contains(b, slices.Concat([]byte{0}, *c, []byte{0}))
 }
 
 // A commit whose answer was lost is looked up, and told as it is.

@@ -234,11 +234,8 @@ func (j *Journal) Parts(ctx context.Context, digests [][32]byte) (map[[32]byte][
 
 // Command is the receipt of the command with an id. Errors: fault NotFound.
 func (j *Journal) Command(ctx context.Context, id string) (Receipt, error) {
-	var found map[string]stored
-	err := j.db.ReadTx(ctx, func(tx *store.Tx) (err error) {
-		found, err = commands(ctx, tx, []any{id})
-		return err
-	})
+	found := map[string]stored{}
+	err := j.db.ReadTx(ctx, func(tx *store.Tx) error { return askCommands(ctx, tx, found, []any{id}) })
 	if err != nil {
 		return Receipt{}, err
 	}

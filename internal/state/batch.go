@@ -41,12 +41,21 @@ type Batch struct {
 // Begin loads streams for a batch, in one query. The caller holds the journal's
 // head, so that nobody else writes them.
 func (s *States) Begin(ctx context.Context, tx *store.Tx, streams []event.Stream) (*Batch, error) {
-	base, err := s.load(ctx, tx, streams)
+	a, err := s.Ask(ctx, tx, streams)
 	if err != nil {
 		return nil, err
 	}
-	b := &Batch{states: s, base: base, owners: map[claim]event.Stream{}}
-	for stream, e := range base {
+	if err := tx.Answers(ctx); err != nil {
+		return nil, fmt.Errorf("load streams: %w", err)
+	}
+	return a.Batch(ctx, tx), nil
+}
+
+// Batch is Begin with streams that were asked for and are there.
+func (a *Asked) Batch(ctx context.Context, tx *store.Tx) *Batch {
+	a.refresh(ctx, tx)
+	b := &Batch{states: a.states, base: a.entries, owners: map[claim]event.Stream{}}
+	for stream, e := range b.base {
 		for _, k := range e.keys {
 			if k.Kind == event.Unique {
 				b.owners[claimOf(k)] = stream
@@ -54,7 +63,7 @@ func (s *States) Begin(ctx context.Context, tx *store.Tx, streams []event.Stream
 		}
 	}
 	b.Restart()
-	return b, nil
+	return b
 }
 
 // Restart forgets the trials that were kept, not what was learnt.

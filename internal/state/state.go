@@ -110,35 +110,58 @@ type entry struct {
 
 // load reads streams; every one asked for is in the answer.
 func (s *States) load(ctx context.Context, tx *store.Tx, streams []event.Stream) (map[event.Stream]entry, error) {
+	a, err := s.Ask(ctx, tx, streams)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.Answers(ctx); err != nil {
+		return nil, fmt.Errorf("load streams: %w", err)
+	}
+	a.refresh(ctx, tx)
+	return a.entries, nil
+}
+
+// Asked is streams that were asked for.
+type Asked struct {
+	states  *States
+	entries map[event.Stream]entry
+	folds   map[event.Stream]int // of the streams that exist
+}
+
+// Ask asks for streams, which are there once tx has its answers.
+func (s *States) Ask(ctx context.Context, tx *store.Tx, streams []event.Stream) (*Asked, error) {
 	if err := s.Check(streams); err != nil {
 		return nil, err
 	}
-	entries := make(map[event.Stream]entry, len(streams))
-	folds := map[event.Stream]int{}
-	var names []any
+	a := &Asked{states: s, entries: make(map[event.Stream]entry, len(streams)), folds: make(map[event.Stream]int, len(streams))}
+	names := make([]any, 0, len(streams))
 	for _, stream := range streams {
-		if _, twice := entries[stream]; !twice {
-			entries[stream] = entry{}
+		if _, twice := a.entries[stream]; !twice {
+			a.entries[stream] = entry{}
 			names = append(names, string(stream))
 		}
 	}
-	err := tx.Among(ctx, func(r *sql.Rows) error {
+	err := tx.AskAmong(ctx, func(r store.Row) error {
 		var stream event.Stream
 		var fold int
 		e := entry{exists: true}
 		err := r.Scan(&stream, &e.version, &fold, &e.state)
-		entries[stream], folds[stream] = e, fold
+		a.entries[stream], a.folds[stream] = e, fold
 		return err
 	}, "SELECT stream, version, fold, state FROM streams WHERE stream IN (?)", names)
 	if err != nil {
 		return nil, fmt.Errorf("load streams: %w", err)
 	}
-	for stream, fold := range folds {
-		e, err := s.refresh(ctx, tx, stream, fold, entries[stream])
+	return a, nil
+}
+
+// refresh folds anew what was folded under another number.
+func (a *Asked) refresh(ctx context.Context, tx *store.Tx) {
+	for stream, fold := range a.folds {
+		e, err := a.states.refresh(ctx, tx, stream, fold, a.entries[stream])
 		e.broken = err
-		entries[stream] = e
+		a.entries[stream] = e
 	}
-	return entries, nil
 }
 
 // refresh folds an entry anew where its fold number is another, and extracts its keys.

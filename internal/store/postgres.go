@@ -16,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
-	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 )
 
@@ -106,35 +105,6 @@ func checkServer(ctx context.Context, p *sql.DB) error {
 		return f.Because("fsync is off, so a crash loses what was acknowledged").Remedy("set fsync = on")
 	}
 	return nil
-}
-
-// queue keeps a statement until flush.
-func (t *Tx) queue(text string, args []any) {
-	if t.queued == nil {
-		t.queued = &pgx.Batch{}
-	}
-	t.queued.Queue(text, args...)
-}
-
-// flush sends what was queued, in one round trip.
-func (t *Tx) flush(ctx context.Context) error {
-	if t.queued == nil || t.failed != nil {
-		return t.failed
-	}
-	batch := t.queued
-	t.queued = nil
-	err := t.conn.Raw(func(driver any) error {
-		c, ok := driver.(*stdlib.Conn)
-		if !ok {
-			return fmt.Errorf("the connection is a %T", driver)
-		}
-		return c.Conn().SendBatch(ctx, batch).Close()
-	})
-	if err != nil {
-		t.failed = fmt.Errorf("write: %w", err)
-	}
-	failpoint.Hit(failpoint.TxSent)
-	return t.failed
 }
 
 func unreachable(err error) error {

@@ -137,33 +137,61 @@ func (db *DB) inTx(ctx context.Context, fn func(*Tx) error) error {
 		return db.reached(ctx, fmt.Errorf("connect: %w", err))
 	}
 	defer func() { _ = conn.Close() }()
-	tx, err := conn.BeginTx(ctx, nil)
+	t, err := db.begin(ctx, conn)
 	if err != nil {
-		return db.reached(ctx, fmt.Errorf("begin: %w", err))
+		return db.reached(ctx, err)
 	}
-	defer func() { _ = tx.Rollback() }()
-	t := &Tx{Dialect: db.Dialect, tx: tx, conn: conn, now: db.now}
+	defer t.rollback(ctx)
 	if err := fn(t); err != nil {
 		return db.reached(ctx, cmp.Or(t.failed, err))
 	}
-	if err := t.flush(ctx); err != nil {
-		return db.reached(ctx, err)
-	}
 	failpoint.Hit(failpoint.TxCommit)
-	if err := tx.Commit(); err != nil {
-		db.abandon(ctx, conn)
-		return &Uncertain{err}
+	if err := t.commit(ctx); err != nil {
+		return err
 	}
 	failpoint.Hit(failpoint.TxCommitted)
 	return nil
 }
 
-// abandon ends a transaction that SQLite keeps open after a failed commit, such
-// as one on a full disk; without it the only writing connection is lost.
-func (db *DB) abandon(ctx context.Context, conn *sql.Conn) {
-	if db.Dialect == SQLite {
-		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+// begin begins a transaction; on PostgreSQL its begin travels with its first
+// statement, and its commit with the last, as each round trip is one while the
+// journal's head is held.
+func (db *DB) begin(ctx context.Context, conn *sql.Conn) (*Tx, error) {
+	t := &Tx{Dialect: db.Dialect, conn: conn, now: db.now}
+	if t.pipelined = db.Dialect == Postgres; t.pipelined {
+		t.on = conn
+		return t, nil
 	}
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	t.on, t.tx = tx, tx
+	return t, nil
+}
+
+// commit commits; an *Uncertain says that it may have taken effect.
+func (t *Tx) commit(ctx context.Context) error {
+	if t.pipelined {
+		return t.commitPipeline(ctx)
+	}
+	err := t.tx.Commit()
+	if err == nil {
+		return nil
+	}
+	// SQLite keeps a transaction open after a failed commit, such as one on a
+	// full disk: without this the only writing connection is lost.
+	_, _ = t.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+	return &Uncertain{err}
+}
+
+// rollback ends a transaction that was not committed.
+func (t *Tx) rollback(ctx context.Context) {
+	if t.pipelined {
+		t.rollbackPipeline(ctx)
+		return
+	}
+	_ = t.tx.Rollback()
 }
 
 // ReadTx runs fn in a read-only transaction that sees one snapshot throughout.
@@ -177,7 +205,7 @@ func (db *DB) ReadTx(ctx context.Context, fn func(*Tx) error) error {
 		return db.reached(ctx, fmt.Errorf("begin read: %w", err))
 	}
 	defer func() { _ = tx.Rollback() }()
-	return db.reached(ctx, fn(&Tx{Dialect: db.Dialect, tx: tx, now: db.now}))
+	return db.reached(ctx, fn(&Tx{Dialect: db.Dialect, on: tx, now: db.now}))
 }
 
 // Now is the database's clock in whole microseconds, UTC.

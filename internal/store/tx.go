@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"signalbox.dev/signalbox/internal/failpoint"
 )
 
@@ -18,11 +16,24 @@ import (
 type Tx struct {
 	Dialect Dialect
 
-	tx     *sql.Tx
-	conn   *sql.Conn // nil in a read transaction
-	now    func() time.Time
-	queued *pgx.Batch // statements that wait to be sent together
-	failed error      // of sending them
+	on  runner
+	now func() time.Time
+
+	conn *sql.Conn // of a writing transaction
+	tx   *sql.Tx   // of one on SQLite
+
+	pipelined bool      // a writing transaction on PostgreSQL, whose statements are queued
+	queued    []waiting // statements that wait to be sent together
+	begun     bool      // the queue has had the begin
+	failed    error     // of sending it
+}
+
+// runner runs statements at once: a *sql.Tx, or the *sql.Conn of a transaction
+// that is begun and ended by statements of its own.
+type runner interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // Exec runs a statement that returns no rows.
@@ -30,7 +41,7 @@ func (t *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, e
 	if err := t.flush(ctx); err != nil {
 		return nil, err
 	}
-	return t.tx.ExecContext(ctx, query, args...)
+	return t.on.ExecContext(ctx, query, args...)
 }
 
 // Query runs a statement that returns rows; the caller closes them before the next statement.
@@ -38,13 +49,13 @@ func (t *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, e
 	if err := t.flush(ctx); err != nil {
 		return nil, err
 	}
-	return t.tx.QueryContext(ctx, query, args...)
+	return t.on.QueryContext(ctx, query, args...)
 }
 
 // QueryRow runs a statement that returns at most one row.
 func (t *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
 	_ = t.flush(ctx) // kept in t.failed: PostgreSQL refuses every later statement, InTx says why
-	return t.tx.QueryRowContext(ctx, query, args...)
+	return t.on.QueryRowContext(ctx, query, args...)
 }
 
 // Each runs a query and calls scan for every row.
@@ -62,6 +73,24 @@ func (t *Tx) Each(ctx context.Context, scan func(*sql.Rows) error, query string,
 	return rows.Err()
 }
 
+// Ask is Each for a query whose rows may come late: by when Answers returns, and
+// on PostgreSQL in one round trip with all that was asked or written Later.
+func (t *Tx) Ask(ctx context.Context, scan func(Row) error, query string, args ...any) error {
+	if t.pipelined {
+		t.queue(waiting{text: query, args: args, scan: scan})
+		return nil
+	}
+	return t.Each(ctx, func(r *sql.Rows) error { return scan(r) }, query, args...)
+}
+
+// Answers waits for the rows of all that was asked.
+func (t *Tx) Answers(ctx context.Context) error {
+	if !t.pipelined || t.failed == nil && len(t.queued) == 0 {
+		return nil
+	}
+	return t.flush(ctx)
+}
+
 // amongMax is how many values one statement of Among names.
 const amongMax = 256
 
@@ -69,11 +98,26 @@ const amongMax = 256
 // number of values needs, and calls scan for every row. No values, no query.
 // Placeholders of the query itself are those of before, and stand before the list.
 func (t *Tx) Among(ctx context.Context, scan func(*sql.Rows) error, query string, values []any, before ...any) error {
+	return t.among(query, values, before, func(text string, args []any) error { return t.Each(ctx, scan, text, args...) })
+}
+
+// AskAmong is Among as Ask is Each.
+func (t *Tx) AskAmong(ctx context.Context, scan func(Row) error, query string, values []any, before ...any) error {
+	return t.among(query, values, before, func(text string, args []any) error { return t.Ask(ctx, scan, text, args...) })
+}
+
+// LaterAmong is Later with "(?)" in the query standing for a list of values. No
+// values, no statement.
+func (t *Tx) LaterAmong(ctx context.Context, query string, values []any, before ...any) error {
+	return t.among(query, values, before, func(text string, args []any) error { return t.Later(ctx, text, args...) })
+}
+
+func (t *Tx) among(query string, values, before []any, run func(text string, args []any) error) error {
 	for len(values) > 0 {
 		n := min(len(values), amongMax)
 		list := padded(values[:n])
 		text := strings.Replace(query, "(?)", t.placeholders(1+len(before), len(list)), 1)
-		if err := t.Each(ctx, scan, text, slices.Concat(before, list)...); err != nil {
+		if err := run(text, slices.Concat(before, list)); err != nil {
 			return err
 		}
 		values = values[n:]
@@ -142,29 +186,20 @@ func (t *Tx) Insert(ctx context.Context, r Rows) error {
 // SQLite; on PostgreSQL together with the next other statement or the commit,
 // in one round trip, which then returns its error.
 func (t *Tx) Later(ctx context.Context, query string, args ...any) error {
-	if t.Dialect == Postgres && t.conn != nil {
-		t.queue(query, args)
+	if t.pipelined {
+		t.queue(waiting{text: query, args: args})
 		return nil
 	}
-	if _, err := t.tx.ExecContext(ctx, query, args...); err != nil {
-		begin, _, _ := strings.Cut(query, "(")
-		return fmt.Errorf("%s: %w", begin, err)
+	if _, err := t.on.ExecContext(ctx, query, args...); err != nil {
+		return fmt.Errorf("%s: %w", beginning(query), err)
 	}
 	return nil
 }
 
-// LaterAmong is Later with "(?)" in the query standing for a list of values. No
-// values, no statement.
-func (t *Tx) LaterAmong(ctx context.Context, query string, values []any) error {
-	for len(values) > 0 {
-		n := min(len(values), amongMax)
-		list := padded(values[:n])
-		if err := t.Later(ctx, strings.Replace(query, "(?)", t.placeholders(1, len(list)), 1), list...); err != nil {
-			return err
-		}
-		values = values[n:]
-	}
-	return nil
+// beginning is enough of a statement to know it by.
+func beginning(query string) string {
+	begin, _, _ := strings.Cut(query, "(")
+	return strings.TrimSpace(begin[:min(len(begin), 80)])
 }
 
 // insertion is the statement for n rows.
@@ -196,7 +231,7 @@ func flat(rows [][]any) []any {
 // else, and is returned. The transaction goes on.
 func (t *Tx) Savepoint(ctx context.Context, name string, fn func() error) error {
 	name = `"` + strings.ReplaceAll(name, `"`, "") + `"`
-	if _, err := t.Exec(ctx, "SAVEPOINT "+name); err != nil {
+	if err := t.Later(ctx, "SAVEPOINT "+name); err != nil {
 		return fmt.Errorf("savepoint %s: %w", name, err)
 	}
 	failed := fn()
@@ -206,11 +241,12 @@ func (t *Tx) Savepoint(ctx context.Context, name string, fn func() error) error 
 	failpoint.Hit(failpoint.TxSavepoint)
 	if failed != nil {
 		t.failed = nil
-		if _, err := t.tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT "+name); err != nil {
-			return fmt.Errorf("roll back to %s after %w: %w", name, failed, err)
+		if _, err := t.on.ExecContext(ctx, "ROLLBACK TO SAVEPOINT "+name); err != nil {
+			t.failed = fmt.Errorf("roll back to %s after %w: %w", name, failed, err)
+			return t.failed
 		}
 	}
-	if _, err := t.tx.ExecContext(ctx, "RELEASE SAVEPOINT "+name); err != nil {
+	if err := t.Later(ctx, "RELEASE SAVEPOINT "+name); err != nil {
 		return fmt.Errorf("release %s: %w", name, err)
 	}
 	return failed
