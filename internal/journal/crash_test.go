@@ -247,3 +247,31 @@ func TestStopsAfterDiskError(t *testing.T) {
 		t.Errorf("%d facts", n)
 	}
 }
+
+// One process owns a data directory: every other is refused, however it is timed.
+func TestSecondProcessIsRefused(t *testing.T) {
+	o := store.Options{Data: t.TempDir()}
+	db, err := store.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := start(t, db, nil)
+	for n := range cycles(10, 100) {
+		k.must(t, keyed(fmt.Sprint(n)))
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), childVariable+"=append", "CHILD_DATA="+o.Data, "CHILD_CYCLE=second")
+		out, err := cmd.Output()
+		if err == nil || !strings.Contains(string(out), "in use by another process") || strings.Contains(string(out), "ack") {
+			t.Fatalf("a second process said %q, %v", out, err)
+		}
+	}
+	k.verify(t)
+	k.Close()
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// The negative control: once it is free, the same process appends.
+	if s := killed(t, 0, "CHILD_DATA="+o.Data, "CHILD_CYCLE=second"); len(s.acked) == 0 {
+		t.Error("nor could it when the directory was free")
+	}
+}

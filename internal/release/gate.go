@@ -57,6 +57,7 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 	if f.Policy == nil {
 		d.Verdict, d.Enforced, d.Governance = policy.CannotTell, true, policy.Full
 		d.Reasons = []policy.Reason{noPolicy}
+		d.close(f.Release.Phase)
 		d.halt(f.Stop)
 	} else {
 		class := f.Policy.Classify(in)
@@ -72,6 +73,7 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 		d.take(out)
 		d.Approvals = votes.Counted
 		f.explain(&d, class, votes, freezes)
+		d.close(f.Release.Phase)
 		d.halt(f.Stop)
 		ends = []time.Time{out.Until, votes.Until, freezes.Next, f.PolicyUntil}
 		if d.Permitted() {

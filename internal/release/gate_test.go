@@ -142,6 +142,8 @@ func TestGateRefuses(t *testing.T) {
 			f.Environment = "prodution"
 			f.Environments = []string{"production"}
 		}, policy.CannotTell, "signalbox/environment", "did you mean production?"},
+		"withdrawn":          {func(t *testing.T, f *Facts) { f.Release.Phase = Withdrawn }, policy.NoGo, "signalbox/release", "is withdrawn"},
+		"rejected":           {func(t *testing.T, f *Facts) { f.Release.Phase = Rejected }, policy.NoGo, "signalbox/release", "is rejected"},
 		"no change":          {func(t *testing.T, f *Facts) { f.Release.Change = nil; revote(t, f) }, policy.CannotTell, "signalbox/contributors", "not known"},
 		"shallow change":     {func(t *testing.T, f *Facts) { c := *f.Release.Change; c.Record.Complete = false; f.Release.Change = &c }, policy.CannotTell, "change-known", ""},
 		"unclaimed identity": {func(t *testing.T, f *Facts) { f.Identities = nil }, policy.CannotTell, "signalbox/contributors", "claimed by no person"},

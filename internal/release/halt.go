@@ -21,6 +21,28 @@ func (d *Decision) halt(s halt.Switch) {
 	})
 }
 
+// closedReason is the gate of a release that was taken back.
+const closedReason = "signalbox/release"
+
+// close makes the answer no-go for a release that was withdrawn or rejected as a
+// whole, whatever the policy says: who took it back has decided.
+func (d *Decision) close(p Phase) {
+	if p != Withdrawn && p != Rejected {
+		return
+	}
+	d.Verdict, d.Enforced, d.Observe = policy.NoGo, true, nil
+	d.Reasons = slices.Insert(d.Reasons, 0, policy.Reason{
+		Gate: closedReason, Title: "The release stands", Code: string(p), Severity: policy.Block, Verdict: policy.NoGo,
+		Why: "The release is " + string(p) + ".", Observed: string(p), Required: "a release that was not taken back",
+		Lift: "nobody for this release", Next: "open a new release of another artifact",
+	})
+}
+
+// closed reports whether the answer was no-go because the release was taken back.
+func (d *Decision) closed() bool {
+	return slices.ContainsFunc(d.Reasons, func(r policy.Reason) bool { return r.Gate == closedReason })
+}
+
 // issuers is on whose word the decision rests: whoever sent a claim that stands
 // or attached the change, and the attestors whose word was verified.
 func (f Facts) issuers(attestors []string) []string {

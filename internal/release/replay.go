@@ -123,6 +123,10 @@ func Replay(r Recorded, candidate *policy.Program) Flip {
 		f.Effect, f.Now, f.Why = Same, d.Verdict, "all releases were stopped, whatever the policy"
 		return f
 	}
+	if d.closed() {
+		f.Effect, f.Now, f.Why = Same, d.Verdict, "the release had been taken back, whatever the policy"
+		return f
+	}
 	w := weighed{in: in}
 	w.attested(r, candidate)
 	in = w.in
