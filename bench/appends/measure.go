@@ -214,9 +214,9 @@ func (h *house) table(r measure.Results) measure.Table {
 
 func title(kind string) string {
 	if kind == store.SQLite.String() {
-		return "SQLite"
+		return measure.Store(store.SQLite)
 	}
-	return "PostgreSQL"
+	return measure.Store(store.Postgres)
 }
 
 func (h *house) aims(r measure.Results) (all []measure.Aim) {

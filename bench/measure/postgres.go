@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"signalbox.dev/signalbox/internal/store"
 )
 
 // Server is a PostgreSQL server that measures are taken on.
@@ -66,8 +68,19 @@ func (s *Server) Database(ctx context.Context) (address string, drop func() erro
 	}, nil
 }
 
+// Family is processor time of the server with all its connections.
+func (s *Server) Family() (time.Duration, error) { return Family(s.postmaster) }
+
 // CPU is processor time of this process and of the server with all its connections.
 func (s *Server) CPU() (time.Duration, error) {
 	theirs, err := Family(s.postmaster)
 	return Self() + theirs, err
+}
+
+// Store is an engine's name as people write it.
+func Store(d store.Dialect) string {
+	if d == store.SQLite {
+		return "SQLite"
+	}
+	return "PostgreSQL"
 }

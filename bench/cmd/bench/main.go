@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/bench/measure"
+	"signalbox.dev/signalbox/bench/overhttp"
 )
 
 func main() {
@@ -39,8 +40,12 @@ func run(ctx context.Context, args []string) error {
 	budget := flags.Float64("budget", 1, "time of a round as a multiple of what is usual for the part")
 	dir := flags.String("dir", "", "directory, on the disk that is measured, for what is written meanwhile")
 	smoke := flags.Bool("smoke", false, "the smallest sizes, to see that everything runs")
+	serve := flags.String("serve", "", "address on which the evaluator answers documents, for the load of the part http")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *serve != "" {
+		return overhttp.Serve(ctx, *serve)
 	}
 	if *doc != "" && (*only != "" || *smoke || *rounds < 5) {
 		return fmt.Errorf("the document is written by a whole run of at least 5 rounds: leave out -parts and -smoke")

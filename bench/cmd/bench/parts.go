@@ -9,6 +9,10 @@ import (
 	"signalbox.dev/signalbox/bench/appends"
 	"signalbox.dev/signalbox/bench/gate"
 	"signalbox.dev/signalbox/bench/measure"
+	"signalbox.dev/signalbox/bench/merkle"
+	"signalbox.dev/signalbox/bench/overhttp"
+	"signalbox.dev/signalbox/bench/readers"
+	"signalbox.dev/signalbox/bench/replays"
 )
 
 // part is one comparison.
@@ -22,7 +26,11 @@ type part struct {
 func parts() []part {
 	return []part{
 		{"policy", 400 * time.Millisecond, gate.Measure},
+		{"http", 1500 * time.Millisecond, overhttp.Measure},
 		{"append", 1200 * time.Millisecond, appends.Measure},
+		{"proofs", 400 * time.Millisecond, merkle.Measure},
+		{"replay", time.Second, replays.Measure},
+		{"readers", 150 * time.Millisecond, readers.Measure},
 	}
 }
 
