@@ -9,6 +9,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,6 +36,8 @@ type Options struct {
 	Version string           // of this build
 	Now     func() time.Time // nil is time.Now; for rate limits and lists, never for decisions
 	Closing <-chan struct{}  // closed when the server stops: ends subscriptions; nil never
+
+	Published func(context.Context) ([]wire.Check, error) // how witnesses and places of checkpoints stand; nil: there are none
 }
 
 // api is the handler: operations on one mux.

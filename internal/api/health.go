@@ -53,6 +53,7 @@ func ready(c *call) error {
 		r.Ready = r.Ready && (one.OK || check.name == "views")
 		r.Checks = append(r.Checks, one)
 	}
+	r.Checks = append(r.Checks, c.published()...)
 	code := http.StatusOK
 	if !r.Ready && c.text("always") != "200" {
 		code = http.StatusServiceUnavailable
@@ -60,6 +61,19 @@ func ready(c *call) error {
 	}
 	write(c.w, code, "application/json", r)
 	return nil
+}
+
+// published is how those stand who hold the journal to its checkpoints. One that
+// is away stops nobody; one that has seen another journal has stopped it: see append.
+func (c *call) published() []wire.Check {
+	if c.Published == nil {
+		return nil
+	}
+	checks, err := c.Published(c.ctx)
+	if err != nil {
+		return []wire.Check{{Name: "published", Detail: c.detail(err)}}
+	}
+	return checks
 }
 
 // detail is what anybody may read of a failed check; the rest is in the log.

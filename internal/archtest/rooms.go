@@ -78,6 +78,8 @@ var rooms = []room{
 
 	{path: "internal/control", imports: "mandate event state journal vault seal verify lint prose report release " + nouns, nouns: true},
 	{path: "internal/watch", imports: "control event journal store view connect"},
+	{path: "internal/publish", imports: "event journal store verify witness"},
+	{path: "internal/anchor", imports: "connect/git verify"},
 	{path: "internal/connect", imports: "release " + nouns, nouns: true},
 
 	{path: "internal/api", imports: "event journal control view wire prose/pdf release " + nouns, nouns: true},
@@ -90,7 +92,7 @@ var rooms = []room{
 	{path: "internal/doctor", imports: "settings wire terminal"},
 	{path: "internal/settings", imports: "catalog"},
 	{path: "internal/receipt", imports: "verify wire terminal"},
-	{path: "internal/cli", imports: "settings event wire terminal verify receipt seal connect/git lint prose desk survey dossier doctor report release " + nouns},
+	{path: "internal/cli", imports: "settings event wire terminal verify receipt seal connect/git lint prose desk survey dossier doctor report anchor release " + nouns},
 	{path: "internal/server", imports: "*"},
 	{path: "internal/demo", imports: "*"},
 

@@ -59,8 +59,9 @@ type ServeOptions struct {
 	Repositories []string // directories under which the server may read Git repositories
 	Mirrors      MirrorOptions
 	CommitKeys   []string // files of keys that signatures of commits are held against
-	Catalog      string   // file that is imported at the start
-	AdminHandle  string   // first administrator without a browser; "" offers a setup link
+	Publish      PublishOptions
+	Catalog      string // file that is imported at the start
+	AdminHandle  string // first administrator without a browser; "" offers a setup link
 	AdminName    string
 	AdminEmail   string
 	AdminToken   string // file that receives the administrator's token
@@ -71,6 +72,15 @@ type MirrorOptions struct {
 	Hosts                         []string // none: no repository is mirrored
 	CA, Netrc, SSHKey, KnownHosts string   // files
 	Size, Total                   string   // as written, such as 2GiB
+}
+
+// PublishOptions say who holds the journal to its checkpoints, as the settings have it.
+type PublishOptions struct {
+	Witnesses          []string // address, space, public key
+	Quorum, Every      string
+	CA                 string // file
+	Private            bool
+	Folder, Repository string
 }
 
 // DemoOptions are those of the command demo.
@@ -151,6 +161,10 @@ func (a *app) serve() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		private, err := c.settingBool("witness-private")
+		if err != nil {
+			return err
+		}
 		return a.local.Serve(ctx, ServeOptions{
 			StoreOptions: store, Listen: c.setting("listen"), TLSCert: c.setting("tls-cert"), TLSKey: c.setting("tls-key"),
 			BehindProxy: proxied, URL: c.setting("url"), Repositories: list(c.setting("repositories")),
@@ -158,12 +172,17 @@ func (a *app) serve() *cobra.Command {
 				Hosts: list(c.setting("mirror-hosts")), CA: c.setting("mirror-ca"), Netrc: c.setting("mirror-netrc"), SSHKey: c.setting("mirror-ssh-key"),
 				KnownHosts: c.setting("mirror-known-hosts"), Size: c.setting("mirror-size"), Total: c.setting("mirror-total"),
 			},
+			Publish: PublishOptions{
+				Witnesses: list(c.setting("witnesses")), Quorum: c.setting("witness-quorum"), Every: c.setting("checkpoint-every"), CA: c.setting("witness-ca"),
+				Private: private, Folder: c.setting("checkpoint-folder"), Repository: c.setting("checkpoint-repository"),
+			},
 			Catalog: c.text("catalog"), AdminHandle: c.text("admin"), AdminName: c.text("admin-name"), AdminEmail: c.text("admin-email"), AdminToken: c.text("admin-token-file"),
 		}, a.Streams)
 	})
 	cmd.Long = "Run the server. Without --database it keeps everything in --data, in an embedded database.\n" +
 		"It listens on this machine alone unless it has TLS or --behind-proxy."
-	bind(cmd.Flags(), append(storeNames, "listen", "tls-cert", "tls-key", "behind-proxy", "url", "repositories", "commit-keys", "mirror-hosts", "mirror-ca", "mirror-netrc", "mirror-ssh-key", "mirror-known-hosts", "mirror-size", "mirror-total")...)
+	bind(cmd.Flags(), append(storeNames, "listen", "tls-cert", "tls-key", "behind-proxy", "url", "repositories", "commit-keys", "mirror-hosts", "mirror-ca", "mirror-netrc", "mirror-ssh-key", "mirror-known-hosts", "mirror-size", "mirror-total",
+		"witnesses", "witness-quorum", "witness-ca", "witness-private", "checkpoint-folder", "checkpoint-repository", "checkpoint-every")...)
 	f := cmd.Flags()
 	f.String("catalog", "", "catalog file that is imported at the start; what it does not name stays")
 	f.String("admin", "", "handle of the first administrator, made at the start where there is none")

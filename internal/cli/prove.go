@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signalbox.dev/signalbox/internal/anchor"
 	"signalbox.dev/signalbox/internal/dossier"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/receipt"
@@ -122,9 +123,13 @@ func (a *app) journal() *cobra.Command {
 	check.Long = "Check every line of an export: shape, order, hashes, the tree and the signed checkpoints.\n" +
 		"It needs the export and the public keys alone, and ends with 7 at the first position that is wrong.\n\n" +
 		"With --receipts DIR the receipts that were kept there must hold too: each one's facts stand at\n" +
-		"their positions, and all before them is as it was. Without an export the server is asked to prove it."
+		"their positions, and all before them is as it was. Without an export the server is asked to prove it.\n\n" +
+		"With --checkpoints PLACE it must begin with every checkpoint that was published there. Of each witness\n" +
+		"in the file of keys (witness name+hash+base64) it says how far that has cosigned; --witnesses N demands it."
 	check.Flags().String("key", "", "file of the public keys, as signalbox keys show prints them")
 	check.Flags().String("receipts", "", "directory of receipts that the export, or the server, must keep to")
+	check.Flags().String("checkpoints", "", "folder or clone of the repository to which checkpoints were published: each must hold")
+	check.Flags().Int("witnesses", 0, "so many witnesses, whose keys are in the file, must have cosigned everything")
 	require(check, "key")
 
 	export := a.command("export", "Write the whole journal, for archives and auditors", func(ctx context.Context, c call) error {
@@ -179,6 +184,14 @@ func (c call) journalVerify(ctx context.Context) error {
 		return err
 	}
 	check := verify.Check{Keys: keys}
+	if check.Witnesses, err = c.flags.GetInt("witnesses"); err != nil || check.Witnesses < 0 {
+		return fault.Invalidf("cli.witnesses", "--witnesses is not a number of witnesses").On("--witnesses").Cause(err)
+	}
+	if place := c.text("checkpoints"); place != "" {
+		if check.Published, err = anchor.Read(ctx, place); err != nil {
+			return err
+		}
+	}
 	kept, refused, err := c.keptReceipts(keys)
 	if err != nil {
 		return err
@@ -208,6 +221,11 @@ func (c call) journalVerify(ctx context.Context) error {
 	}
 	printed := c.print(report, func(w io.Writer) error {
 		receipt.Tell(w, kept, report.Broken)
+		for _, line := range anchor.Told(report, c.stamp) {
+			if err := terminal.Said("  %s", line)(w); err != nil {
+				return err
+			}
+		}
 		if report.FirstWrong != nil {
 			return terminal.Said("✗ the first wrong position is %d: %s", *report.FirstWrong, report.Problem)(w)
 		}

@@ -49,12 +49,17 @@ type exportRun struct {
 	checkpoints uint64
 }
 
-// Export writes the journal as JSON lines, as far as the newest checkpoint,
-// which it signs first. Without a key it writes all facts and the checkpoints
+// Export writes the journal as JSON lines, as far as a checkpoint that it signs
+// first, and for whose cosignatures it waits a little. Without a key it writes all facts and the checkpoints
 // there are. It needs no more memory than a page of facts.
 func (j *Journal) Export(ctx context.Context, w io.Writer) error {
+	var signed uint64
 	if j.signer != nil && j.stopped.Load() == nil {
-		if _, err := j.SignNow(ctx); err != nil {
+		text, err := j.SignNow(ctx)
+		if err == nil {
+			signed, err = j.settle(ctx, text)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -71,6 +76,9 @@ func (j *Journal) Export(ctx context.Context, w io.Writer) error {
 		e := &exportRun{tx: tx, out: json.NewEncoder(out), size: h.size}
 		if j.signer != nil && last.size > 0 {
 			e.size = min(h.size, last.size)
+		}
+		if signed > 0 {
+			e.size = min(e.size, signed)
 		}
 		return e.run(ctx, h.origin)
 	})

@@ -33,6 +33,7 @@ type Options struct {
 	Shapes   []event.Shape // of every noun but "journal", which has its own
 	Folders  []Folder
 	Signer   note.Signer // of checkpoints; without one none is signed
+	Quorum   int         // of witnesses, whose cosignatures an export waits for
 	Logger   *slog.Logger
 	Queue    int       // commands that may wait, 1024 by default; more are refused as Busy
 	Random   io.Reader // of salts and ids, crypto/rand by default
@@ -48,6 +49,7 @@ type Journal struct {
 	states   *state.States
 	folders  []Folder
 	signer   note.Signer
+	quorum   int
 	log      *slog.Logger
 	random   io.Reader
 	progress Progress
@@ -117,7 +119,7 @@ func build(o Options) (*Journal, error) {
 		o.Progress = func(string, uint64, uint64) {}
 	}
 	j := &Journal{
-		db: o.DB, folders: o.Folders, signer: o.Signer, log: o.Logger, random: o.Random, progress: o.Progress,
+		db: o.DB, folders: o.Folders, signer: o.Signer, quorum: o.Quorum, log: o.Logger, random: o.Random, progress: o.Progress,
 		holder: uuid.NewString(), queue: make(chan *job, o.Queue), lagging: make(chan struct{}, 1),
 	}
 	j.grown.changed = make(chan struct{})

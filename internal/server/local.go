@@ -48,6 +48,7 @@ func serveOptions(o cli.ServeOptions, log io.Writer) Options {
 	all.Listen, all.TLSCert, all.TLSKey, all.BehindProxy = o.Listen, o.TLSCert, o.TLSKey, o.BehindProxy
 	all.URL, all.Repositories = o.URL, o.Repositories
 	all.Mirrors, all.CommitKeys = MirrorOptions(o.Mirrors), o.CommitKeys
+	all.Publish = PublishOptions(o.Publish)
 	all.Catalog = o.Catalog
 	all.AdminHandle, all.AdminName, all.AdminEmail, all.AdminToken = o.AdminHandle, o.AdminName, o.AdminEmail, o.AdminToken
 	all.Log = slog.New(slog.NewJSONHandler(log, nil))

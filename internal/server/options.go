@@ -31,7 +31,8 @@ type Options struct {
 	URL          string   // how people reach it; "" is derived from Listen
 	Repositories []string // directories under which the server may read Git repositories
 	Mirrors      MirrorOptions
-	CommitKeys   []string               // files of keys that signatures of commits are held against
+	CommitKeys   []string // files of keys that signatures of commits are held against
+	Publish      PublishOptions
 	Bundles      release.BundleVerifier // nil: Sigstore bundles are refused
 	Catalog      string                 // file that is imported at the start
 	AdminHandle  string                 // headless first administrator; "" offers a setup link

@@ -16,6 +16,7 @@ import (
 	"signalbox.dev/signalbox/internal/control"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/journal"
+	"signalbox.dev/signalbox/internal/publish"
 	"signalbox.dev/signalbox/internal/seal"
 	"signalbox.dev/signalbox/internal/store"
 	"signalbox.dev/signalbox/internal/view"
@@ -28,6 +29,7 @@ type Server struct {
 	Control *control.Control
 	Journal *journal.Journal
 	Views   *view.Views
+	Publish *publish.Publisher // nil: nothing is published
 	DB      *store.DB
 
 	options  Options
@@ -73,14 +75,21 @@ func (s *Server) open(ctx context.Context) error {
 		return err
 	}
 	s.Views = view.New(db)
+	quorum, err := o.Publish.quorum()
+	if err != nil {
+		return err
+	}
 	s.Journal, err = journal.Open(ctx, journal.Options{
-		DB: db, Shapes: control.Shapes(), Folders: folders(s.Views), Signer: keys.Signer(), Logger: o.Log,
+		DB: db, Shapes: control.Shapes(), Folders: folders(s.Views), Signer: keys.Signer(), Quorum: quorum, Logger: o.Log,
 		Progress: func(task string, done, total uint64) { o.Log.Info("working", "task", task, "done", done, "of", total) },
 	})
 	if err != nil {
 		return err
 	}
 	s.closes("journal", s.Journal.Close)
+	if err := s.publisher(ctx, keys.PublicText(), quorum); err != nil {
+		return err
+	}
 	files, err := s.vault(ctx, origin)
 	if err != nil {
 		return err
@@ -96,6 +105,9 @@ func (s *Server) open(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.running.Go(func() { s.ended("checkpoints", s.Journal.RunCheckpoints(background)) })
 	s.running.Go(func() { s.ended("timers", s.timers().Run(background)) })
+	if s.Publish != nil {
+		s.running.Go(func() { s.ended("publishing", s.Publish.Run(background)) })
+	}
 	s.closes("background tasks", func() error { stop(); s.running.Wait(); return nil })
 	if m := read.mirrors; m != nil {
 		s.running.Go(func() { s.ended("mirrors", m.Run(background)) })
@@ -147,7 +159,7 @@ func (s *Server) Close() error {
 
 // Handler is everything that is served: the API and the pages.
 func (s *Server) Handler() (http.Handler, error) {
-	calls, err := api.New(api.Options{Control: s.Control, Views: s.Views, Journal: s.Journal, Log: s.options.Log, Version: Version, Closing: s.closing})
+	calls, err := api.New(api.Options{Control: s.Control, Views: s.Views, Journal: s.Journal, Log: s.options.Log, Version: Version, Closing: s.closing, Published: s.published})
 	if err != nil {
 		return nil, err
 	}

@@ -68,6 +68,13 @@ var options = []Option{
 	{Name: "mirror-known-hosts", Env: "SIGNALBOX_MIRROR_KNOWN_HOSTS", Key: "mirror_known_hosts", Meaning: "file of the keys of hosts for mirroring by ssh, in the form of known_hosts"},
 	{Name: "mirror-size", Env: "SIGNALBOX_MIRROR_SIZE", Key: "mirror_size", Fallback: "2GiB", Meaning: "most bytes of one mirror; a larger repository is not mirrored"},
 	{Name: "mirror-total", Env: "SIGNALBOX_MIRROR_TOTAL", Key: "mirror_total", Fallback: "20GiB", Meaning: "most bytes of all mirrors together; those unused for longest are removed"},
+	{Name: "witnesses", Env: "SIGNALBOX_WITNESSES", Key: "witnesses", Meaning: "witnesses that cosign checkpoints, separated by commas, each its address, a space and its public key; none unless set"},
+	{Name: "witness-quorum", Env: "SIGNALBOX_WITNESS_QUORUM", Key: "witness_quorum", Fallback: "1", Meaning: "how many of them make a checkpoint witnessed; with fewer, /readyz says so, and nothing else changes"},
+	{Name: "witness-ca", Env: "SIGNALBOX_WITNESS_CA", Key: "witness_ca", Meaning: "file of certificates (PEM) that are trusted besides the system's, for witnesses"},
+	{Name: "witness-private", Env: "SIGNALBOX_WITNESS_PRIVATE", Key: "witness_private", Fallback: "false", Meaning: "witnesses may be on this machine and in private networks; on this machine without TLS too", Boolean: true},
+	{Name: "checkpoint-folder", Env: "SIGNALBOX_CHECKPOINT_FOLDER", Key: "checkpoint_folder", Meaning: "directory, best in write-once storage, that receives a file for each published checkpoint"},
+	{Name: "checkpoint-repository", Env: "SIGNALBOX_CHECKPOINT_REPOSITORY", Key: "checkpoint_repository", Meaning: "Git repository, a directory or an address by https or ssh, whose branch signalbox-checkpoints receives a commit for each published checkpoint; the settings of mirrors say how it is reached"},
+	{Name: "checkpoint-every", Env: "SIGNALBOX_CHECKPOINT_EVERY", Key: "checkpoint_every", Fallback: "1m", Meaning: "least time from one published checkpoint to the next; witnesses are shown every one"},
 	{Name: "commit-keys", Env: "SIGNALBOX_COMMIT_KEYS", Key: "commit_keys", Meaning: "files, separated by commas, of keys that the server holds signatures of commits against: allowed signers of ssh-keygen, or OpenPGP public keys in armour"},
 }
 

@@ -516,3 +516,32 @@ func FuzzAdd(f *testing.F) {
 		}
 	})
 }
+
+// Of no answer a line is kept that the witness has not signed over this checkpoint.
+func FuzzAnswer(f *testing.F) {
+	l := newTree(f, origin)
+	l.grow(9, "fact")
+	w := begin(f, f.TempDir(), l.public)
+	other := begin(f, f.TempDir(), l.public)
+	c, err := NewClient("https://witness.example", w.Public(), []byte("journal "+l.public), nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	checkpoint := l.checkpoint(9)
+	text, _, _ := strings.Cut(string(checkpoint), "\n\n")
+	good := map[string]bool{}
+	for _, at := range []uint64{1, 1790000000} {
+		line := w.memory.key.cosign(text+"\n", at)
+		good[line] = true
+		f.Add(line)
+		f.Add(other.memory.key.cosign(text+"\n", at) + line)
+		f.Add(w.memory.key.cosign("x\n8\n", at))
+	}
+	f.Fuzz(func(t *testing.T, answer string) {
+		if line, _, err := c.cosignature(checkpoint, answer); err == nil && !good[line] {
+			t.Errorf("kept %q of %q", line, answer)
+		} else if err != nil && fault.KindOf(err) != fault.Unverified {
+			t.Errorf("refused with %v", err)
+		}
+	})
+}
