@@ -154,7 +154,7 @@ func (p *Package) global(e ast.Expr) string {
 // folds case and keeps the last duplicate.
 func Strictness(t *Tree) []Violation {
 	return t.uses(func(p *Package, pkg, name string) (Violation, bool) {
-		loose := pkg == "encoding/json" && (name == "Unmarshal" || name == "NewDecoder") && !underAny(p.Dir, jsonReaders)
+		loose := (pkg == "encoding/json" || pkg == "github.com/go-json-experiment/json/v1") && (name == "Unmarshal" || name == "NewDecoder") && !underAny(p.Dir, jsonReaders)
 		second := pkg == "github.com/go-json-experiment/json" && strings.HasPrefix(name, "Unmarshal") && !underAny(p.Dir, streamReaders)
 		return Violation{Law: "strictness", Why: "json." + name + " here: decode with strict"}, loose || second
 	})

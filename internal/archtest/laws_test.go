@@ -175,6 +175,7 @@ func TestStrictness(t *testing.T) {
 		{"reading our own writing", "internal/journal/p.go", unmarshal, ""},
 		{"writing", "", "import \"encoding/json\"\nfunc f(v any) ([]byte, error) { return json.Marshal(v) }", ""},
 		{"a second strict reader", "", "import \"github.com/go-json-experiment/json\"\nfunc f(b []byte, v any) error { return json.Unmarshal(b, v) }", "decode with strict"},
+		{"the loose reader's twin", "", "import json \"github.com/go-json-experiment/json/v1\"\nfunc f(b []byte, v any) error { return json.Unmarshal(b, v) }", "decode with strict"},
 		{"piece by piece, elsewhere", "", "import \"github.com/go-json-experiment/json\"\nvar read = json.UnmarshalDecode", "decode with strict"},
 		{"the strict reader", "internal/strict/p.go", "import \"github.com/go-json-experiment/json\"\nfunc f(b []byte, v any) error { return json.Unmarshal(b, v) }", ""},
 	})

@@ -9,10 +9,11 @@
 package event
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
+
+	json1 "github.com/go-json-experiment/json/v1" // reads as encoding/json does, in half the time
 )
 
 // Stream names one thing's history: "<noun>/<id>", such as "release/0199…".
@@ -75,7 +76,7 @@ type Recorded struct {
 
 // Body decodes the body into v. It is our own writing, so the reader is not strict.
 func (r Recorded) Body(v any) error {
-	if err := json.Unmarshal(r.BodyBytes, v); err != nil {
+	if err := json1.Unmarshal(r.BodyBytes, v); err != nil {
 		return fmt.Errorf("body of %s at %d: %w", r.Kind, r.Position, err)
 	}
 	return nil

@@ -3,6 +3,8 @@ package event
 import (
 	"encoding/json"
 	"fmt"
+
+	json1 "github.com/go-json-experiment/json/v1"
 )
 
 // KeyKind is what a key of a stream is for.
@@ -65,7 +67,7 @@ func Decode[S any](state []byte) (S, error) {
 	if len(state) == 0 {
 		return s, nil
 	}
-	err := json.Unmarshal(state, &s)
+	err := json1.Unmarshal(state, &s)
 	return s, err
 }
 

@@ -5,11 +5,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	json1 "github.com/go-json-experiment/json/v1"
 
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
@@ -172,7 +173,7 @@ func scan(r *sql.Rows) (event.Recorded, error) {
 	if err := r.Scan(&position, &stream, &version, &f.HeaderBytes, &f.BodyBytes, &f.PrivateBytes); err != nil {
 		return f, err
 	}
-	if err := json.Unmarshal(f.HeaderBytes, &f.Header); err != nil {
+	if err := json1.Unmarshal(f.HeaderBytes, &f.Header); err != nil {
 		return f, fmt.Errorf("header at %d: %w", position, err)
 	}
 	if f.Position != position || f.Stream != stream || f.Version != version {
