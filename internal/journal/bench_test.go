@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/store"
 	"signalbox.dev/signalbox/internal/store/storetest"
 )
@@ -130,4 +131,36 @@ func processorTime(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkAcknowledge is what a receipt costs its command, after the commit,
+// and what it costs to give one again, from the stored tree.
+func BenchmarkAcknowledge(b *testing.B) {
+	for _, e := range benchEngines {
+		db, err := store.Open(b.Context(), e.at(b))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = db.Close() })
+		k := start(b, db, nil)
+		first := k.must(b, keyed("x"))
+		again, err := k.Command(b.Context(), "x")
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, c := range []struct {
+			name    string
+			receipt journal.Receipt
+		}{{"at once", first}, {"again", again}} {
+			b.Run(e.name+"/"+c.name, func(b *testing.B) {
+				_, note := k.acknowledged(b, c.receipt)
+				for b.Loop() {
+					if _, err := k.Acknowledge(b.Context(), c.receipt); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(len(note)), "bytes")
+			})
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"time"
@@ -65,20 +66,18 @@ func asPermit(err error) error {
 
 // holds checks what the permit is for, then when.
 func (p Permit) holds(e Expect) error {
-	const another = "ask for a permit for this deployment: signalbox gate"
+	for _, of := range []struct{ what, code, is, asked string }{
+		{"artifact", "digest", p.Digest, e.Digest},
+		{"environment", "environment", p.Environment, e.Environment},
+		{"service", "service", p.Service, cmp.Or(e.Service, p.Service)},
+		{"version", "version", p.Version, cmp.Or(e.Version, p.Version)},
+	} {
+		if of.is != of.asked {
+			return unverified("permit.other-"+of.code, "the permit is for another %s", of.what).
+				Because("it is for " + of.is + ", not " + of.asked).Remedy("ask for a permit for this deployment: signalbox gate")
+		}
+	}
 	switch {
-	case p.Digest != e.Digest:
-		return unverified("permit.other-digest", "the permit is for another artifact").
-			Because("it is for " + p.Digest + ", not " + e.Digest).Remedy(another)
-	case p.Environment != e.Environment:
-		return unverified("permit.other-environment", "the permit is for another environment").
-			Because("it is for " + p.Environment + ", not " + e.Environment).Remedy(another)
-	case e.Service != "" && p.Service != e.Service:
-		return unverified("permit.other-service", "the permit is for another service").
-			Because("it is for " + p.Service + ", not " + e.Service).Remedy(another)
-	case e.Version != "" && p.Version != e.Version:
-		return unverified("permit.other-version", "the permit is for another version").
-			Because("it is for " + p.Version + ", not " + e.Version).Remedy(another)
 	case e.Now.Add(e.Skew).Before(p.NotBefore):
 		return unverified("permit.not-yet", "the permit does not hold yet").
 			Because("it begins at " + p.NotBefore.Format(instant)).Remedy("wait, or set the clock")

@@ -58,13 +58,10 @@ type Summary struct {
 
 // Verifier is who decided: the journal, as a URI, and the engine's version.
 type Verifier struct {
-	ID      string        `json:"id"`
-	Version EngineVersion `json:"version"`
-}
-
-// EngineVersion is the versions of the verifier's parts.
-type EngineVersion struct {
-	Signalbox string `json:"signalbox"`
+	ID      string `json:"id"`
+	Version struct {
+		Signalbox string `json:"signalbox"`
+	} `json:"version"`
 }
 
 // Resource is an in-toto resource descriptor with a URI and a digest.
@@ -115,12 +112,14 @@ type Permit struct {
 
 // Statement is the permit as an in-toto statement.
 func (p Permit) Statement() Statement {
+	by := Verifier{ID: scheme + p.Origin}
+	by.Version.Signalbox = p.Engine
 	return Statement{
 		Type:          StatementType,
 		Subject:       []Subject{{Name: p.Service + "@" + p.Version, Digest: bare(p.Digest)}},
 		PredicateType: PredicateType,
 		Predicate: Summary{
-			Verifier:     Verifier{ID: scheme + p.Origin, Version: EngineVersion{Signalbox: p.Engine}},
+			Verifier:     by,
 			TimeVerified: p.Decided.UTC().Format(instant),
 			ResourceURI:  resource(p.Origin, "environment", p.Environment),
 			Policy:       Resource{URI: resource(p.Origin, "policy", p.Policy), Digest: bare(p.Policy)},
