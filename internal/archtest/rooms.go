@@ -33,6 +33,7 @@ var rooms = []room{
 	{path: "internal/strict", kind: pure},
 	{path: "internal/event", kind: pure},
 	{path: "internal/dsse", kind: pure},
+	{path: "internal/cosign", kind: pure},
 	{path: "internal/wire"},
 
 	{path: "internal/catalog", kind: pure, imports: "event"},
@@ -70,7 +71,7 @@ var rooms = []room{
 	{path: "internal/store/disktest", tests: true},
 	{path: "internal/state", imports: "event store failpoint"},
 	{path: "internal/journal", imports: "failpoint event store state seal verify"},
-	{path: "internal/verify", kind: still, imports: "event"},
+	{path: "internal/verify", kind: still, imports: "event cosign"},
 	{path: "internal/witness", imports: "store verify"},
 	{path: "internal/seal", imports: "store failpoint"},
 	{path: "internal/vault", imports: "store failpoint"},

@@ -90,7 +90,7 @@ func FuzzKeys(f *testing.F) {
 			}
 			return
 		}
-		if n := len(keys.Of(ForJournal)) + len(keys.Of(ForPermits)); n == 0 || n > maxKeys {
+		if n := len(keys.Of(ForJournal)) + len(keys.Of(ForPermits)) + len(keys.Of(ForWitness)); n == 0 || n > maxKeys {
 			t.Errorf("%d keys", n)
 		}
 		for _, key := range keys.Of(ForJournal) {

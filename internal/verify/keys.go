@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"signalbox.dev/signalbox/internal/cosign"
 	"signalbox.dev/signalbox/internal/fault"
 )
 
@@ -110,8 +111,12 @@ func parseKey(line string) (Key, error) {
 	if !slices.Contains([]Purpose{ForJournal, ForPermits, ForWitness}, key.Purpose) {
 		return Key{}, fmt.Errorf("%.40q is not a purpose", purpose)
 	}
+	read := note.NewVerifier
+	if key.Purpose == ForWitness {
+		read = cosign.NewVerifier
+	}
 	var err error
-	if key.verifier, err = newVerifier(key.Purpose, key.Text); err != nil {
+	if key.verifier, err = read(key.Text); err != nil {
 		return Key{}, fmt.Errorf("%.200q is not name+hash+base64 of an Ed25519 key of the purpose %s", key.Text, purpose)
 	}
 	parts := strings.SplitN(key.Text, "+", 3)

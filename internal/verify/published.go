@@ -6,7 +6,27 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"signalbox.dev/signalbox/internal/cosign"
 )
+
+// Cosignature says that a witness has seen the journal grow, and nothing else, up to a checkpoint.
+type Cosignature struct {
+	Witness string    `json:"witness"` // name of its key
+	Time    time.Time `json:"time"`    // by its clock, to the second
+}
+
+// Cosigned is Checkpoint and the cosignatures by witnesses among keys.
+func Cosigned(text []byte, keys Keys) (Head, []Cosignature, error) {
+	head, signatures, err := openCheckpoint(text, keys)
+	var all []Cosignature
+	for _, s := range signatures {
+		if at, is := cosign.Time(s); is {
+			all = append(all, Cosignature{s.Name, at})
+		}
+	}
+	return head, all, err
+}
 
 // Published is a checkpoint that was kept out of the reach of who holds the database.
 type Published struct {

@@ -91,7 +91,7 @@ func tampered(t *testing.T, text, name string) string {
 
 func TestWitnessKeys(t *testing.T) {
 	_, good := witness(t, "witness.example/one")
-	raw := append([]byte{cosignType}, make([]byte, ed25519.PublicKeySize)...)
+	raw := append([]byte{4}, make([]byte, ed25519.PublicKeySize)...)
 	key := func(name string, raw []byte) string {
 		id := sha256.Sum256(append([]byte(name+"\n"), raw...))
 		return fmt.Sprintf("witness %s+%08x+%s", name, binary.BigEndian.Uint32(id[:]), base64.StdEncoding.EncodeToString(raw))

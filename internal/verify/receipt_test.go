@@ -160,10 +160,13 @@ func FuzzNote(f *testing.F) {
 	for _, m := range s.marks {
 		f.Add([]byte(m.text), m.text)
 	}
+	cosigner, key := witness(f, "witness.example/one")
+	f.Add([]byte(signed(f, s.headAt(5).Text(), s.signer, cosigner)), "")
+	f.Add([]byte(signed(f, s.headAt(5).Text(), cosigner)), "")
 	heads := map[Head]bool{s.headAt(2): true, s.headAt(4): true, s.headAt(5): true}
-	keys := s.keys
+	keys := s.with(key)
 	f.Fuzz(func(t *testing.T, note []byte, text string) {
-		if head, err := Checkpoint(note, keys); err == nil && !heads[head] {
+		if head, _, err := Cosigned(note, keys); err == nil && !heads[head] {
 			t.Errorf("a checkpoint that nobody signed: %+v", head)
 		} else if err != nil && fault.KindOf(err) != fault.Unverified {
 			t.Errorf("refused with %v", err)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"signalbox.dev/signalbox/internal/cosign"
 	"signalbox.dev/signalbox/internal/event"
 )
 
@@ -61,7 +62,7 @@ func openNote(what string, text []byte, keys Keys, purposes ...Purpose) (*note.N
 		}
 	}
 	opened, err := note.Open(text, note.VerifierList(verifiers...))
-	if err == nil && !slices.ContainsFunc(opened.Sigs, func(s note.Signature) bool { _, is := cosigns(s); return !is }) {
+	if err == nil && !slices.ContainsFunc(opened.Sigs, func(s note.Signature) bool { _, is := cosign.Time(s); return !is }) {
 		err = &note.UnverifiedNoteError{Note: opened} // witnesses alone make nothing of ours
 	}
 	if err != nil {

@@ -1,4 +1,9 @@
-package verify
+// Package cosign reads the keys and signatures of witnesses (C2SP tlog-cosignature,
+// Ed25519): a signed note's text, and the time at which it was seen.
+//
+// It leaves to verify what a checkpoint says and whose keys are trusted, and to
+// witness the making. It touches nothing: no clock, no disk.
+package cosign
 
 import (
 	"crypto/ed25519"
@@ -15,29 +20,12 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// cosignType is that of Ed25519 keys that cosign (C2SP tlog-cosignature); what they sign begins with a time in seconds.
+// cosignType is that of Ed25519 keys that cosign; what they sign begins with a time in seconds.
 const cosignType = 0x04
 
-// Cosignature says that a witness has seen the journal grow, and nothing else, up to a checkpoint.
-type Cosignature struct {
-	Witness string    `json:"witness"` // name of its key
-	Time    time.Time `json:"time"`    // by its clock, to the second
-}
-
-// Cosigned is Checkpoint and the cosignatures by witnesses among keys.
-func Cosigned(text []byte, keys Keys) (Head, []Cosignature, error) {
-	head, signatures, err := openCheckpoint(text, keys)
-	var all []Cosignature
-	for _, s := range signatures {
-		if at, is := cosigns(s); is {
-			all = append(all, Cosignature{s.Name, at})
-		}
-	}
-	return head, all, err
-}
-
-// cosigns is the time of a cosignature; other signatures of a known key are shorter.
-func cosigns(s note.Signature) (time.Time, bool) {
+// Time is when a signature of a known key was made as a cosignature, to the
+// second, or false: other signatures are shorter.
+func Time(s note.Signature) (time.Time, bool) {
 	b, err := base64.StdEncoding.DecodeString(s.Base64)
 	if err != nil || len(b) != 4+8+ed25519.SignatureSize {
 		return time.Time{}, false
@@ -52,9 +40,13 @@ type cosigner struct {
 	public ed25519.PublicKey
 }
 
-func (c cosigner) Name() string    { return c.name }
+// Name is the key's.
+func (c cosigner) Name() string { return c.name }
+
+// KeyHash tells keys of one name apart.
 func (c cosigner) KeyHash() uint32 { return c.hash }
 
+// Verify checks time and signature over a note's text.
 func (c cosigner) Verify(text, sig []byte) bool {
 	if len(sig) != 8+ed25519.SignatureSize {
 		return false
@@ -63,11 +55,8 @@ func (c cosigner) Verify(text, sig []byte) bool {
 	return at <= math.MaxInt64 && ed25519.Verify(c.public, fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", at, text), sig[8:])
 }
 
-// newVerifier reads the key of a purpose.
-func newVerifier(purpose Purpose, vkey string) (note.Verifier, error) {
-	if purpose != ForWitness {
-		return note.NewVerifier(vkey)
-	}
+// NewVerifier reads a witness's key, name+hash+base64.
+func NewVerifier(vkey string) (note.Verifier, error) {
 	name, rest, _ := strings.Cut(vkey, "+")
 	_, text, _ := strings.Cut(rest, "+")
 	raw, err := base64.StdEncoding.DecodeString(text)
