@@ -214,7 +214,6 @@ func writeGolden(t *testing.T) {
 	must(t, err)
 	goldenRelease(ctx, t, c, map[string]control.Request{"dana": as(dana), "ben": as(ben), "cleo": as(cleo), "ci": as(ci), "root": as(admin)})
 	must(t, c.Regrant(ctx, as(admin), control.Regrant{Handle: "ben", Role: "auditor", Reason: "golden"}))
-	must(t, c.Regrant(ctx, as(admin), control.Regrant{Handle: "ben", Role: "auditor", Reason: "golden", Revoke: true}))
 	must(t, c.Regrant(ctx, as(admin), control.Regrant{Machine: "shop-pipeline", Role: "viewer", Reason: "golden"}))
 	must(t, c.Regrant(ctx, as(admin), control.Regrant{Machine: "shop-pipeline", Role: "viewer", Reason: "golden", Revoke: true}))
 	must(t, c.Depart(ctx, as(admin), "cleo", "golden"))
@@ -223,7 +222,10 @@ func writeGolden(t *testing.T) {
 	must(t, c.RevokeToken(ctx, as(ben), own.ID, "golden"))
 	_, err = c.DeactivatePolicy(ctx, as(dana), "golden")
 	must(t, err)
+	auditor := actor(control.TokenRequest{Handle: "ben"})
 	disposeAll(ctx, t, s)
+	restoreGolden(ctx, t, s, as(admin), as(auditor))
+	must(t, c.Regrant(ctx, as(admin), control.Regrant{Handle: "ben", Role: "auditor", Reason: "golden", Revoke: true}))
 	var export bytes.Buffer
 	must(t, s.Journal.Export(ctx, &export))
 	must(t, os.MkdirAll(golden, 0o755))
@@ -231,6 +233,20 @@ func writeGolden(t *testing.T) {
 	must(t, os.WriteFile(name+".jsonl", export.Bytes(), 0o644))
 	must(t, os.WriteFile(name+".keys", c.Keys.PublicText(), 0o644))
 	must(t, s.Close())
+}
+
+// restoreGolden records a restore by two persons.
+func restoreGolden(ctx context.Context, t *testing.T, s *server.Server, one, another control.Request) {
+	t.Helper()
+	restored, err := s.Journal.RecordInPlace(ctx, nil)
+	must(t, err)
+	if _, err := s.Control.DeclareFreeze(ctx, one, control.FreezeRequest{Name: "closed", Reason: "golden"}); err == nil {
+		t.Fatalf("a journal that came back with %d facts takes others", restored.Head.Size)
+	}
+	proposed, err := s.Control.ProposeRestore(ctx, one, "golden")
+	must(t, err)
+	_, err = s.Control.ConfirmRestore(ctx, another, proposed.Proposal)
+	must(t, err)
 }
 
 // unusedGolden is the path of a golden journal that is not there yet: the day,

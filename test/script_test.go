@@ -5,6 +5,7 @@
 // the commands of testscript a script may use:
 //
 //	serve [ARG...]         start the server and wait until it is ready; sets $URL
+//	                       with -closed first, until it says that it is not ready
 //	shutdown               stop the server as a supervisor would, with SIGTERM
 //	crash                  kill the server, with SIGKILL
 //	gitrepo DIR            make a repository with the tags v1.0.0 and v1.1.0

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -34,6 +35,10 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || s.cmd != nil {
 		ts.Fatalf("serve: one server at a time, and it must start")
 	}
+	ready := []int{http.StatusOK}
+	if len(args) > 0 && args[0] == "-closed" {
+		ready, args = []int{http.StatusServiceUnavailable}, args[1:]
+	}
 	address := freeAddress(ts)
 	log, err := os.OpenFile(ts.MkAbs("serve.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	ts.Check(err)
@@ -53,18 +58,18 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	s.cmd, s.done = cmd, make(chan error, 1)
 	go func() { s.done <- cmd.Wait() }()
 	ts.Defer(func() { s.end(ts, os.Kill) })
-	s.await(ts, "http://"+address)
+	s.await(ts, "http://"+address, ready)
 	ts.Setenv("URL", "http://"+address)
 }
 
 // await returns when the server says that it is ready.
-func (s *running) await(ts *testscript.TestScript, url string) {
+func (s *running) await(ts *testscript.TestScript, url string, ready []int) {
 	client := &http.Client{Timeout: 2 * time.Second}
 	deadline := time.After(readyWithin)
 	for {
 		if answer, err := client.Get(url + "/readyz"); err == nil {
 			_ = answer.Body.Close()
-			if answer.StatusCode == http.StatusOK {
+			if slices.Contains(ready, answer.StatusCode) {
 				return
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -32,10 +33,11 @@ type Options struct {
 	Control *control.Control
 	Views   *view.Views
 	Journal *journal.Journal
-	Log     *slog.Logger     // nil discards
-	Version string           // of this build
-	Now     func() time.Time // nil is time.Now; for rate limits and lists, never for decisions
-	Closing <-chan struct{}  // closed when the server stops: ends subscriptions; nil never
+	Log     *slog.Logger                           // nil discards
+	Version string                                 // of this build
+	Now     func() time.Time                       // nil is time.Now; for rate limits and lists, never for decisions
+	Backup  func(context.Context, io.Writer) error // nil: none is taken over the API
+	Closing <-chan struct{}                        // closed when the server stops: ends subscriptions; nil never
 
 	Published func(context.Context) ([]wire.Check, error) // how witnesses and places of checkpoints stand; nil: there are none
 }
@@ -131,7 +133,7 @@ func (a *api) operations() []operation {
 	var all []operation
 	for _, some := range [][]operation{
 		a.decisions(), a.releases(), a.approvals(), a.evidence(), a.freezes(), a.halts(), a.policies(), a.drafts(), a.catalogues(),
-		a.deployments(), a.tokens(), a.people(), a.proofs(), a.vault(), a.subscriptions(), a.health(),
+		a.deployments(), a.tokens(), a.people(), a.proofs(), a.vault(), a.upkeep(), a.subscriptions(), a.health(),
 	} {
 		all = append(all, some...)
 	}

@@ -157,7 +157,8 @@ func empty(t *testing.T, db *store.DB) *house {
 	h.control = &control.Control{Journal: j, Vault: files, Keys: keys, Log: log}
 	handler, err := api.New(api.Options{
 		Control: h.control, Views: views, Journal: j, Log: log, Version: "test", Closing: h.closing,
-		Now: func() time.Time { return time.Now().Add(time.Duration(h.later.Load())) },
+		Backup: func(_ context.Context, w io.Writer) error { _, err := io.WriteString(w, "a backup"); return err },
+		Now:    func() time.Time { return time.Now().Add(time.Duration(h.later.Load())) },
 	})
 	must(t, err)
 	server := httptest.NewServer(handler)

@@ -29,6 +29,7 @@ var needs = map[string]string{
 	"grant-role": "grant", "revoke-role": "grant", "depart": "grant",
 	"show-keys": "read", "show-checkpoint": "read", "show-receipt": "read", "prove-inclusion": "read", "prove-consistency": "read", "export-journal": "export", "list-facts": "read",
 	"show-vault": "read", "sweep-vault": "operate", "check-vault": "export", "fetch-vault-entry": "export",
+	"take-backup": "operate", "show-restore": "read", "propose-restore": "operate", "confirm-restore": "any",
 	"follow-changes": "read", "alive": "public", "ready": "public", "version": "public", "openapi": "public",
 }
 

@@ -78,6 +78,7 @@ var rooms = []room{
 	{path: "internal/view", imports: "event store release " + nouns, nouns: true},
 
 	{path: "internal/control", imports: "mandate event state journal vault seal verify lint prose report release " + nouns, nouns: true},
+	{path: "internal/upkeep", imports: "event state journal seal store vault verify view"},
 	{path: "internal/watch", imports: "control event journal store view connect"},
 	{path: "internal/publish", imports: "event journal store verify witness"},
 	{path: "internal/anchor", imports: "connect/git verify"},
@@ -92,8 +93,9 @@ var rooms = []room{
 	{path: "internal/survey", imports: "catalog change connect/git wire terminal"},
 	{path: "internal/doctor", imports: "settings wire terminal"},
 	{path: "internal/settings", imports: "catalog"},
+	{path: "internal/steward", imports: "settings terminal wire"},
 	{path: "internal/receipt", imports: "verify wire terminal"},
-	{path: "internal/cli", imports: "settings event wire terminal verify receipt seal connect/git lint prose desk survey dossier doctor report anchor release " + nouns},
+	{path: "internal/cli", imports: "steward settings event wire terminal verify receipt seal connect/git lint prose desk survey dossier doctor report anchor release " + nouns},
 	{path: "internal/server", imports: "*"},
 	{path: "internal/demo", imports: "*"},
 

@@ -101,6 +101,7 @@ func (a *app) root() *cobra.Command {
 	a.add(root, "rules", a.policy(), a.catalog(), a.freeze(), a.stop())
 	a.add(root, "prove", a.permit(), a.journal(), a.vault(), a.keys())
 	a.add(root, "run", a.serve(), a.witness(), a.demo(), a.admin(), a.token(), a.role(), a.person(), a.me(), a.open(), a.config(), a.doctor(), a.version())
+	a.add(root, "run", a.upkeep()...)
 	root.AddCommand(exitCodesTopic())
 	return root
 }

@@ -9,6 +9,8 @@ import (
 	"signalbox.dev/signalbox/internal/doctor"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/release"
+	"signalbox.dev/signalbox/internal/settings"
+	"signalbox.dev/signalbox/internal/steward"
 )
 
 // Local is what needs the server within this process. A function that is nil
@@ -24,29 +26,14 @@ type Local struct {
 	Doctor      func(context.Context, StoreOptions) []doctor.Finding
 	VaultMove   func(context.Context, MoveOptions) (Moved, error)
 	Witness     func(context.Context, WitnessOptions, Streams) error
+	Upkeep      steward.Local
 }
 
 // StoreOptions say where the server's data is.
-type StoreOptions struct {
-	Data     string // directory of the embedded database, keys and vault
-	Database string // "" for the embedded database, or postgres://…
-	Keys     string // directory of the signing keys; "" is Data/keys
-	Vault    VaultOptions
-}
+type StoreOptions = settings.Store
 
 // VaultOptions say where original files are kept, as the settings have it.
-type VaultOptions struct {
-	Where     string // disk, disk:DIRECTORY, database or s3://BUCKET/PREFIX; "" is by the database
-	Quota     string // most bytes of all together, such as 50GiB; "" is no bound
-	Endpoint  string // of the S3 service
-	Region    string
-	CA        string // file of certificates that are trusted besides the system's
-	AccessKey string
-	SecretKey string
-	Lock      string // governance or compliance; "" is none
-	Retention string // of the lock, in days, such as 2555d
-	LegalHold bool
-}
+type VaultOptions = settings.Vault
 
 // ServeOptions are those of the command serve.
 type ServeOptions struct {

@@ -46,6 +46,10 @@ func (c *Control) Ask(ctx context.Context, r Request, q GateRequest) (Answer, er
 	if err := release.CheckName("environment", q.Environment); err != nil {
 		return Answer{}, err
 	}
+	// A journal that takes no facts may lack some: not even a decision that stands is repeated.
+	if err := c.Journal.Writable(); err != nil {
+		return Answer{}, err
+	}
 	answer, err := do(ctx, c, r, q, func(l *Load) ([]event.Draft, Answer, error) {
 		drafts, state, err := c.open(l, r.Actor, q.ReleaseRequest)
 		if err != nil {

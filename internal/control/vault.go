@@ -37,6 +37,10 @@ func (c *Control) SweepVault(ctx context.Context, r Request, dry bool) (VaultSwe
 	if err := r.Actor.May(access.Operate); err != nil {
 		return VaultSwept{}, err
 	}
+	// Facts that are lost may be found again, and they name originals.
+	if err := c.Journal.Writable(); err != nil && !dry {
+		return VaultSwept{}, err
+	}
 	swept, err := c.Vault.Sweep(ctx, vault.Sweeping{Dry: dry, Named: c.named})
 	if err == nil {
 		c.Log.Info("the vault was swept", "by", r.Actor.Subject, "dry", dry, "entries", swept.Entries, "orphans", swept.Orphans,

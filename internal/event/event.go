@@ -118,3 +118,12 @@ func (m Micros) Time() time.Time {
 
 // String is RFC 3339 in UTC with microseconds.
 func (m Micros) String() string { return m.Time().Format("2006-01-02T15:04:05.000000Z") }
+
+// Read makes a fact of its three byte strings, as an export has them.
+func Read(header, body, private []byte) (Recorded, error) {
+	f := Recorded{HeaderBytes: header, BodyBytes: body, PrivateBytes: private}
+	if err := json1.Unmarshal(header, &f.Header); err != nil {
+		return f, fmt.Errorf("header of a fact: %w", err)
+	}
+	return f, nil
+}

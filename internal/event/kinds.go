@@ -9,6 +9,11 @@ const (
 	// The journal itself, stream "journal/<origin>".
 	JournalBegun   Kind = "journal.begun"
 	FieldsDisposed Kind = "journal.fields-disposed"
+	// Put back from a copy. Until two persons have recorded it, the journal takes
+	// nothing but what they say of it, and what concerns people and their tokens.
+	JournalRestored  Kind = "journal.restored"
+	RestoreProposed  Kind = "journal.restore-proposed"
+	RestoreConfirmed Kind = "journal.restore-confirmed"
 
 	// Catalog: streams service, environment, team, group.
 	ServiceDescribed     Kind = "service.described"

@@ -35,6 +35,9 @@ type result struct {
 // ctx ended before the command was taken up. Only with the code
 // "journal.unknown" may the command have been appended nevertheless.
 func (j *Journal) Append(ctx context.Context, c Command) (Receipt, error) {
+	if err := j.admits(ctx, c); err != nil {
+		return Receipt{}, err
+	}
 	w, err := j.prepare(c)
 	if err != nil {
 		return Receipt{}, err

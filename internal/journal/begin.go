@@ -23,14 +23,22 @@ type Begun struct {
 	Origin string `json:"origin"`
 }
 
-// shape folds the journal's own stream: its origin, and nothing of what is done to it.
+// own is the state of the journal's own stream.
+type own struct {
+	Begun
+	Restoration *Restoration `json:"restoration,omitempty"` // the newest
+}
+
+// shape folds the journal's own stream: its origin, and how it was restored.
 func shape() event.Shape {
-	return event.ShapeOf(noun, 1, func(s *Begun, f event.Recorded) error {
+	return event.ShapeOf(noun, 1, func(s *own, f event.Recorded) error {
 		switch f.Kind {
 		case event.JournalBegun:
-			return f.Body(s)
+			return f.Body(&s.Begun)
 		case event.FieldsDisposed:
 			return nil
+		case event.JournalRestored, event.RestoreProposed, event.RestoreConfirmed:
+			return s.restore(f)
 		}
 		return fmt.Errorf("%s is not a kind of this stream", f.Kind)
 	}, nil)

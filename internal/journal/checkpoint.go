@@ -85,12 +85,20 @@ func (j *Journal) SignNow(ctx context.Context) (text string, err error) {
 	if j.signer == nil {
 		return "", fault.New(fault.Unavailable, "journal.no-key", "there is no key to sign checkpoints with")
 	}
-	if why := j.stopped.Load(); why != nil {
-		return "", why
+	if err := j.Writable(); err != nil {
+		return "", err
 	}
+	return j.signed(ctx, func(head) error { return nil })
+}
+
+// signed is SignNow, and calls at with the head while it is held.
+func (j *Journal) signed(ctx context.Context, at func(head) error) (text string, err error) {
 	err = j.db.InTx(ctx, func(tx *store.Tx) error {
 		h, err := lockHead(ctx, tx)
 		if err != nil {
+			return err
+		}
+		if err := at(h); err != nil {
 			return err
 		}
 		last, err := newest(ctx, tx)
@@ -161,7 +169,7 @@ func (j *Journal) RunCheckpoints(ctx context.Context) error {
 				signed = size
 			}
 		}
-		if err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil && j.awaits.Load() == nil {
 			j.log.Error("no checkpoint was signed", "error", err)
 		}
 	}

@@ -50,7 +50,7 @@ func (j *Journal) forward(h head) error {
 	if seen := j.grown.size(); h.size < seen || h.origin != j.origin {
 		why := fault.New(fault.Unverified, "journal.rolled-back", fmt.Sprintf("the journal has %d facts, %d were seen", h.size, seen)).
 			Because("the database has been put back to an earlier state").
-			Remedy("restore the newest state, or record the restore by its own procedure")
+			Remedy("restore the newest state; or stop every server, run signalbox restore --in-place, and have two persons record it")
 		j.stop(why)
 		return why
 	}
@@ -62,6 +62,7 @@ func (j *Journal) committed(p *plan, e edge) {
 		p.keepTraces()
 		j.edge = e
 		j.grown.raise(p.next())
+		j.noticeRestoration(p.facts)
 	}
 	if p.lagging {
 		j.lag()
@@ -110,6 +111,7 @@ func (j *Journal) learnt(p *plan, found map[string]stored, cause error) error {
 	p.correct(found)
 	j.edge = edge{}
 	j.grown.raise(p.next())
+	j.noticeRestoration(p.facts)
 	return nil
 }
 

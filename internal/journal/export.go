@@ -47,6 +47,7 @@ type exportRun struct {
 	out         *json.Encoder
 	size        uint64
 	checkpoints uint64
+	newest      checkpoint // that the snapshot may not show yet
 }
 
 // Export writes the journal as JSON lines, as far as a checkpoint that it signs
@@ -54,7 +55,7 @@ type exportRun struct {
 // there are. It needs no more memory than a page of facts.
 func (j *Journal) Export(ctx context.Context, w io.Writer) error {
 	var signed uint64
-	if j.signer != nil && j.stopped.Load() == nil {
+	if j.signer != nil && j.Writable() == nil {
 		text, err := j.SignNow(ctx)
 		if err == nil {
 			signed, err = j.settle(ctx, text)
@@ -153,5 +154,8 @@ func (e *exportRun) notes(ctx context.Context, from, until uint64) (map[uint64]s
 		found[c.size] = c.note
 		return err
 	}, "SELECT size, note FROM checkpoints WHERE size > $1 AND size <= $2", int64(from), int64(until))
+	if n := e.newest; n.size > from && n.size <= until {
+		found[n.size] = n.note
+	}
 	return found, err
 }

@@ -59,6 +59,9 @@ func (j *Journal) watchHead(ctx context.Context) {
 		if failing = err != nil; !failing {
 			j.grown.raise(size)
 		}
+		if j.awaits.Load() != nil {
+			_ = j.recallRestoration(ctx) // another replica may have taken the confirmation
+		}
 	}
 }
 

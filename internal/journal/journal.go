@@ -60,6 +60,7 @@ type Journal struct {
 	gate    sync.RWMutex // held for reading while sending to queue
 	closed  bool
 	stopped atomic.Pointer[fault.Error] // why nothing may be written any more
+	awaits  atomic.Pointer[Restoration] // that two persons have yet to record
 	edge    edge                        // of the committer alone
 	grown   growth
 	lagging chan struct{} // a view has fallen behind
@@ -83,6 +84,9 @@ func Open(ctx context.Context, o Options) (*Journal, error) {
 		return nil, err
 	}
 	if err := j.refoldStates(ctx); err != nil {
+		return nil, err
+	}
+	if err := j.recallRestoration(ctx); err != nil {
 		return nil, err
 	}
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))

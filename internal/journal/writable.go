@@ -1,5 +1,14 @@
 package journal
 
 // Writable is nil while facts can be appended, and otherwise why none is taken
-// any more: an Unverified or Unavailable fault.
-func (j *Journal) Writable() error { return j.Stopped() }
+// any more: an Unverified or Unavailable fault, also while a restore waits for
+// the two persons who record it.
+func (j *Journal) Writable() error {
+	if why := j.stopped.Load(); why != nil {
+		return why
+	}
+	if r := j.awaits.Load(); r != nil {
+		return r.refusal()
+	}
+	return nil
+}

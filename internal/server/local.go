@@ -15,6 +15,7 @@ import (
 	"signalbox.dev/signalbox/internal/doctor"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/release"
+	"signalbox.dev/signalbox/internal/steward"
 )
 
 // Version is that of Signalbox.
@@ -36,6 +37,7 @@ func Local(bundles release.BundleVerifier) cli.Local {
 		Doctor:      examine,
 		VaultMove:   vaultMove,
 		Witness:     witnessed,
+		Upkeep:      steward.Local{Backup: takeBackup, Restore: restore, Rebuild: rebuild},
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"signalbox.dev/signalbox/internal/publish"
 	"signalbox.dev/signalbox/internal/seal"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/vault"
 	"signalbox.dev/signalbox/internal/view"
 	"signalbox.dev/signalbox/internal/watch"
 	"signalbox.dev/signalbox/internal/web"
@@ -32,11 +33,12 @@ type Server struct {
 	Publish *publish.Publisher // nil: nothing is published
 	DB      *store.DB
 
-	options  Options
-	teardown []closer
-	running  sync.WaitGroup
-	closing  chan struct{} // closed when the server stops: subscriptions end
-	stopping sync.Once
+	options   Options
+	originals *vault.Vault
+	teardown  []closer
+	running   sync.WaitGroup
+	closing   chan struct{} // closed when the server stops: subscriptions end
+	stopping  sync.Once
 }
 
 // closer is a part that must be closed, and its name for the error.
@@ -60,7 +62,7 @@ func (s *Server) open(ctx context.Context) error {
 	if err := os.MkdirAll(o.Data, 0o700); err != nil {
 		return fault.Invalidf("server.data", "the data directory %s cannot be made", o.Data).Cause(err).Because(err.Error()).On("--data")
 	}
-	db, err := store.Open(ctx, store.Options{Data: o.Data, Database: o.Database})
+	db, err := store.Open(ctx, store.Options{Data: o.Data, Database: o.Database, Log: o.Log})
 	if err != nil {
 		return err
 	}
@@ -90,15 +92,14 @@ func (s *Server) open(ctx context.Context) error {
 	if err := s.publisher(ctx, keys.PublicText(), quorum); err != nil {
 		return err
 	}
-	files, err := s.vault(ctx, origin)
-	if err != nil {
+	if s.originals, err = s.vault(ctx, origin); err != nil {
 		return err
 	}
 	read, err := s.repositories()
 	if err != nil {
 		return err
 	}
-	s.Control = &control.Control{Journal: s.Journal, Vault: files, Keys: keys, Log: o.Log, Changes: read.reader(), TZData: tzdata(), Bundles: o.Bundles}
+	s.Control = &control.Control{Journal: s.Journal, Vault: s.originals, Keys: keys, Log: o.Log, Changes: read.reader(), TZData: tzdata(), Bundles: o.Bundles}
 	if err := s.Control.RecheckPolicy(ctx); err != nil {
 		return err
 	}
@@ -159,7 +160,7 @@ func (s *Server) Close() error {
 
 // Handler is everything that is served: the API and the pages.
 func (s *Server) Handler() (http.Handler, error) {
-	calls, err := api.New(api.Options{Control: s.Control, Views: s.Views, Journal: s.Journal, Log: s.options.Log, Version: Version, Closing: s.closing, Published: s.published})
+	calls, err := api.New(api.Options{Control: s.Control, Views: s.Views, Journal: s.Journal, Log: s.options.Log, Version: Version, Backup: s.backup, Closing: s.closing, Published: s.published})
 	if err != nil {
 		return nil, err
 	}

@@ -137,3 +137,6 @@ func (c *Cold) compareKeys(ctx context.Context, tx *store.Tx, say func(string, .
 	}
 	return nil
 }
+
+// Streams is how many streams the facts make.
+func (c *Cold) Streams() int { return len(c.streams) }

@@ -34,7 +34,7 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 10 * time.Second
 	}
-	if err := migratePostgres(ctx, c.Copy()); err != nil {
+	if err := migratePostgres(ctx, c.Copy(), o); err != nil {
 		return nil, err
 	}
 	return &DB{
@@ -73,7 +73,7 @@ func durable(ctx context.Context, c *pgx.Conn) error {
 }
 
 // migratePostgres checks the server and migrates, without the time limits of ordinary sessions.
-func migratePostgres(ctx context.Context, c *pgx.ConnConfig) error {
+func migratePostgres(ctx context.Context, c *pgx.ConnConfig, o Options) error {
 	c.RuntimeParams["statement_timeout"] = "0"
 	c.RuntimeParams["application_name"] = "signalbox"
 	p := postgresPool(c, 2)
@@ -81,7 +81,7 @@ func migratePostgres(ctx context.Context, c *pgx.ConnConfig) error {
 	if err := checkServer(ctx, p); err != nil {
 		return err
 	}
-	return migrate(ctx, p, Postgres)
+	return migrate(ctx, p, migration{Postgres, o.Log, ""})
 }
 
 func checkServer(ctx context.Context, p *sql.DB) error {

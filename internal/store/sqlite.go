@@ -15,8 +15,8 @@ import (
 	"signalbox.dev/signalbox/internal/fault"
 )
 
-// sqliteFile is the database's name in the data directory.
-const sqliteFile = "signalbox.db"
+// SQLiteFile is the database's name in the data directory.
+const SQLiteFile = "signalbox.db"
 
 // sqlitePragmas hold for every connection. FULL, because with NORMAL a power
 // loss takes acknowledged commits of a WAL database with it.
@@ -36,14 +36,14 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{Dialect: SQLite, lock: lock}
-	if err := db.dialSQLite(ctx, filepath.Join(dir, sqliteFile)); err != nil {
+	if err := db.dialSQLite(ctx, o, filepath.Join(dir, SQLiteFile)); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return db, nil
 }
 
 // dialSQLite opens one writing connection, which migrates, and then the readers.
-func (db *DB) dialSQLite(ctx context.Context, path string) error {
+func (db *DB) dialSQLite(ctx context.Context, o Options, path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fault.New(fault.Unavailable, "store.unwritable", "the database cannot be written").Because(err.Error())
@@ -59,7 +59,7 @@ func (db *DB) dialSQLite(ctx context.Context, path string) error {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
 	db.write.SetMaxOpenConns(1)
-	if err := migrate(ctx, db.write, SQLite); err != nil {
+	if err := migrate(ctx, db.write, migration{SQLite, o.Log, path}); err != nil {
 		return errors.Join(err, db.write.Close())
 	}
 	if db.read, err = openPrepared(sqliteURL(path, "deferred", true), false); err != nil {

@@ -18,6 +18,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -44,6 +45,7 @@ type Options struct {
 	Data     string           // directory of the SQLite file, made if absent; ignored with Database
 	Database string           // "" for SQLite in Data, or a postgres:// URL
 	Now      func() time.Time // SQLite's clock; nil means time.Now. PostgreSQL uses its own
+	Log      *slog.Logger     // told of what a migration does; nil discards
 }
 
 // DB is an open database. It is safe for concurrent use.
@@ -63,6 +65,9 @@ type DB struct {
 func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	open := openSQLite
 	if o.Database != "" {

@@ -147,3 +147,19 @@ func (c *checked) next() []byte {
 
 // Close is io.Closer.
 func (c *checked) Close() error { return c.from.Close() }
+
+// Entries is the first n entries of the books after a digest, in the order of digests.
+func (v *Vault) Entries(ctx context.Context, after string, n int) ([]Entry, error) {
+	return v.booked(ctx, after, n)
+}
+
+// Prove reads an entry to its end, which proves its bytes, and returns their
+// number. Errors: fault NotFound where it is gone, Unverified where it has changed.
+func (v *Vault) Prove(ctx context.Context, digest string) (int64, error) {
+	from, err := v.Open(ctx, digest)
+	if err != nil {
+		return 0, err
+	}
+	n, err := io.Copy(io.Discard, ending{ctx, from})
+	return n, errors.Join(err, from.Close())
+}
