@@ -7,7 +7,7 @@ SHELL := /bin/bash
 
 TOOLS := bin/staticcheck bin/gofumpt bin/templ bin/govulncheck
 # Where goroutines meet: these run under the race detector as well.
-RACE := $(wildcard internal/journal internal/control internal/watch internal/server)
+RACE := $(wildcard internal/journal internal/control internal/watch internal/server internal/publish internal/witness)
 # One heavy thing at a time keeps two cores responsive.
 PARALLEL ?= 2
 FUZZTIME ?= 30s
