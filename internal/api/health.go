@@ -87,15 +87,18 @@ func (c *call) detail(err error) string {
 
 // clock checks that the database answers and its clock agrees with ours.
 func (c *call) clock(ctx context.Context) error {
-	var now time.Time
+	var clock journal.Clock
 	err := c.Journal.Snapshot(ctx, func(s *journal.Snapshot) (err error) {
-		now, err = s.Now(ctx)
+		clock, err = s.Clock(ctx)
 		return err
 	})
 	if err != nil {
 		return fault.New(fault.Unavailable, "ready.database", "the database does not answer").Cause(err)
 	}
-	if skew := c.Now().Sub(now).Abs(); skew > skewMax {
+	if err := clock.Sure(); err != nil {
+		return err
+	}
+	if skew := c.Now().Sub(clock.Now).Abs(); skew > skewMax {
 		return fault.New(fault.Unavailable, "ready.clock", fmt.Sprintf("the database's clock differs by %s", skew.Round(time.Second)))
 	}
 	return nil

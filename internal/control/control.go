@@ -74,8 +74,9 @@ func NewID() string { return uuid.Must(uuid.NewV7()).String() }
 // Load is what one try of a command reads: state at one instant, remembering
 // every stream and set it read, so that the append can refuse if one has grown.
 type Load struct {
-	Now time.Time // the database's clock
+	Now time.Time // see journal.Clock
 
+	clock journal.Clock
 	ctx   context.Context
 	from  *journal.Snapshot
 	reads map[event.Stream]uint64
@@ -83,8 +84,8 @@ type Load struct {
 }
 
 func loading(ctx context.Context, s *journal.Snapshot) (*Load, error) {
-	now, err := s.Now(ctx)
-	return &Load{Now: now, ctx: ctx, from: s, reads: map[event.Stream]uint64{}}, err
+	clock, err := s.Clock(ctx)
+	return &Load{Now: clock.Now, clock: clock, ctx: ctx, from: s, reads: map[event.Stream]uint64{}}, err
 }
 
 // Set remembers the version of a set: all of its members are read with it.
@@ -307,7 +308,7 @@ func view[R any](ctx context.Context, c *Control, fn func(l *Load) (R, error)) (
 	return result, err
 }
 
-// Now is the database's clock.
+// Now is the instant that decisions go by.
 func (c *Control) Now(ctx context.Context) (time.Time, error) {
 	return view(ctx, c, func(l *Load) (time.Time, error) { return l.Now, nil })
 }

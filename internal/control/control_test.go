@@ -105,6 +105,12 @@ type house struct {
 // raise opens a house on a database; a second one on the same database is a second replica.
 func raise(t testing.TB, db *store.DB, keyDir string) *house {
 	t.Helper()
+	return raiseBy(t, db, keyDir, nil)
+}
+
+// raiseBy is raise with a clock of its own for the process; nil is the usual one.
+func raiseBy(t testing.TB, db *store.DB, keyDir string, wall func() time.Time) *house {
+	t.Helper()
 	ctx := context.Background()
 	origin, begun, err := journal.Begin(ctx, db)
 	must(t, err)
@@ -112,7 +118,7 @@ func raise(t testing.TB, db *store.DB, keyDir string) *house {
 	must(t, err)
 	files, err := vault.Open(ctx, vault.Options{DB: db, Origin: origin, Shelf: vault.NewTable(db, origin)})
 	must(t, err)
-	j, err := journal.Open(ctx, journal.Options{DB: db, Shapes: control.Shapes(), Signer: keys.Signer(), Logger: slog.New(slog.DiscardHandler)})
+	j, err := journal.Open(ctx, journal.Options{DB: db, Shapes: control.Shapes(), Signer: keys.Signer(), Logger: slog.New(slog.DiscardHandler), Wall: wall})
 	must(t, err)
 	t.Cleanup(func() { must(t, j.Close()) })
 	public, err := verify.ParseKeys(keys.PublicText())

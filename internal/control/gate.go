@@ -66,6 +66,9 @@ func (c *Control) Ask(ctx context.Context, r Request, q GateRequest) (Answer, er
 }
 
 func (c *Control) decide(l *Load, state release.State, environment string) ([]event.Draft, Answer, error) {
+	if err := l.clock.Sure(); err != nil {
+		return nil, Answer{}, err
+	}
 	facts, err := c.facts(l, state, environment)
 	if err != nil {
 		return nil, Answer{}, err
@@ -351,6 +354,9 @@ func (c *Control) Preview(ctx context.Context, r Request, id, environment string
 		return Subject{}, err
 	}
 	return view(ctx, c, func(l *Load) (Subject, error) {
+		if err := l.clock.Sure(); err != nil {
+			return Subject{}, err
+		}
 		state, err := known(l, id)
 		if err != nil {
 			return Subject{}, err

@@ -2,8 +2,6 @@ package control_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -137,25 +135,15 @@ func wins(t testing.TB, errs []error, codes ...string) (won int) {
 
 // candidate is a release of a round that may go, with its permit.
 type candidate struct {
-	release string
-	gate    control.GateRequest
-	start   control.StartRequest
+	release, permit string // ids
+	gate            control.GateRequest
+	start           control.StartRequest
 }
 
 func (k *track) ready(name string) candidate {
 	k.t.Helper()
-	sum := sha256.Sum256([]byte(name))
-	q := control.ReleaseRequest{Service: "shop", Version: name, Digest: "sha256:" + hex.EncodeToString(sum[:]), Size: "minor"}
-	s, err := k.OpenRelease(k.ctx, k.as("ci"), q)
+	c, err := k.try(name)
 	must(k.t, err)
-	must(k.t, k.AttachChange(k.ctx, k.as("ci"), s.ID, annsChange()))
-	c := candidate{release: s.ID, gate: control.GateRequest{ReleaseRequest: q, Environment: "production"}}
-	a, err := k.Ask(k.ctx, k.as("ci"), c.gate)
-	must(k.t, err)
-	if a.Decision.Verdict != policy.Go || a.Permit == nil {
-		k.t.Fatalf("%s is not ready: %s %+v", name, a.Decision.Verdict, a.Decision.Reasons)
-	}
-	c.start = control.StartRequest{Service: "shop", Version: name, Digest: q.Digest, Environment: "production", Permit: a.Permit}
 	return c
 }
 

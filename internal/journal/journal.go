@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/note"
@@ -35,9 +36,10 @@ type Options struct {
 	Signer   note.Signer // of checkpoints; without one none is signed
 	Quorum   int         // of witnesses, whose cosignatures an export waits for
 	Logger   *slog.Logger
-	Queue    int       // commands that may wait, 1024 by default; more are refused as Busy
-	Random   io.Reader // of salts and ids, crypto/rand by default
-	Progress Progress  // told while Open folds views or states anew
+	Queue    int              // commands that may wait, 1024 by default; more are refused as Busy
+	Random   io.Reader        // of salts and ids, crypto/rand by default
+	Progress Progress         // told while Open folds views or states anew
+	Wall     func() time.Time // the process's own clock, compared with the database's; time.Now by default
 }
 
 // Progress is told how many of total facts, or streams, a long task has done.
@@ -64,6 +66,9 @@ type Journal struct {
 	edge    edge                        // of the committer alone
 	grown   growth
 	lagging chan struct{} // a view has fallen behind
+	steady  steady
+	wall    func() time.Time
+	warned  atomic.Pointer[time.Time] // when the clocks were last found apart
 
 	cancel  context.CancelFunc // ends the background tasks
 	running sync.WaitGroup
@@ -116,6 +121,9 @@ func build(o Options) (*Journal, error) {
 	if o.Queue <= 0 {
 		o.Queue = 1024
 	}
+	if o.Wall == nil {
+		o.Wall = time.Now
+	}
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}
@@ -123,7 +131,7 @@ func build(o Options) (*Journal, error) {
 		o.Progress = func(string, uint64, uint64) {}
 	}
 	j := &Journal{
-		db: o.DB, folders: o.Folders, signer: o.Signer, quorum: o.Quorum, log: o.Logger, random: o.Random, progress: o.Progress,
+		db: o.DB, folders: o.Folders, signer: o.Signer, quorum: o.Quorum, log: o.Logger, random: o.Random, progress: o.Progress, wall: o.Wall,
 		holder: uuid.NewString(), queue: make(chan *job, o.Queue), lagging: make(chan struct{}, 1),
 	}
 	j.grown.changed = make(chan struct{})

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	json1 "github.com/go-json-experiment/json/v1"
 
@@ -71,9 +70,6 @@ func (s *Snapshot) Size(ctx context.Context) (uint64, error) {
 	h, err := readHead(ctx, s.tx)
 	return h.size, err
 }
-
-// Now is the database's clock.
-func (s *Snapshot) Now(ctx context.Context) (time.Time, error) { return s.tx.Now(ctx) }
 
 // Size is the number of facts, in the database now.
 func (j *Journal) Size(ctx context.Context) (size uint64, err error) {

@@ -73,7 +73,7 @@ func (s *site) decisionPage(ctx context.Context, v visitor, e recorded) (decisio
 	title := fmt.Sprintf("%s: %s %s to %s", d.Verdict.Words(), d.Service, d.Version, d.Environment)
 	p := decisionPage{frame: s.frame(ctx, title), Decision: d, Position: e.First.Position, Origin: s.control.Journal.Origin()}
 	var err error
-	if p.Now, err = s.db.Now(ctx); err != nil {
+	if p.Now, err = s.control.Now(ctx); err != nil {
 		return p, err
 	}
 	if p.Names, err = s.views.Names(ctx, d.Approvals...); err != nil {

@@ -160,6 +160,36 @@ func TestSessionsEnd(t *testing.T) {
 	}
 }
 
+// A clock that goes back brings no session to life again, and a use that is
+// still to come, as another clock has noted it, does not keep one.
+func TestSessionsStayEndedWhenTheClockGoesBack(t *testing.T) {
+	h := furnished(t)
+	server := h.serve()
+	grace, mary, vera := h.signedIn(server, "grace"), h.signedIn(server, "mary"), h.signedIn(server, "vera")
+	h.clock.ahead = idleLife + time.Minute
+	if a := grace.get("/decisions"); a.status != http.StatusSeeOther {
+		t.Errorf("unused for an hour: %d", a.status)
+	}
+	h.clock.ahead = 10 * time.Minute
+	for name, b := range map[string]*browser{"seen to have ended": grace, "not seen": mary} {
+		if a := b.get("/decisions"); a.status != http.StatusSeeOther {
+			t.Errorf("%s, and the clock went back: %d", name, a.status)
+		}
+	}
+	h.clock.ahead = idleLife + 2*time.Minute
+	fresh := h.signedIn(server, "grace")
+	contains(t, fresh.get("/decisions"), http.StatusOK)
+	must(t, h.db.InTx(h.ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(h.ctx, "UPDATE sessions SET seen = seen + $1", (10 * time.Minute).Microseconds())
+		return err
+	}))
+	for _, b := range []*browser{fresh, vera} {
+		if a := b.get("/decisions"); a.status != http.StatusSeeOther {
+			t.Errorf("last used at a time to come: %d", a.status)
+		}
+	}
+}
+
 func TestExpiredToken(t *testing.T) {
 	h := furnished(t)
 	server := h.serve()

@@ -20,7 +20,8 @@ import (
 const (
 	idleLife     = time.Hour
 	absoluteLife = 8 * time.Hour
-	seenEvery    = time.Minute // how exactly the last use is kept
+	seenEvery    = time.Minute      // how exactly the last use is kept
+	clockSlack   = 30 * time.Second // how far the clocks of replicas may be apart
 )
 
 // sessions are the browser sessions. The cookie's value is 256 random bits, of
@@ -28,6 +29,7 @@ const (
 // the session's end. A lost table signs everybody out and harms nothing else.
 type sessions struct {
 	db     *store.DB
+	now    func(context.Context) (time.Time, error) // never goes back
 	secure bool
 }
 
@@ -49,15 +51,15 @@ func (s sessions) begin(w http.ResponseWriter, r *http.Request, tokenID string) 
 	_, _ = rand.Read(random[:]) // never fails: see crypto/rand
 	secret := base64.RawURLEncoding.EncodeToString(random[:])
 	ctx := r.Context()
-	err := s.db.InTx(ctx, func(tx *store.Tx) error {
-		now, err := tx.Now(ctx)
-		if err != nil {
-			return err
-		}
+	now, err := s.now(ctx)
+	if err != nil {
+		return fmt.Errorf("open session: %w", err)
+	}
+	err = s.db.InTx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.Exec(ctx, "DELETE FROM sessions WHERE expires <= $1 OR seen <= $2", now.UnixMicro(), now.Add(-idleLife).UnixMicro()); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, "INSERT INTO sessions (hash, token, created, seen, expires) VALUES ($1, $2, $3, $4, $5)",
+		_, err := tx.Exec(ctx, "INSERT INTO sessions (hash, token, created, seen, expires) VALUES ($1, $2, $3, $4, $5)",
 			hashed(secret), tokenID, now.UnixMicro(), now.UnixMicro(), now.Add(absoluteLife).UnixMicro())
 		return err
 	})
@@ -78,18 +80,19 @@ func (s sessions) token(r *http.Request) (tokenID string, known bool, err error)
 	if !carried {
 		return "", false, nil
 	}
+	now, err := s.now(r.Context())
+	if err != nil {
+		return "", false, fmt.Errorf("find session: %w", err)
+	}
 	var stale bool
-	var now time.Time
 	err = s.db.ReadTx(r.Context(), func(tx *store.Tx) error {
-		if now, err = tx.Now(r.Context()); err != nil {
-			return err
-		}
 		var seen, expires int64
 		row := tx.QueryRow(r.Context(), "SELECT token, seen, expires FROM sessions WHERE hash = $1", hash)
 		if err := row.Scan(&tokenID, &seen, &expires); err != nil {
 			return err
 		}
-		known = now.UnixMicro() < expires && now.UnixMicro() < time.UnixMicro(seen).Add(idleLife).UnixMicro()
+		// A last use that is still to come was noted by a clock that has gone back.
+		known = !time.UnixMicro(seen).After(now.Add(clockSlack)) && now.UnixMicro() < expires && now.UnixMicro() < time.UnixMicro(seen).Add(idleLife).UnixMicro()
 		stale = known && now.Sub(time.UnixMicro(seen)) >= seenEvery
 		return nil
 	})

@@ -61,7 +61,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	s := &site{
 		control: o.Control, views: o.Views, db: o.DB, assets: files, version: o.Version, log: o.Log,
-		sessions: sessions{db: o.DB, secure: o.TLS}, attempts: newAttempts(o.Now),
+		sessions: sessions{db: o.DB, now: o.Control.Now, secure: o.TLS}, attempts: newAttempts(o.Now),
 	}
 	return headers(s.sameOrigin(s.routes())), nil
 }
