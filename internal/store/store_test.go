@@ -1,10 +1,14 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -451,5 +455,57 @@ func TestKeptStatements(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// Before an embedded database is migrated, a copy of it is taken that holds
+// what it held, and its path is said; one that is up to date is not copied.
+func TestCopyBeforeMigration(t *testing.T) {
+	dir := t.TempDir()
+	var log bytes.Buffer
+	o := store.Options{Data: dir, Log: slog.New(slog.NewTextHandler(&log, nil))}
+	db, err := store.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.InTx(t.Context(), func(tx *store.Tx) error {
+		for _, query := range []string{
+			"INSERT INTO leases (name, holder, until) VALUES ('kept', 'x', 1)", "DROP TABLE publications",
+			"DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)",
+		} {
+			if _, err := tx.Exec(t.Context(), query); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	copies := func() []string {
+		found, err := filepath.Glob(filepath.Join(dir, store.SQLiteFile+".schema-*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	if len(copies()) > 0 {
+		t.Error("a new database was copied")
+	}
+	for range 2 {
+		if db, err = store.Open(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := copies()
+	if len(found) != 1 || !strings.Contains(log.String(), found[0]) {
+		t.Fatalf("copies %v, said %s", found, log.String())
+	}
+	b, err := os.ReadFile(found[0])
+	if err != nil || !bytes.Contains(b, []byte("kept")) {
+		t.Errorf("the copy does not hold what stood: %v", err)
 	}
 }
