@@ -24,6 +24,8 @@ import (
 const (
 	maxPermit = 256 << 10
 	maxKeys   = 64 << 10
+
+	maxWitnesses = 64 // as many as keys
 )
 
 func (a *app) permit() *cobra.Command {
@@ -184,8 +186,8 @@ func (c call) journalVerify(ctx context.Context) error {
 		return err
 	}
 	check := verify.Check{Keys: keys}
-	if check.Witnesses, err = c.flags.GetInt("witnesses"); err != nil || check.Witnesses < 0 {
-		return fault.Invalidf("cli.witnesses", "--witnesses is not a number of witnesses").On("--witnesses").Cause(err)
+	if check.Witnesses, err = c.flags.GetInt("witnesses"); err != nil || check.Witnesses < 0 || check.Witnesses > maxWitnesses {
+		return fault.Invalidf("cli.witnesses", "--witnesses is not a number from 0 to %d", maxWitnesses).On("--witnesses").Cause(err)
 	}
 	if place := c.text("checkpoints"); place != "" {
 		if check.Published, err = anchor.Read(ctx, place); err != nil {
