@@ -124,18 +124,14 @@ func Weigh(q Question) Standing {
 
 // newest is each person's last vote for the environment, in order of person.
 func newest(votes []Vote, environment string) []Vote {
-	last := map[string]Vote{}
-	for _, v := range votes {
+	list := make([]Vote, 0, len(votes))
+	for _, v := range slices.Backward(votes) {
 		if v.Environment == environment {
-			last[v.Person] = v
+			list = append(list, v)
 		}
 	}
-	list := make([]Vote, 0, len(last))
-	for _, v := range last {
-		list = append(list, v)
-	}
-	slices.SortFunc(list, func(a, b Vote) int { return strings.Compare(a.Person, b.Person) })
-	return list
+	slices.SortStableFunc(list, func(a, b Vote) int { return strings.Compare(a.Person, b.Person) })
+	return slices.CompactFunc(list, func(a, b Vote) bool { return a.Person == b.Person })
 }
 
 // excludes is the reason why a vote does not count, or "". A rejection by a

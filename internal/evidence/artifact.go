@@ -186,7 +186,7 @@ func check(c Added, now time.Time) error {
 }
 
 // Whole reports whether the one object that Kind names is there.
-func (c Claim) Whole() bool {
+func (c *Claim) Whole() bool {
 	switch c.Kind {
 	case FindingsKind:
 		return c.Findings != nil
@@ -203,7 +203,7 @@ func (c Claim) Whole() bool {
 }
 
 // toolName is the tool, or the format where the report does not name one.
-func (c Claim) toolName() string { return cmp.Or(c.Tool.Name, c.Format) }
+func (c *Claim) toolName() string { return cmp.Or(c.Tool.Name, c.Format) }
 
 // Summary is the claim as a fact may hold it: without findings one by one, with
 // as many components and thresholds as its bounds admit, and at most 20 notes.
@@ -249,7 +249,7 @@ func fitting[T any](list []T, limit int) []T {
 
 // Since is the instant from which the claim's age counts: when it was
 // recorded, or when the report was written if that is earlier.
-func (c Added) Since() time.Time {
+func (c *Added) Since() time.Time {
 	at := c.At.Time()
 	if g := c.Claim.Generated; !g.IsZero() && g.Before(at) {
 		return g
@@ -258,9 +258,9 @@ func (c Added) Since() time.Time {
 }
 
 // rank orders provenances by how much they are believed; 0 is none of them.
-func rank(provenance string) int {
-	return map[string]int{"server": 5, byAttestor: 4, "pipeline": 3, "person": 2, "assumed": 1}[provenance]
-}
+func rank(provenance string) int { return ranks[provenance] }
+
+var ranks = map[string]int{"server": 5, byAttestor: 4, "pipeline": 3, "person": 2, "assumed": 1}
 
 // byAttestor is the provenance of a claim for a decision, never of one as it is recorded.
 const byAttestor = "attested"

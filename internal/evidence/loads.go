@@ -28,7 +28,8 @@ type LoadOf struct {
 func (a Artifact) Load(now time.Time) LoadSummary {
 	s := LoadSummary{Believed: a.believed(LoadKind, now), Parts: []LoadOf{}}
 	whole, first := true, true
-	for _, added := range a.Claims {
+	for i := range a.Claims {
+		added := &a.Claims[i]
 		l := added.Claim.Load
 		if added.Claim.Kind != LoadKind || l == nil {
 			continue

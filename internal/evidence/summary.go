@@ -45,8 +45,8 @@ func (a Artifact) Summary(now time.Time) (FindingsSummary, TestsSummary, Coverag
 	f := FindingsSummary{Believed: a.believed(FindingsKind, now)}
 	t := TestsSummary{Believed: a.believed(TestsKind, now)}
 	c := CoverageSummary{Believed: a.believed(CoverageKind, now)}
-	for _, added := range a.Claims {
-		switch claim := added.Claim; {
+	for i := range a.Claims { // a claim is large: none is copied
+		switch claim := &a.Claims[i].Claim; {
 		case claim.Kind == FindingsKind && claim.Findings != nil:
 			f.count(claim.Findings)
 		case claim.Kind == TestsKind && claim.Tests != nil:
@@ -91,7 +91,8 @@ func (s *CoverageSummary) count(c *Coverage) {
 
 func (a Artifact) believed(kind Kind, now time.Time) Believed {
 	b := Believed{Tools: []string{}}
-	for _, c := range a.Claims {
+	for i := range a.Claims {
+		c := &a.Claims[i]
 		if c.Claim.Kind != kind || !c.Claim.Whole() {
 			continue
 		}

@@ -22,8 +22,9 @@ type Program struct {
 	chains     map[string]*ApprovalChain
 	cases      []testCase
 	parameters map[string]any
-	lists      sections // whose list some rule reads
-	listed     bool     // some rule that runs before the type is known reads a list
+	lists      sections       // whose list some rule reads
+	ranks      map[string]int // of gates, the engine's among them, by name
+	listed     bool           // some rule that runs before the type is known reads a list
 }
 
 // scope, releaseType and gate are documents with their compiled rules.
@@ -130,6 +131,15 @@ func (r *reader) compile(p *Program) {
 	}
 	for _, x := range p.rules() {
 		p.lists |= x.lists
+	}
+	all := slices.Clone(engineGates[:])
+	for i := range p.gates {
+		all = append(all, p.gates[i].Name)
+	}
+	slices.Sort(all)
+	p.ranks = make(map[string]int, len(all))
+	for rank, name := range all {
+		p.ranks[name] = rank
 	}
 }
 

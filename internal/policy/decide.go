@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"signalbox.dev/signalbox/internal/bundle"
@@ -50,7 +49,7 @@ func (p *Program) decide(in *Inputs, c Classification) Outcome {
 	o.Reasons = c.Reasons
 	o.Verdict = worst(o.Reasons)
 	p.soften(in, &o)
-	arrange(o.Reasons)
+	p.arrange(o.Reasons)
 	return o
 }
 
@@ -105,28 +104,27 @@ func weight(r *Reason) int {
 	return 3 - r.Verdict.Rank()
 }
 
-// arrange orders reasons by weight and by name. They are large, so places are
-// sorted and each reason is moved once.
-func arrange(reasons []Reason) {
-	type place struct {
-		weight int
-		gate   string
-		from   int
-	}
-	order := make([]place, len(reasons))
+// arrange orders reasons by weight and by name, which ranks stand for. Reasons are
+// large, so their places are sorted and each is moved once.
+func (p *Program) arrange(reasons []Reason) {
+	order := make([]int, len(reasons)) // weight, rank and place in one number
 	for i := range reasons {
-		order[i] = place{weight(&reasons[i]), reasons[i].Gate, i}
+		order[i] = (weight(&reasons[i])*len(p.ranks)+p.ranks[reasons[i].Gate])*len(reasons) + i
 	}
-	slices.SortFunc(order, func(a, b place) int {
-		return cmp.Or(a.weight-b.weight, strings.Compare(a.gate, b.gate), a.from-b.from)
-	})
+	slices.Sort(order)
+	for i := range order {
+		order[i] %= len(reasons)
+	}
 	for i := range order { // round each cycle of the permutation
-		first, to := reasons[i], i
-		for order[to].from != i {
-			from := order[to].from
-			reasons[to], order[to].from, to = reasons[from], to, from
+		if order[i] == i {
+			continue
 		}
-		reasons[to], order[to].from = first, to
+		first, to := reasons[i], i
+		for order[to] != i {
+			from := order[to]
+			reasons[to], order[to], to = reasons[from], to, from
+		}
+		reasons[to], order[to] = first, to
 	}
 }
 
