@@ -17,7 +17,7 @@ func Machine(ctx context.Context, o Options, took time.Duration) (Table, error) 
 	t := Table{Name: "machine", Head: []string{"", ""}}
 	t.Add("date", Day(time.Now()))
 	t.Add("processor", fmt.Sprintf("%d × %s", runtime.NumCPU(), field("/proc/cpuinfo", "model name")))
-	t.Add("memory", field("/proc/meminfo", "MemTotal"))
+	t.Add("memory", memory())
 	t.Add("system", system())
 	t.Add("disk under the data", Disk(o.Dir))
 	t.Add("Go", runtime.Version()+fmt.Sprintf(", GOMAXPROCS %d", runtime.GOMAXPROCS(0)))
@@ -51,6 +51,14 @@ func field(path, name string) string {
 		}
 	}
 	return "not known"
+}
+
+func memory() string {
+	var kib float64
+	if _, err := fmt.Sscanf(field("/proc/meminfo", "MemTotal"), "%f kB", &kib); err != nil {
+		return "not known"
+	}
+	return fmt.Sprintf("%.0f GiB", kib/(1<<20))
 }
 
 func system() string {

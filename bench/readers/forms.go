@@ -17,6 +17,7 @@ type form struct {
 	clean               bool   // an inventory: its elements are no findings
 	count               func(evidence.Claim) int
 	wrap                func(string) string // nil: as it is
+	most                int                 // elements that the reader accepts; 0: more than fit
 }
 
 func findings(c evidence.Claim) int { return c.Findings.Total + c.Findings.Folded }
@@ -34,7 +35,7 @@ func subjects(c evidence.Claim) int { return c.Attestation.SubjectCount }
 func (f form) grown(size int) (report []byte, n int) {
 	var b strings.Builder
 	b.WriteString(f.before)
-	for ; n == 0 || b.Len() < size; n++ {
+	for ; n == 0 || b.Len() < size && (f.most == 0 || n < f.most); n++ {
 		if f.comma && n > 0 {
 			b.WriteByte(',')
 		}
@@ -106,7 +107,7 @@ func scans() []form {
 			each: `{"package":{"name":"p#","version":"1","ecosystem":"Go"},"vulnerabilities":[{"id":"A-#","summary":"s","details":"` + prose(15) + `","database_specific":{"severity":"HIGH","cwe_ids":["CWE-79"]}}],"groups":[{"ids":["A-#"],"max_severity":"7.5"}]}`,
 		},
 		{
-			format: "OpenVEX 0.2.0", count: listed, comma: true, after: `]}`,
+			format: "OpenVEX 0.2.0", count: listed, comma: true, after: `]}`, most: 10_000,
 			before: `{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://shop.example/vex/1","author":"Example","timestamp":"2026-01-02T03:04:05Z","version":1,"statements":[`,
 			each:   `{"vulnerability":{"name":"CVE-2026-#"},"products":[{"@id":"pkg:deb/debian/lib#@1.2.3"}],"status":"not_affected","justification":"component_not_present"}`,
 		},
@@ -134,7 +135,7 @@ func inventories() []form {
 			each:   "\nPackageName: lib-#\nSPDXID: SPDXRef-p#\nPackageVersion: 1.0\nPackageDownloadLocation: NOASSERTION\nPackageLicenseConcluded: MIT\n",
 		},
 		{
-			format: "in-toto attestation", count: subjects, comma: true, wrap: envelope,
+			format: "in-toto attestation", count: subjects, comma: true, wrap: envelope, most: 1024,
 			before: `{"_type":"https://in-toto.io/Statement/v1","predicateType":"https://slsa.dev/provenance/v1","predicate":{"buildDefinition":{"buildType":"https://build.example/t","externalParameters":{"source":"https://git.example/shop"}},"runDetails":{"builder":{"id":"https://build.example"}}},"subject":[`,
 			each:   `{"name":"shop-#.tar.gz","digest":{"sha256":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}}`, after: `]}`,
 		},
@@ -184,9 +185,9 @@ func loads() []form {
 			each:   `,"http_req_duration{name:orders #}":{"avg":12.5,"med":10,"p(95)":40}`,
 		},
 		{
-			format: "Locust", variant: "JSON", count: parts, comma: true, before: `[`, after: `]`,
+			format: "Locust", variant: "JSON", count: parts, comma: true, before: `[`, after: `]`, most: 10_000,
 			each: `{"name":"/orders/#","method":"GET","last_request_timestamp":1700000010.5,"start_time":1700000000.0,"num_requests":4,"num_none_requests":1,"num_failures":1,"total_response_time":36,"max_response_time":20,"min_response_time":8,"response_times":{"8":2,"20":1},"num_reqs_per_sec":{"1700000000":4},"num_fail_per_sec":{}}`,
 		},
-		{format: "Go benchmarks", count: parts, before: "goos: linux\ngoarch: amd64\npkg: example.org/shop\n", each: "BenchmarkOrders/case#-8   \t    1000\t   2000000 ns/op\t  64 B/op\t 2 allocs/op\n", after: "PASS\nok  \texample.org/shop\t3.210s\n"},
+		{format: "Go benchmarks", count: parts, most: 10_000, before: "goos: linux\ngoarch: amd64\npkg: example.org/shop\n", each: "BenchmarkOrders/case#-8   \t    1000\t   2000000 ns/op\t  64 B/op\t 2 allocs/op\n", after: "PASS\nok  \texample.org/shop\t3.210s\n"},
 	}
 }

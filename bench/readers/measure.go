@@ -11,9 +11,12 @@ import (
 	"signalbox.dev/signalbox/internal/report"
 )
 
+// long is the size of a report, in bytes, where its reader accepts as many elements.
+const long = 4 << 20
+
 // Measure reads a long report of each format.
 func Measure(ctx context.Context, o measure.Options) ([]measure.Table, []measure.Aim, error) {
-	size := 4 << 20
+	size := long
 	if o.Smoke {
 		size = 4 << 10
 	}
@@ -33,7 +36,7 @@ func Measure(ctx context.Context, o measure.Options) ([]measure.Table, []measure
 	}
 	t := measure.Table{
 		Name: "readers", Head: []string{"format", "MB/s", "processor time a MB", "elements/s"},
-		Text: "One goroutine. A report of 4 MiB, made for this; elements are findings, packages, cases, lines or requests.",
+		Text: "One goroutine. A report of 4 MiB, or as long as its reader accepts, made for this; elements are findings, packages, cases, lines or requests.",
 	}
 	for _, f := range forms() {
 		doc, _ := f.grown(size)

@@ -12,7 +12,7 @@ func TestEveryFormatIsMeasured(t *testing.T) {
 	var names []string
 	for _, f := range forms() {
 		names = append(names, f.format)
-		if _, n, err := f.read(100 << 10); err != nil || n < 100 {
+		if _, n, err := f.read(long); err != nil || n < 1000 {
 			t.Errorf("%s: %d elements, %v", f.name(), n, err)
 		}
 	}
