@@ -130,7 +130,7 @@ const deciders = "internal/control internal/cli"
 var writers = map[string]string{
 	"facts": "internal/journal", "hashes": "internal/journal", "head": "internal/journal",
 	"commands": "internal/journal", "parts": "internal/journal", "checkpoints": "internal/journal",
-	"streams": "internal/state", "keys": "internal/state",
+	"streams": "internal/state", "keys": "internal/state", "key_sums": "internal/state",
 }
 
 // viewTables begin the names of the tables of views, all written by one room.

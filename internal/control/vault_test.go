@@ -121,7 +121,7 @@ func TestSweepNeedsTheWholeJournal(t *testing.T) {
 		before, err := h.VaultStatus(h.ctx, h.as("root"))
 		must(t, err)
 		_, err = h.SweepVault(h.ctx, h.as("root"), false)
-		wants(t, err, fault.Unverified, "vault.gap")
+		wants(t, err, fault.Unverified, "journal.rotten")
 		if after, err := h.VaultStatus(h.ctx, h.as("root")); err != nil || after.Entries != before.Entries {
 			t.Errorf("%d of %d entries are left: %v", after.Entries, before.Entries, err)
 		}

@@ -91,7 +91,8 @@ func (j *Journal) Acknowledge(ctx context.Context, r Receipt) (string, error) {
 	return string(signed), nil
 }
 
-// retrace reads from the stored tree what a command left in it.
+// retrace reads what a command left in the tree, and checks that it is what its
+// facts make and what was signed since: a receipt is never of a tree that has rotted.
 func (j *Journal) retrace(ctx context.Context, r Receipt) (leaves, root tlog.Hash, err error) {
 	indexes := make([]int64, 0, r.Next-r.First)
 	for p := r.First; p < r.Next; p++ {
@@ -103,13 +104,48 @@ func (j *Journal) retrace(ctx context.Context, r Receipt) (leaves, root tlog.Has
 			return err
 		}
 		leaves = verify.LeavesOf(list)
-		root, err = tlog.TreeHash(int64(r.Next), nodes(ctx, tx))
+		if _, err := page(ctx, tx, r.First, int(r.Next-r.First)); err != nil {
+			return err
+		}
+		root, err = continued(ctx, tx, r.Next)
 		return err
 	})
 	if err != nil {
 		err = fmt.Errorf("read what %s left in the tree: %w", r.Command, err)
 	}
 	return leaves, root, err
+}
+
+// continued is the root of the tree of size facts, which the tree that was last
+// signed continues, or which continues that.
+func continued(ctx context.Context, tx *store.Tx, size uint64) (root tlog.Hash, err error) {
+	h, err := readHead(ctx, tx)
+	if err != nil {
+		return root, err
+	}
+	if root, err = h.root(ctx, tx, size); err != nil {
+		return root, err
+	}
+	last, err := newest(ctx, tx)
+	if err != nil || last.size == 0 || last.size == size {
+		return root, err
+	}
+	signed, err := h.root(ctx, tx, last.size)
+	if err != nil {
+		return root, err
+	}
+	older, newer, from, to := root, signed, size, last.size
+	if last.size < size {
+		older, newer, from, to = signed, root, last.size, size
+	}
+	proof, err := tlog.ProveTree(int64(to), int64(from), nodes(ctx, tx))
+	if err != nil {
+		return root, err
+	}
+	if err := tlog.CheckTree(proof, int64(to), newer, int64(from), older); err != nil {
+		return root, rottenTree(size).Cause(err)
+	}
+	return root, nil
 }
 
 // root is the root of the whole tree, of at least one leaf.

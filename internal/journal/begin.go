@@ -145,6 +145,22 @@ func readHead(ctx context.Context, tx *store.Tx) (head, error) {
 	return h, nil
 }
 
+// fits checks that the last fact is where the head says, and of its time.
+func (h head) fits(ctx context.Context, tx *store.Tx) error {
+	if h.size == 0 {
+		return nil
+	}
+	newest, err := facts(ctx, tx, factColumns+"ORDER BY position DESC LIMIT 1")
+	if err != nil {
+		return err
+	}
+	if len(newest) == 0 || newest[0].Position != h.size-1 || newest[0].Time != h.time {
+		return fault.New(fault.Unverified, "journal.head", fmt.Sprintf("the journal's head says %d facts, the last at %v, and its last fact says otherwise", h.size, h.time)).
+			Remedy("restore a backup, or the newest state")
+	}
+	return nil
+}
+
 // checkHead learns the size and compares head and tree with the newest
 // checkpoint. A journal that has lost what was signed takes no more facts.
 func (j *Journal) checkHead(ctx context.Context) error {
@@ -158,7 +174,10 @@ func (j *Journal) checkHead(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return last.holds(ctx, tx, h)
+		if err := last.holds(ctx, tx, h); err != nil {
+			return err
+		}
+		return h.fits(ctx, tx)
 	})
 	var wrong *fault.Error
 	if errors.As(err, &wrong) && wrong.Kind == fault.Unverified {

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,12 +11,14 @@ import (
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/state"
 	"signalbox.dev/signalbox/internal/store"
 )
 
 // CheckRebuild folds all facts from the first in memory and compares what comes
 // out with the stored versions, states and keys, on one snapshot. Errors: fault
-// Unverified with the first differences.
+// Unverified with the first differences, or the positions of facts that are not
+// those that were recorded.
 func (j *Journal) CheckRebuild(ctx context.Context, progress Progress) error {
 	var wrong []string
 	err := j.db.ReadTx(ctx, func(tx *store.Tx) error {
@@ -27,10 +30,8 @@ func (j *Journal) CheckRebuild(ctx context.Context, progress Progress) error {
 		for at := uint64(0); at < h.size; progress("check", at, h.size) {
 			facts, err := page(ctx, tx, at, FactsMax)
 			if err != nil {
+				wrong = unreadable(ctx, tx, at, h.size)
 				return err
-			}
-			if len(facts) == 0 || facts[0].Position != at {
-				return noFact(at)
 			}
 			for _, f := range facts {
 				if err := cold.Add(f); err != nil {
@@ -42,15 +43,38 @@ func (j *Journal) CheckRebuild(ctx context.Context, progress Progress) error {
 		wrong, err = cold.Compare(ctx, tx, 10)
 		return err
 	})
-	if err != nil {
+	switch {
+	case len(wrong) > 0 && err != nil:
+		return fault.New(fault.Unverified, "journal.rotten", "facts are not those that were recorded").
+			Because(strings.Join(wrong, "; ")).Remedy("check the disk, and restore a backup").Cause(err)
+	case err != nil:
 		return fmt.Errorf("fold the journal anew: %w", err)
-	}
-	if len(wrong) > 0 {
+	case len(wrong) > 0:
 		return fault.New(fault.Unverified, "journal.state", "the stored state is not what the facts make").
 			Because(strings.Join(wrong, "; ")).Remedy("verify an export of the journal")
 	}
 	return nil
 }
+
+// unreadable is one sentence for each of the first facts from a position on that
+// cannot be read.
+func unreadable(ctx context.Context, tx *store.Tx, from, size uint64) []string {
+	var all []string
+	for at := from; at < size && len(all) < 10 && ctx.Err() == nil; at++ {
+		if _, err := page(ctx, tx, at, 1); err != nil {
+			var wrong *fault.Error
+			if errors.As(err, &wrong) && wrong.Code == "journal.rotten" {
+				all = append(all, fmt.Sprintf("position %d: %s", at, wrong.Why))
+			} else {
+				all = append(all, fmt.Sprintf("position %d: %v", at, err))
+			}
+		}
+	}
+	return all
+}
+
+// sealedRow is the row of table views that says that every state has a checksum.
+const sealedRow = statePrefix + state.SetNoun
 
 // refoldChunk is how many streams are folded anew in one transaction.
 const refoldChunk = 200
@@ -66,6 +90,20 @@ func (j *Journal) refoldStates(ctx context.Context) error {
 	})
 	if err != nil {
 		return err
+	}
+	if rows[sealedRow].Number == 0 {
+		err := j.db.InTx(ctx, func(tx *store.Tx) error {
+			if _, err := lockHead(ctx, tx); err != nil {
+				return err
+			}
+			if err := j.states.Seal(ctx, tx); err != nil {
+				return err
+			}
+			return writeView(ctx, tx, ViewStatus{Name: sealedRow, Number: 1})
+		})
+		if err != nil {
+			return fmt.Errorf("give states their checksums: %w", err)
+		}
 	}
 	numbers := j.states.Numbers()
 	for _, noun := range slices.Sorted(maps.Keys(numbers)) {

@@ -1,8 +1,11 @@
 package journal
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -35,12 +38,40 @@ type checkpoint struct {
 
 // newest is the checkpoint of the greatest size, or the zero one.
 func newest(ctx context.Context, tx *store.Tx) (checkpoint, error) {
-	var c checkpoint
-	err := tx.QueryRow(ctx, "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1").Scan(&c.size, &c.note)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return c, fmt.Errorf("read the newest checkpoint: %w", err)
+	return readCheckpoint(ctx, tx, checkpointColumns+"ORDER BY size DESC LIMIT 1")
+}
+
+const checkpointColumns = "SELECT size, note, sum FROM checkpoints "
+
+// readCheckpoint is the first row of a query of checkpointColumns, or the zero one.
+func readCheckpoint(ctx context.Context, tx *store.Tx, query string, args ...any) (c checkpoint, err error) {
+	err = tx.Each(ctx, func(r *sql.Rows) error {
+		c, err = scanCheckpoint(r)
+		return err
+	}, query, args...)
+	if err != nil {
+		return c, fmt.Errorf("read a checkpoint: %w", err)
 	}
 	return c, nil
+}
+
+// scanCheckpoint reads a row of checkpointColumns. Errors: fault Unverified where
+// it has changed since it was signed; rows from before there were sums have none.
+func scanCheckpoint(r *sql.Rows) (c checkpoint, err error) {
+	var sum []byte
+	if err := r.Scan(&c.size, &c.note, &sum); err != nil {
+		return c, err
+	}
+	if len(sum) > 0 && !bytes.Equal(sum, c.sum()) {
+		return c, c.wrong().Because("its note has changed since it was signed")
+	}
+	return c, nil
+}
+
+// sum is the checksum of the row.
+func (c checkpoint) sum() []byte {
+	sum := sha256.Sum256(append(binary.BigEndian.AppendUint64(nil, c.size), c.note...))
+	return sum[:16]
 }
 
 // holds checks that the tree still has, at the checkpoint's size, the root that
@@ -49,19 +80,27 @@ func (c checkpoint) holds(ctx context.Context, tx *store.Tx, h head) error {
 	if c.size == 0 {
 		return nil
 	}
-	wrong := fault.New(fault.Unverified, "journal.checkpoint", fmt.Sprintf("the journal is not the one that was signed at %d facts", c.size)).
-		Remedy("verify an export of it, and restore from a backup if it has been changed")
 	if h.size < c.size {
-		return wrong.Because(fmt.Sprintf("it has %d facts", h.size))
+		return c.wrong().Because(fmt.Sprintf("it has %d facts", h.size))
 	}
 	root, err := tlog.TreeHash(int64(c.size), nodes(ctx, tx))
 	if err != nil {
-		return wrong.Because("its tree cannot be read").Cause(err)
+		return c.wrong().Because("its tree cannot be read").Cause(err)
 	}
-	if want := (verify.Head{Origin: h.origin, Size: c.size, Root: root}); !strings.HasPrefix(c.note, want.Text()+"\n") {
-		return wrong.Because("its root hash is another")
+	return c.has(h.origin, root)
+}
+
+// has checks that a root is the one that was signed. Errors: fault Unverified.
+func (c checkpoint) has(origin string, root tlog.Hash) error {
+	if want := (verify.Head{Origin: origin, Size: c.size, Root: root}); !strings.HasPrefix(c.note, want.Text()+"\n") {
+		return c.wrong().Because("its root hash is another")
 	}
 	return nil
+}
+
+func (c checkpoint) wrong() *fault.Error {
+	return fault.New(fault.Unverified, "journal.checkpoint", fmt.Sprintf("the journal is not the one that was signed at %d facts", c.size)).
+		Remedy("verify an export of it, and restore from a backup if it has been changed")
 }
 
 // Checkpoint is the newest signed note. Errors: fault NotFound while there is none.
@@ -139,8 +178,8 @@ func (j *Journal) sign(ctx context.Context, tx *store.Tx, h head) (string, error
 	if err != nil {
 		return "", err
 	}
-	_, err = tx.Exec(ctx, "INSERT INTO checkpoints (size, note, time) VALUES ($1, $2, $3)",
-		int64(h.size), string(signed), int64(event.MicrosOf(now)))
+	_, err = tx.Exec(ctx, "INSERT INTO checkpoints (size, note, time, sum) VALUES ($1, $2, $3, $4)",
+		int64(h.size), string(signed), int64(event.MicrosOf(now)), checkpoint{size: h.size, note: string(signed)}.sum())
 	failpoint.Hit(failpoint.NoteWritten)
 	return string(signed), err
 }

@@ -2,6 +2,8 @@ package journal
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -203,6 +205,18 @@ func touched(d event.Draft) []event.Stream {
 type stored struct {
 	Receipt
 	request []byte
+}
+
+// sum is the checksum of the row.
+func (s stored) sum() []byte {
+	b := binary.BigEndian.AppendUint32(nil, uint32(len(s.Command)))
+	b = append(b, s.Command...)
+	b = append(b, s.request...)
+	for _, n := range []uint64{s.First, s.Next, uint64(s.Time)} {
+		b = binary.BigEndian.AppendUint64(b, n)
+	}
+	sum := sha256.Sum256(append(b, s.Result...))
+	return sum[:16]
 }
 
 // repeat answers a command whose id has been used before.

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -183,7 +184,7 @@ func (j *Journal) writeFacts(ctx context.Context, tx *store.Tx, p *plan) (edge, 
 
 // writeCommands writes a row for each command and the parts of their bases.
 func (j *Journal) writeCommands(ctx context.Context, tx *store.Tx, p *plan) error {
-	rows := store.Rows{Into: "INSERT INTO commands (id, request, first, next, time, result)"}
+	rows := store.Rows{Into: "INSERT INTO commands (id, request, first, next, time, result, sum)"}
 	parts := store.Rows{Into: "INSERT INTO parts (digest, body)", Then: "ON CONFLICT (digest) DO NOTHING"}
 	seen := map[[32]byte]bool{}
 	for i, w := range p.batch {
@@ -191,7 +192,7 @@ func (j *Journal) writeCommands(ctx context.Context, tx *store.Tx, p *plan) erro
 			continue
 		}
 		r := p.results[i].receipt
-		rows.Values = append(rows.Values, []any{w.ID, w.Request[:], int64(r.First), int64(r.Next), int64(r.Time), w.Result})
+		rows.Values = append(rows.Values, []any{w.ID, w.Request[:], int64(r.First), int64(r.Next), int64(r.Time), w.Result, stored{r, w.Request[:]}.sum()})
 		for _, part := range w.Parts {
 			digest := sha256.Sum256(part)
 			if !seen[digest] {
@@ -214,13 +215,28 @@ func (j *Journal) writeCommands(ctx context.Context, tx *store.Tx, p *plan) erro
 // askCommands asks which of those ids have been used, and for their rows.
 func askCommands(ctx context.Context, tx *store.Tx, found map[string]stored, ids []any) error {
 	err := tx.AskAmong(ctx, func(r store.Row) error {
-		var s stored
-		err := r.Scan(&s.Command, &s.request, &s.First, &s.Next, &s.Time, &s.Result)
+		s, err := scanCommand(r)
 		found[s.Command] = s
 		return err
-	}, "SELECT id, request, first, next, time, result FROM commands WHERE id IN (?)", ids)
+	}, commandColumns+"WHERE id IN (?)", ids)
 	if err != nil {
 		return fmt.Errorf("look up commands: %w", err)
 	}
 	return nil
+}
+
+const commandColumns = "SELECT id, request, first, next, time, result, sum FROM commands "
+
+// scanCommand reads a row of commandColumns. Errors: fault Unverified where it has
+// changed since it was written; rows from before there were sums have none.
+func scanCommand(r store.Row) (s stored, err error) {
+	var sum []byte
+	if err := r.Scan(&s.Command, &s.request, &s.First, &s.Next, &s.Time, &s.Result, &sum); err != nil {
+		return s, err
+	}
+	if len(sum) > 0 && !bytes.Equal(sum, s.sum()) {
+		return s, fault.New(fault.Unverified, "command.rotten", fmt.Sprintf("what was kept of the command %q has changed since it was written", s.Command)).
+			Because("its checksum is another").Remedy("check the disk, and restore a backup")
+	}
+	return s, nil
 }

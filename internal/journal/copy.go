@@ -88,12 +88,11 @@ func (c *Copy) Commands(ctx context.Context, fn func(CommandRow) error) error {
 		n = 0
 		var rows []CommandRow
 		err := c.tx.Each(ctx, func(r *sql.Rows) error {
-			var row CommandRow
-			err := r.Scan(&row.ID, &row.Request, &row.First, &row.Next, &row.Time, &row.Result)
-			rows = append(rows, row)
+			s, err := scanCommand(r)
+			rows = append(rows, CommandRow{ID: s.Command, Request: s.request, First: s.First, Next: s.Next, Time: int64(s.Time), Result: s.Result})
 			n++
 			return err
-		}, "SELECT id, request, first, next, time, result FROM commands WHERE id > $1 ORDER BY id LIMIT $2", last, copyPage)
+		}, commandColumns+"WHERE id > $1 ORDER BY id LIMIT $2", last, copyPage)
 		if err != nil {
 			return fmt.Errorf("copy the commands: %w", err)
 		}

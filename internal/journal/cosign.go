@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"database/sql"
 	"encoding/base64"
 	"fmt"
 	"strconv"
@@ -29,11 +30,15 @@ func (j *Journal) Cosign(ctx context.Context, size uint64, line string) error {
 		if _, err := lockHead(ctx, tx); err != nil { // two witnesses at once take turns
 			return err
 		}
-		var text string
-		if err := tx.QueryRow(ctx, "SELECT note FROM checkpoints WHERE size = $1", int64(size)).Scan(&text); err != nil {
+		c, err := readCheckpoint(ctx, tx, checkpointColumns+"WHERE size = $1", int64(size))
+		if err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "UPDATE checkpoints SET note = $1 WHERE size = $2", withSignature(text, line), int64(size))
+		if c.size != size {
+			return sql.ErrNoRows
+		}
+		c.note = withSignature(c.note, line)
+		_, err = tx.Exec(ctx, "UPDATE checkpoints SET note = $1, sum = $2 WHERE size = $3", c.note, c.sum(), int64(size))
 		return err
 	})
 	if err != nil {
@@ -87,7 +92,9 @@ func (j *Journal) settle(ctx context.Context, text string) (size uint64, err err
 			return 0, ctx.Err()
 		}
 		err := j.db.ReadTx(ctx, func(tx *store.Tx) error {
-			return tx.QueryRow(ctx, "SELECT note FROM checkpoints WHERE size = $1", int64(size)).Scan(&text)
+			c, err := readCheckpoint(ctx, tx, checkpointColumns+"WHERE size = $1", int64(size))
+			text = c.note
+			return err
 		})
 		if err != nil {
 			return 0, fmt.Errorf("read a checkpoint: %w", err)

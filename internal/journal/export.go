@@ -149,11 +149,10 @@ func (e *exportRun) leaves(ctx context.Context, facts []event.Recorded) ([]tlog.
 func (e *exportRun) notes(ctx context.Context, from, until uint64) (map[uint64]string, error) {
 	found := map[uint64]string{}
 	err := e.tx.Each(ctx, func(r *sql.Rows) error {
-		var c checkpoint
-		err := r.Scan(&c.size, &c.note)
+		c, err := scanCheckpoint(r)
 		found[c.size] = c.note
 		return err
-	}, "SELECT size, note FROM checkpoints WHERE size > $1 AND size <= $2", int64(from), int64(until))
+	}, checkpointColumns+"WHERE size > $1 AND size <= $2", int64(from), int64(until))
 	if n := e.newest; n.size > from && n.size <= until {
 		found[n.size] = n.note
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	json1 "github.com/go-json-experiment/json/v1"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
@@ -94,8 +95,23 @@ func (j *Journal) Facts(ctx context.Context, from uint64, limit int) (all []even
 	return all, err
 }
 
+// page is the facts from a position on; one that is missing is an error.
 func page(ctx context.Context, tx *store.Tx, from uint64, limit int) ([]event.Recorded, error) {
-	return facts(ctx, tx, factColumns+"WHERE position >= $1 ORDER BY position LIMIT $2", int64(from), min(max(limit, 0), FactsMax))
+	h, err := readHead(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	want := int(min(h.size-min(from, h.size), uint64(min(max(limit, 0), FactsMax))))
+	all, err := facts(ctx, tx, factColumns+"WHERE position >= $1 ORDER BY position LIMIT $2", int64(from), want)
+	for i := 0; err == nil && i < want; i++ {
+		if position := from + uint64(i); i >= len(all) || all[i].Position != position {
+			err = rotten(position, "it is missing")
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
 }
 
 // History is all facts of a stream, in order.
@@ -120,13 +136,21 @@ func (j *Journal) Histories(ctx context.Context, streams []event.Stream, kinds .
 	}
 	all := map[event.Stream][]event.Recorded{}
 	err := j.db.ReadTx(ctx, func(tx *store.Tx) error {
-		return tx.Among(ctx, func(r *sql.Rows) error {
+		var found []event.Recorded
+		err := tx.Among(ctx, func(r *sql.Rows) error {
 			f, err := scan(r)
 			if err == nil && (len(kinds) == 0 || slices.Contains(kinds, f.Kind)) {
-				all[f.Stream] = append(all[f.Stream], f)
+				found = append(found, f)
 			}
 			return err
 		}, factColumns+"WHERE stream IN (?) ORDER BY stream, version", values)
+		if err != nil {
+			return err
+		}
+		for _, f := range found {
+			all[f.Stream] = append(all[f.Stream], f)
+		}
+		return proven(ctx, tx, found)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read facts: %w", err)
@@ -146,7 +170,7 @@ func (j *Journal) Fact(ctx context.Context, position uint64) (event.Recorded, er
 	return all[0], nil
 }
 
-// facts reads rows of factColumns.
+// facts reads rows of factColumns, each as the tree has it.
 func facts(ctx context.Context, tx *store.Tx, query string, args ...any) ([]event.Recorded, error) {
 	var all []event.Recorded
 	err := tx.Each(ctx, func(r *sql.Rows) error {
@@ -154,10 +178,43 @@ func facts(ctx context.Context, tx *store.Tx, query string, args ...any) ([]even
 		all = append(all, f)
 		return err
 	}, query, args...)
+	if err == nil {
+		err = proven(ctx, tx, all)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read facts: %w", err)
 	}
 	return all, nil
+}
+
+// proven compares facts with their leaves in the tree. Errors: fault Unverified
+// with the first position where they disagree.
+func proven(ctx context.Context, tx *store.Tx, facts []event.Recorded) error {
+	indexes := make([]int64, len(facts))
+	for i, f := range facts {
+		indexes[i] = tlog.StoredHashIndex(0, int64(f.Position))
+	}
+	leaves, err := nodes(ctx, tx).ReadHashes(indexes)
+	if err != nil {
+		return err
+	}
+	for i, f := range facts {
+		leaf, err := event.Leaf(f.HeaderBytes, f.BodyBytes, f.PrivateBytes)
+		if err != nil {
+			return rotten(f.Position, err.Error())
+		}
+		if tlog.RecordHash(leaf) != leaves[i] {
+			return rotten(f.Position, "its bytes and its leaf in the tree disagree")
+		}
+	}
+	return nil
+}
+
+// rotten is the error for a fact that is not the one that was recorded.
+func rotten(position uint64, why string) *fault.Error {
+	return fault.New(fault.Unverified, "journal.rotten", fmt.Sprintf("the fact at position %d is not the one that was recorded", position)).
+		Because(why).
+		Remedy("stop the server, check the disk, and restore a backup; signalbox rebuild --check lists what has changed")
 }
 
 // scan reads a row of factColumns. The header's bytes are the fact; the columns
@@ -170,7 +227,7 @@ func scan(r *sql.Rows) (event.Recorded, error) {
 		return f, err
 	}
 	if err := json1.Unmarshal(f.HeaderBytes, &f.Header); err != nil {
-		return f, fmt.Errorf("header at %d: %w", position, err)
+		return f, rotten(position, "its header is not JSON").Cause(err)
 	}
 	if f.Position != position || f.Stream != stream || f.Version != version {
 		return f, fault.New(fault.Unverified, "journal.header", fmt.Sprintf("the row of position %d holds another fact", position)).

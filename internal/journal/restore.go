@@ -65,9 +65,9 @@ func Restore(ctx context.Context, o Options, r Restored, feed func(*Restoring) e
 			journal: j, tx: tx, cold: j.states.Cold(),
 			facts:       store.Rows{Into: "INSERT INTO facts (position, stream, version, header, body, private)"},
 			hashes:      store.Rows{Into: "INSERT INTO hashes (node, hash)"},
-			commands:    store.Rows{Into: "INSERT INTO commands (id, request, first, next, time, result)"},
+			commands:    store.Rows{Into: "INSERT INTO commands (id, request, first, next, time, result, sum)"},
 			parts:       store.Rows{Into: "INSERT INTO parts (digest, body)"},
-			checkpoints: store.Rows{Into: "INSERT INTO checkpoints (size, note, time)"},
+			checkpoints: store.Rows{Into: "INSERT INTO checkpoints (size, note, time, sum)"},
 		}
 		if err := feed(w); err != nil {
 			return err
@@ -116,13 +116,14 @@ func (w *Restoring) Checkpoint(text string) error {
 		return fmt.Errorf("size of a checkpoint: %w", err)
 	}
 	w.head.origin = lines[0]
-	w.checkpoints.Values = append(w.checkpoints.Values, []any{size, text, int64(w.head.time)})
+	w.checkpoints.Values = append(w.checkpoints.Values, []any{size, text, int64(w.head.time), checkpoint{uint64(size), text}.sum()})
 	return nil
 }
 
 // Command takes a command that was carried out.
 func (w *Restoring) Command(ctx context.Context, c CommandRow) error {
-	w.commands.Values = append(w.commands.Values, []any{c.ID, c.Request, int64(c.First), int64(c.Next), c.Time, c.Result})
+	s := stored{Receipt{Command: c.ID, First: c.First, Next: c.Next, Time: event.Micros(c.Time), Result: c.Result}, c.Request}
+	w.commands.Values = append(w.commands.Values, []any{c.ID, c.Request, int64(c.First), int64(c.Next), c.Time, c.Result, s.sum()})
 	return w.full(ctx)
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -269,7 +270,7 @@ func TestCheckRebuildFinds(t *testing.T) {
 		"state":         "UPDATE streams SET state = '{\"sum\":9}' WHERE stream = 'counter/a'",
 		"version":       "UPDATE streams SET version = 7 WHERE stream = 'counter/a'",
 		"missing":       "DELETE FROM streams WHERE stream = 'counter/a'",
-		"invented":      "INSERT INTO streams (stream, version, fold) VALUES ('counter/z', 1, 1)",
+		"invented":      "INSERT INTO streams (stream, version, fold, sum) VALUES ('counter/z', 1, 1, '')",
 		"key missing":   "DELETE FROM keys WHERE name = 'counter.parity'",
 		"key invented":  "INSERT INTO keys (kind, name, value, stream, since, until) VALUES ('lookup', 'x', 'y', 'counter/a', 0, 0)",
 		"nothing amiss": "DELETE FROM leases",
@@ -282,6 +283,9 @@ func TestCheckRebuildFinds(t *testing.T) {
 					text := change
 					if tx.Dialect == store.SQLite && name == "state" {
 						text = "UPDATE streams SET state = CAST('{\"sum\":9}' AS BLOB) WHERE stream = 'counter/a'"
+					}
+					if tx.Dialect == store.SQLite {
+						text = strings.Replace(text, "1, 1, '')", "1, 1, x'')", 1)
 					}
 					_, err := tx.Exec(t.Context(), text)
 					return err

@@ -74,7 +74,8 @@ func (c *Cold) compareStreams(ctx context.Context, tx *store.Tx, say func(string
 	err := tx.Each(ctx, func(r *sql.Rows) error {
 		var got Stored
 		var fold int
-		if err := r.Scan(&got.Stream, &got.Version, &fold, &got.State); err != nil {
+		var sum []byte
+		if err := r.Scan(&got.Stream, &got.Version, &fold, &got.State, &sum); err != nil {
 			return err
 		}
 		seen[got.Stream] = true
@@ -88,9 +89,11 @@ func (c *Cold) compareStreams(ctx context.Context, tx *store.Tx, say func(string
 			say("%s has version %d, its facts make %d", got.Stream, got.Version, want.Version)
 		case folds && fold == shape.Number && !bytes.Equal(want.State, got.State):
 			say("%s at version %d has another state than its facts make", got.Stream, got.Version)
+		case !bytes.Equal(sum, rowSum(got.Stream, fold, got)):
+			say("%s at version %d has another checksum than its state makes", got.Stream, got.Version)
 		}
 		return nil
-	}, "SELECT stream, version, fold, state FROM streams ORDER BY stream")
+	}, "SELECT stream, version, fold, state, sum FROM streams ORDER BY stream")
 	if err != nil {
 		return nil, fmt.Errorf("compare streams: %w", err)
 	}
@@ -104,7 +107,7 @@ type owned struct {
 }
 
 func (c *Cold) compareKeys(ctx context.Context, tx *store.Tx, say func(string, ...any)) error {
-	want := map[owned]bool{}
+	want, sums := map[owned]bool{}, keySums{}
 	for stream, e := range c.streams {
 		shape, _, err := c.states.shape(stream)
 		if err != nil {
@@ -117,10 +120,11 @@ func (c *Cold) compareKeys(ctx context.Context, tx *store.Tx, say func(string, .
 		for _, k := range keys {
 			want[owned{k, stream}] = true
 		}
+		sums.add(stream, keys)
 	}
 	err := tx.Each(ctx, func(r *sql.Rows) error {
-		var o owned
-		if err := r.Scan(&o.key.Kind, &o.key.Name, &o.key.Value, &o.by, &o.key.From, &o.key.Until); err != nil {
+		o, err := scanKey(r)
+		if err != nil {
 			return err
 		}
 		if !want[o] {
@@ -134,6 +138,28 @@ func (c *Cold) compareKeys(ctx context.Context, tx *store.Tx, say func(string, .
 	}
 	for o := range want {
 		say("%s lacks the key %s %q", o.by, o.key.Name, o.key.Value)
+	}
+	return compareSums(ctx, tx, sums, say)
+}
+
+func compareSums(ctx context.Context, tx *store.Tx, want keySums, say func(string, ...any)) error {
+	err := tx.Each(ctx, func(r *sql.Rows) error {
+		var c claim
+		var sum int64
+		err := r.Scan(&c.name, &c.value, &sum)
+		if sum != want[c] {
+			say("the keys %s %q have another sum than their facts make", c.name, c.value)
+		}
+		delete(want, c)
+		return err
+	}, "SELECT name, value, sum FROM key_sums ORDER BY name, value")
+	if err != nil {
+		return fmt.Errorf("compare the sums of keys: %w", err)
+	}
+	for c, sum := range want {
+		if sum != 0 {
+			say("the sum of the keys %s %q is missing", c.name, c.value)
+		}
 	}
 	return nil
 }

@@ -8,9 +8,11 @@
 package state
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	"signalbox.dev/signalbox/internal/event"
@@ -80,7 +82,8 @@ func (s *States) Check(streams []event.Stream) error {
 }
 
 // Load is the state of each stream named, in one query; a stream that does not
-// exist has version 0.
+// exist has version 0. Errors: fault Unverified where a state is not the one
+// that was written.
 func (s *States) Load(ctx context.Context, tx *store.Tx, streams ...event.Stream) (map[event.Stream]Stored, error) {
 	entries, err := s.load(ctx, tx, streams)
 	if err != nil {
@@ -91,9 +94,29 @@ func (s *States) Load(ctx context.Context, tx *store.Tx, streams ...event.Stream
 		if e.broken != nil {
 			return nil, e.broken
 		}
+		if err := s.absent(ctx, tx, stream, e); err != nil {
+			return nil, err
+		}
 		all[stream] = Stored{Stream: stream, Version: e.version, State: e.state}
 	}
 	return all, nil
+}
+
+// absent checks that a stream that is not there has no facts either: its row
+// may have rotted away. Sets have none, and who writes need not ask: facts of a
+// version that stands are refused.
+func (s *States) absent(ctx context.Context, tx *store.Tx, stream event.Stream, e entry) error {
+	if e.exists || stream.Noun() == SetNoun {
+		return nil
+	}
+	facts, err := s.history(ctx, tx, stream)
+	switch {
+	case err != nil:
+		return fmt.Errorf("history of %s: %w", stream, err)
+	case len(facts) > 0:
+		return rotten(stream, "it is missing, and its facts are not")
+	}
+	return nil
 }
 
 // entry is a stream with its keys. Refolded means that the rows in the database
@@ -105,7 +128,7 @@ type entry struct {
 	keys     []event.Key
 	exists   bool
 	refolded bool
-	broken   error // why it could not be folded anew
+	broken   error // why it cannot be trusted, or not be folded anew
 }
 
 // load reads streams; every one asked for is in the answer.
@@ -144,11 +167,15 @@ func (s *States) Ask(ctx context.Context, tx *store.Tx, streams []event.Stream) 
 	err := tx.AskAmong(ctx, func(r store.Row) error {
 		var stream event.Stream
 		var fold int
+		var sum []byte
 		e := entry{exists: true}
-		err := r.Scan(&stream, &e.version, &fold, &e.state)
+		err := r.Scan(&stream, &e.version, &fold, &e.state, &sum)
+		if !bytes.Equal(sum, rowSum(stream, fold, Stored{Version: e.version, State: e.state})) {
+			e.broken = rotten(stream, "its checksum is another")
+		}
 		a.entries[stream], a.folds[stream] = e, fold
 		return err
-	}, "SELECT stream, version, fold, state FROM streams WHERE stream IN (?)", names)
+	}, "SELECT stream, version, fold, state, sum FROM streams WHERE stream IN (?)", names)
 	if err != nil {
 		return nil, fmt.Errorf("load streams: %w", err)
 	}
@@ -158,6 +185,9 @@ func (s *States) Ask(ctx context.Context, tx *store.Tx, streams []event.Stream) 
 // refresh folds anew what was folded under another number.
 func (a *Asked) refresh(ctx context.Context, tx *store.Tx) {
 	for stream, fold := range a.folds {
+		if a.entries[stream].broken != nil {
+			continue
+		}
 		e, err := a.states.refresh(ctx, tx, stream, fold, a.entries[stream])
 		e.broken = err
 		a.entries[stream] = e
@@ -248,8 +278,10 @@ func checkKey(k event.Key) error {
 }
 
 // Find is the streams that have the key, unique, lookup or interval, in order.
+// Errors: fault Unverified where a key has rotted.
 func (s *States) Find(ctx context.Context, tx *store.Tx, name, value string) ([]event.Stream, error) {
-	return streams(ctx, tx, "SELECT DISTINCT stream FROM keys WHERE name = $1 AND value = $2 ORDER BY stream", name, value)
+	all, err := keyed(ctx, tx, name, value)
+	return owners(all), err
 }
 
 // Span is an interval key with a half-open time span; Until 0 means open.
@@ -258,15 +290,24 @@ type Span struct {
 	From, Until event.Micros
 }
 
-// Overlapping is the streams with an interval key that shares an instant with span, in order.
+// Overlapping is the streams with an interval key that shares an instant with
+// span, in order. Errors: as of Find.
 func (s *States) Overlapping(ctx context.Context, tx *store.Tx, span Span) ([]event.Stream, error) {
-	until := span.Until
-	if until == 0 {
-		until = 1<<63 - 1
+	all, err := keyed(ctx, tx, span.Name, span.Value)
+	return owners(slices.DeleteFunc(all, func(o owned) bool {
+		k := o.key
+		return k.Kind != event.Interval || span.Until != 0 && k.From >= span.Until || k.Until != 0 && k.Until <= span.From
+	})), err
+}
+
+// owners is the streams of keys, each once, in order.
+func owners(keys []owned) []event.Stream {
+	var all []event.Stream
+	for _, o := range keys {
+		all = append(all, o.by)
 	}
-	return streams(ctx, tx, `SELECT DISTINCT stream FROM keys WHERE name = $1 AND value = $2 AND kind = 'interval'
-		AND since < $3 AND (until = 0 OR until > $4) ORDER BY stream`,
-		span.Name, span.Value, int64(until), int64(span.From))
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Listed asks for streams with an interval key in the order in which their

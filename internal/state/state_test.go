@@ -298,7 +298,8 @@ func clearTables(t *testing.T, db *store.DB) {
 	err := db.InTx(t.Context(), func(tx *store.Tx) error {
 		_, err := tx.Exec(t.Context(), "DELETE FROM streams")
 		_, other := tx.Exec(t.Context(), "DELETE FROM keys")
-		return errors.Join(err, other)
+		_, sums := tx.Exec(t.Context(), "DELETE FROM key_sums")
+		return errors.Join(err, other, sums)
 	})
 	if err != nil {
 		t.Fatal(err)

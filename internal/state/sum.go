@@ -104,7 +104,7 @@ const writeChunk = 500
 // Replace writes the streams and keys of the cold fold in the place of all that
 // stand. The caller holds the journal's head.
 func (c *Cold) Replace(ctx context.Context, tx *store.Tx) error {
-	for _, query := range []string{"DELETE FROM keys", "DELETE FROM streams"} {
+	for _, query := range []string{"DELETE FROM keys", "DELETE FROM key_sums", "DELETE FROM streams"} {
 		if _, err := tx.Exec(ctx, query); err != nil {
 			return fmt.Errorf("empty the streams: %w", err)
 		}
@@ -119,7 +119,8 @@ func (c *Cold) Replace(ctx context.Context, tx *store.Tx) error {
 }
 
 func (c *Cold) write(ctx context.Context, tx *store.Tx, names []event.Stream) error {
-	streams := store.Rows{Into: "INSERT INTO streams (stream, version, fold, state)"}
+	streams := store.Rows{Into: "INSERT INTO streams (stream, version, fold, state, sum)"}
+	sums := keySums{}
 	keys := store.Rows{Into: "INSERT INTO keys (kind, name, value, stream, since, until)"}
 	for _, stream := range names {
 		shape, _, err := c.states.shape(stream)
@@ -131,7 +132,8 @@ func (c *Cold) write(ctx context.Context, tx *store.Tx, names []event.Stream) er
 		if err != nil {
 			return err
 		}
-		streams.Values = append(streams.Values, []any{string(stream), int64(e.Version), shape.Number, e.State})
+		streams.Values = append(streams.Values, []any{string(stream), int64(e.Version), shape.Number, e.State, rowSum(stream, shape.Number, e)})
+		sums.add(stream, owned)
 		keys.Values = append(keys.Values, keyRows(stream, owned)...)
 	}
 	if err := tx.Insert(ctx, streams); err != nil {
@@ -140,5 +142,5 @@ func (c *Cold) write(ctx context.Context, tx *store.Tx, names []event.Stream) er
 	if err := tx.Insert(ctx, keys); err != nil {
 		return fmt.Errorf("write keys: %w", err)
 	}
-	return nil
+	return sums.write(ctx, tx)
 }

@@ -14,31 +14,51 @@ import (
 // Write writes every stream that the kept trials changed, and its keys.
 func (b *Batch) Write(ctx context.Context, tx *store.Tx) error {
 	streams := store.Rows{
-		Into: "INSERT INTO streams (stream, version, fold, state)",
-		Then: "ON CONFLICT (stream) DO UPDATE SET version = excluded.version, fold = excluded.fold, state = excluded.state",
+		Into: "INSERT INTO streams (stream, version, fold, state, sum)",
+		Then: "ON CONFLICT (stream) DO UPDATE SET version = excluded.version, fold = excluded.fold, state = excluded.state, sum = excluded.sum",
 	}
 	keys := store.Rows{Into: "INSERT INTO keys (kind, name, value, stream, since, until)"}
-	var rekeyed []any
+	var rekeyed, unknown []any // unknown are those whose stored keys are of another fold
+	sums := keySums{}
 	for _, stream := range slices.Sorted(maps.Keys(b.now)) {
 		before, after := b.base[stream], b.now[stream]
 		shape, _, err := b.states.shape(stream)
 		if err != nil {
 			return err
 		}
-		streams.Values = append(streams.Values, []any{string(stream), int64(after.version), shape.Number, after.state})
+		streams.Values = append(streams.Values, []any{
+			string(stream), int64(after.version), shape.Number, after.state,
+			rowSum(stream, shape.Number, Stored{Version: after.version, State: after.state}),
+		})
 		if !before.refolded && slices.Equal(before.keys, after.keys) {
 			continue
 		}
 		if before.exists {
 			rekeyed = append(rekeyed, string(stream))
 		}
+		if before.refolded {
+			unknown = append(unknown, string(stream))
+		} else {
+			sums.take(stream, before.keys)
+		}
+		sums.add(stream, after.keys)
 		keys.Values = append(keys.Values, keyRows(stream, after.keys)...)
+	}
+	stored, err := keysOf(ctx, tx, unknown)
+	if err != nil {
+		return err
+	}
+	for stream, keys := range stored {
+		sums.take(stream, keys)
 	}
 	if err := tx.Insert(ctx, streams); err != nil {
 		return fmt.Errorf("write streams: %w", err)
 	}
 	failpoint.Hit(failpoint.StateStreams)
-	return replaceKeys(ctx, tx, rekeyed, keys)
+	if err := replaceKeys(ctx, tx, rekeyed, keys); err != nil {
+		return err
+	}
+	return sums.write(ctx, tx)
 }
 
 func keyRows(stream event.Stream, keys []event.Key) [][]any {

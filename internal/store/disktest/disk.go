@@ -102,6 +102,24 @@ func (d *Disk) Mount() { system().mount(d) }
 // Empty is a disk in the place of d that holds nothing.
 func (d *Disk) Empty(seed uint64) *Disk { return mounted(d.dir, seed) }
 
+// File is what the file of a name in the directory holds.
+func (d *Disk) File(name string) []byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n := d.now[filepath.Join(d.dir, name)]; n != nil {
+		return slices.Clone(n.data)
+	}
+	return nil
+}
+
+// Put gives the disk a file, synced.
+func (d *Disk) Put(name string, data []byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := newInode(data)
+	d.now[filepath.Join(d.dir, name)], d.safe[filepath.Join(d.dir, name)] = n, n
+}
+
 // Cut lets the power go now.
 func (d *Disk) Cut() { d.set(func() { d.off = true }) }
 
