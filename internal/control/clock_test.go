@@ -79,6 +79,23 @@ func TestClockJumps(t *testing.T) {
 	random := rand.New(rand.NewPCG(11, 12))
 	var open []candidate
 	decided, unsure, started, revived := 0, 0, 0, 0
+	// Within what is tolerated: a permit ends, and the clock goes back to before its end.
+	c, err := k.try("0.9.0")
+	must(t, err)
+	ends, err := h.PermitState(h.ctx, c.permit)
+	must(t, err)
+	for _, after := range []time.Duration{5 * time.Second, -15 * time.Second} {
+		clock.set(ends.NotAfter.Time().Add(after))
+		d, err := h.StartDeployment(h.ctx, h.as("ci"), c.start)
+		must(t, err)
+		if d.Code != "permit.expired" {
+			t.Errorf("%v after its end: %+v", after, d)
+		}
+	}
+	if ends.Usable(clock.now, c.start.Service, c.start.Version, c.start.Digest, c.start.Environment) == nil {
+		revived++
+	}
+	clock.set(clock.furthest.Add(time.Second))
 	for n := range jumps() {
 		sizeBefore, err := h.Journal.Size(h.ctx)
 		must(t, err)

@@ -106,6 +106,18 @@ func readClock(ctx context.Context, tx *store.Tx) (database, newest time.Time, e
 	return database, last.Time(), err
 }
 
+// stamp is the time of the facts that are appended on a head: never before the
+// newest, nor before what a decision was told that they record. Where the clocks
+// are too far apart to decide by, the journal's time waits for the database's.
+func (j *Journal) stamp(h head) event.Micros {
+	plain := max(h.now, h.time)
+	carried := event.MicrosOf(j.steady.read(plain.Time(), time.Now()))
+	if carried.Time().Sub(h.now.Time()) > clockMax {
+		return plain
+	}
+	return max(plain, carried)
+}
+
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b

@@ -56,7 +56,7 @@ func (j *Journal) load(ctx context.Context, tx *store.Tx, batch []*job) (*plan, 
 	if err := p.head.held(ctx, tx); err != nil {
 		return nil, err
 	}
-	p.now = max(p.head.now, p.head.time)
+	p.now = j.stamp(p.head)
 	p.streams = asked.Batch(ctx, tx)
 	return p, nil
 }

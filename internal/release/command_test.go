@@ -341,6 +341,23 @@ func TestPermitLife(t *testing.T) {
 	}
 }
 
+// A use that a clock going back noted before the permit's beginning leaves it a
+// span that can be kept.
+func TestPermitSpan(t *testing.T) {
+	for name, p := range map[string]Permit{
+		"unused":              {NotBefore: 100, NotAfter: 200},
+		"redeemed at once":    {NotBefore: 100, NotAfter: 200, Redeemed: 100},
+		"redeemed before it":  {NotBefore: 100, NotAfter: 200, Redeemed: 90},
+		"recalled before it":  {NotBefore: 100, NotAfter: 200, Recalled: 1},
+		"redeemed, as usual":  {NotBefore: 100, NotAfter: 200, Redeemed: 150},
+		"recalled when it is": {NotBefore: 100, NotAfter: 200, Recalled: 200},
+	} {
+		if p.ends() <= p.NotBefore {
+			t.Errorf("%s: ends at %d", name, p.ends())
+		}
+	}
+}
+
 func TestOnlyEnforcedGoIsPermitted(t *testing.T) {
 	for name, change := range map[string]func(*Decision){
 		"wait": func(d *Decision) { d.Verdict = policy.Wait }, "no-go": func(d *Decision) { d.Verdict = policy.NoGo },

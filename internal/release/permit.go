@@ -83,9 +83,10 @@ func PermitShape() event.Shape {
 	})
 }
 
-// ends is the first instant at which the permit is good for nothing any more.
+// ends is the first instant at which the permit is good for nothing any more. It
+// comes after its beginning also where a clock that went back noted its use.
 func (p Permit) ends() event.Micros {
-	return cmp.Or(p.Redeemed, p.Recalled, p.NotAfter)
+	return max(p.NotBefore+1, cmp.Or(p.Redeemed, p.Recalled, p.NotAfter))
 }
 
 // Issue is the fact of the permit that an enforced go yields; none for any
