@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests stand on: git, ssh, OpenSSL, PostgreSQL 15 or later, Chromium, and a
+# Installs what the tests stand on: git, ssh, OpenSSL, PostgreSQL 15 or later, Chromium,
+# Prometheus, and a
 # C compiler for the race detector. On Debian as root it installs what is
 # missing; elsewhere it says what to install.
 set -euo pipefail
@@ -14,6 +15,7 @@ has ssh || missing+=(openssh-client)
 has openssl || missing+=(openssl)
 has_postgres || missing+=(postgresql)
 has_chromium || missing+=(chromium)
+has prometheus || missing+=(prometheus)
 has gcc || has cc || missing+=(gcc libc6-dev)
 
 if ! has go; then

@@ -37,6 +37,7 @@ type Options struct {
 	Version string                                 // of this build
 	Now     func() time.Time                       // nil is time.Now; for rate limits and lists, never for decisions
 	Backup  func(context.Context, io.Writer) error // nil: none is taken over the API
+	Metrics http.Handler                           // what Prometheus reads; nil: nothing is measured
 	Closing <-chan struct{}                        // closed when the server stops: ends subscriptions; nil never
 
 	Published func(context.Context) ([]wire.Check, error) // how witnesses and places of checkpoints stand; nil: there are none
@@ -149,9 +150,11 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
+	asked := r
 	r = r.WithContext(withID(r.Context(), id))
 	defer a.recovered(w, r)
 	handler, pattern := a.mux.Handler(r)
+	asked.Pattern = pattern // for whoever measures
 	if pattern == "" {
 		a.unrouted(w, r, handler)
 		return

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/wire"
@@ -27,6 +28,14 @@ func (a *api) health() []operation {
 			params: []param{{name: "always", kind: "integer", about: "200: answer with this status also where the server is not ready"}},
 			about:  "The server can do its work: 200, or 503 with what is missing",
 		}, ready),
+		serve(operation{id: "metrics", path: "/metrics", root: true, need: access.Read, gives: "text/plain", about: "What Prometheus reads"},
+			func(c *call) error {
+				if c.Metrics == nil {
+					return fault.New(fault.NotFound, "api.no-metrics", "nothing is measured here")
+				}
+				c.Metrics.ServeHTTP(c.w, c.r)
+				return nil
+			}),
 		ask(operation{id: "version", path: "/version", root: true, need: public, about: "Which build answers"},
 			func(c *call) (wire.Version, error) { return wire.Version{Version: c.Version, API: "v1"}, nil }),
 		serve(operation{id: "openapi", path: "/openapi.json", root: true, need: public, gives: "application/openapi+json", about: "This description"},
@@ -43,7 +52,7 @@ func ready(c *call) error {
 	for _, check := range []struct {
 		name string
 		run  func(context.Context) error
-	}{{"clock", c.clock}, {"append", func(context.Context) error { return c.Journal.Writable() }}, {"checkpoints", c.covered}, {"views", c.folded}} {
+	}{{"serving", c.serving}, {"clock", c.clock}, {"append", func(context.Context) error { return c.Journal.Writable() }}, {"checkpoints", c.covered}, {"views", c.folded}} {
 		err := check.run(c.ctx)
 		one := wire.Check{Name: check.name, OK: err == nil}
 		if err != nil {
@@ -76,6 +85,16 @@ func (c *call) published() []wire.Check {
 	return checks
 }
 
+// serving fails once the server has been told to stop.
+func (c *call) serving(context.Context) error {
+	select {
+	case <-c.Closing:
+		return fault.New(fault.Unavailable, "ready.stopping", "the server is about to stop")
+	default:
+		return nil
+	}
+}
+
 // detail is what anybody may read of a failed check; the rest is in the log.
 func (c *call) detail(err error) string {
 	c.Log.Warn("not ready", "reference", idOf(c.ctx), "error", err)
@@ -106,15 +125,11 @@ func (c *call) clock(ctx context.Context) error {
 
 // covered checks that what was recorded is soon under a signed checkpoint.
 func (c *call) covered(ctx context.Context) error {
-	signed, err := c.signed(ctx)
-	if err != nil && fault.KindOf(err) != fault.NotFound {
+	_, oldest, err := c.Journal.Unsigned(ctx)
+	if err != nil || oldest == 0 {
 		return err
 	}
-	facts, err := c.Journal.Facts(ctx, signed, 1)
-	if err != nil || len(facts) == 0 {
-		return err
-	}
-	if age := c.Now().Sub(facts[0].Time.Time()); age > unsignedMax {
+	if age := c.Now().Sub(oldest.Time()); age > unsignedMax {
 		return fault.New(fault.Unavailable, "ready.checkpoint", fmt.Sprintf("no checkpoint has been signed for %s", age.Round(time.Second)))
 	}
 	return nil

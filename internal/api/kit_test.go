@@ -156,7 +156,7 @@ func empty(t *testing.T, db *store.DB) *house {
 	log := slog.New(slog.NewTextHandler(h.log, nil))
 	h.control = &control.Control{Journal: j, Vault: files, Keys: keys, Log: log}
 	handler, err := api.New(api.Options{
-		Control: h.control, Views: views, Journal: j, Log: log, Version: "test", Closing: h.closing,
+		Control: h.control, Views: views, Journal: j, Log: log, Version: "test", Metrics: http.NotFoundHandler(), Closing: h.closing,
 		Backup: func(_ context.Context, w io.Writer) error { _, err := io.WriteString(w, "a backup"); return err },
 		Now:    func() time.Time { return time.Now().Add(time.Duration(h.later.Load())) },
 	})

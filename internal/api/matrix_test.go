@@ -30,7 +30,7 @@ var needs = map[string]string{
 	"show-keys": "read", "show-checkpoint": "read", "show-receipt": "read", "prove-inclusion": "read", "prove-consistency": "read", "export-journal": "export", "list-facts": "read",
 	"show-vault": "read", "sweep-vault": "operate", "check-vault": "export", "fetch-vault-entry": "export",
 	"take-backup": "operate", "show-restore": "read", "propose-restore": "operate", "confirm-restore": "any",
-	"follow-changes": "read", "alive": "public", "ready": "public", "version": "public", "openapi": "public",
+	"follow-changes": "read", "alive": "public", "ready": "public", "version": "public", "metrics": "read", "openapi": "public",
 }
 
 // held is the roles of each principal.

@@ -79,6 +79,7 @@ var rooms = []room{
 
 	{path: "internal/control", imports: "mandate event state journal vault seal verify lint prose report release " + nouns, nouns: true},
 	{path: "internal/upkeep", imports: "event state journal seal store vault verify view"},
+	{path: "internal/telemetry"},
 	{path: "internal/watch", imports: "control event journal store view connect"},
 	{path: "internal/publish", imports: "event journal store verify witness"},
 	{path: "internal/anchor", imports: "connect/git verify"},

@@ -45,6 +45,9 @@ type ServeOptions struct {
 	URL          string   // how people reach the server; "" is derived from Listen
 	Repositories []string // directories under which the server may read Git repositories
 	Mirrors      MirrorOptions
+	LogLevel     string   // debug, info, warn or error
+	Drain        string   // how long the server answers on when it is told to stop, such as 2s
+	Traces       string   // address of a collector of traces; "" for none
 	CommitKeys   []string // files of keys that signatures of commits are held against
 	Publish      PublishOptions
 	Catalog      string // file that is imported at the start
@@ -155,7 +158,7 @@ func (a *app) serve() *cobra.Command {
 		return a.local.Serve(ctx, ServeOptions{
 			StoreOptions: store, Listen: c.setting("listen"), TLSCert: c.setting("tls-cert"), TLSKey: c.setting("tls-key"),
 			BehindProxy: proxied, URL: c.setting("url"), Repositories: list(c.setting("repositories")),
-			CommitKeys: list(c.setting("commit-keys")), Mirrors: MirrorOptions{
+			CommitKeys: list(c.setting("commit-keys")), LogLevel: c.setting("log-level"), Traces: c.setting("traces"), Drain: c.setting("drain"), Mirrors: MirrorOptions{
 				Hosts: list(c.setting("mirror-hosts")), CA: c.setting("mirror-ca"), Netrc: c.setting("mirror-netrc"), SSHKey: c.setting("mirror-ssh-key"),
 				KnownHosts: c.setting("mirror-known-hosts"), Size: c.setting("mirror-size"), Total: c.setting("mirror-total"),
 			},
@@ -168,7 +171,7 @@ func (a *app) serve() *cobra.Command {
 	})
 	cmd.Long = "Run the server. Without --database it keeps everything in --data, in an embedded database.\n" +
 		"It listens on this machine alone unless it has TLS or --behind-proxy."
-	bind(cmd.Flags(), append(storeNames, "listen", "tls-cert", "tls-key", "behind-proxy", "url", "repositories", "commit-keys", "mirror-hosts", "mirror-ca", "mirror-netrc", "mirror-ssh-key", "mirror-known-hosts", "mirror-size", "mirror-total",
+	bind(cmd.Flags(), append(storeNames, "listen", "tls-cert", "tls-key", "behind-proxy", "log-level", "traces", "drain", "url", "repositories", "commit-keys", "mirror-hosts", "mirror-ca", "mirror-netrc", "mirror-ssh-key", "mirror-known-hosts", "mirror-size", "mirror-total",
 		"witnesses", "witness-quorum", "witness-ca", "witness-private", "checkpoint-folder", "checkpoint-repository", "checkpoint-every")...)
 	f := cmd.Flags()
 	f.String("catalog", "", "catalog file that is imported at the start; what it does not name stays")

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/event"
@@ -38,9 +39,10 @@ type Control struct {
 	Vault   Files
 	Keys    *seal.Keys
 	Log     *slog.Logger
-	Changes ChangeReader           // nil: the server reads no repositories
-	TZData  string                 // version of the time zone data, recorded in decisions
-	Bundles release.BundleVerifier // nil: Sigstore bundles are refused
+	Changes ChangeReader                  // nil: the server reads no repositories
+	TZData  string                        // version of the time zone data, recorded in decisions
+	Bundles release.BundleVerifier        // nil: Sigstore bundles are refused
+	Decided func(context.Context, Answer) // told of each answer of the gate; nil tells nobody
 
 	programs programs
 }
@@ -253,8 +255,9 @@ func decoded[R any](result []byte, err error) (R, error) {
 func once[R any](ctx context.Context, c *Control, command journal.Command, try act[R]) (journal.Receipt, R, error) {
 	var drafts []event.Draft
 	var result R
-	err := c.Journal.Snapshot(ctx, func(s *journal.Snapshot) error {
-		l, err := loading(ctx, s)
+	deciding, span := traced(ctx, "decide")
+	err := c.Journal.Snapshot(deciding, func(s *journal.Snapshot) error {
+		l, err := loading(deciding, s)
 		if err != nil {
 			return err
 		}
@@ -267,6 +270,7 @@ func once[R any](ctx context.Context, c *Control, command journal.Command, try a
 		}
 		return nil
 	})
+	span.End()
 	if err != nil || len(drafts) == 0 {
 		return journal.Receipt{}, result, err
 	}
@@ -274,8 +278,15 @@ func once[R any](ctx context.Context, c *Control, command journal.Command, try a
 	if command.Result, err = json.Marshal(result); err != nil {
 		return journal.Receipt{}, result, fmt.Errorf("encode result: %w", err)
 	}
-	receipt, err := c.Journal.Append(ctx, command)
+	recording, span := traced(ctx, "record")
+	defer span.End()
+	receipt, err := c.Journal.Append(recording, command)
 	return receipt, result, err
+}
+
+// traced begins a span of the caller's trace, where there is one.
+func traced(ctx context.Context, name string) (context.Context, trace.Span) {
+	return trace.SpanFromContext(ctx).TracerProvider().Tracer("signalbox.dev/signalbox").Start(ctx, name)
 }
 
 // stale reports whether the command lost a race and must decide anew.

@@ -58,6 +58,9 @@ func (c *Control) Ask(ctx context.Context, r Request, q GateRequest) (Answer, er
 		more, answer, err := c.decide(l, state, q.Environment)
 		return append(drafts, more...), answer, err
 	})
+	if err == nil && c.Decided != nil {
+		c.Decided(ctx, answer)
+	}
 	if err != nil || answer.Decision.Permit == "" {
 		return answer, err
 	}

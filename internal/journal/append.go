@@ -35,6 +35,16 @@ type result struct {
 // ctx ended before the command was taken up. Only with the code
 // "journal.unknown" may the command have been appended nevertheless.
 func (j *Journal) Append(ctx context.Context, c Command) (Receipt, error) {
+	if j.appended == nil {
+		return j.append(ctx, c)
+	}
+	began := time.Now()
+	r, err := j.append(ctx, c)
+	j.appended(ctx, c, r, time.Since(began), err)
+	return r, err
+}
+
+func (j *Journal) append(ctx context.Context, c Command) (Receipt, error) {
 	if err := j.admits(ctx, c); err != nil {
 		return Receipt{}, err
 	}

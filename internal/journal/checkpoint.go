@@ -116,6 +116,24 @@ func (j *Journal) Checkpoint(ctx context.Context) (text string, err error) {
 	return text, err
 }
 
+// Unsigned is how many facts the newest checkpoint covers, and when the oldest
+// fact was recorded that it does not; 0 where it covers all.
+func (j *Journal) Unsigned(ctx context.Context) (signed uint64, oldest event.Micros, err error) {
+	err = j.db.ReadTx(ctx, func(tx *store.Tx) error {
+		c, err := newest(ctx, tx)
+		if err != nil {
+			return err
+		}
+		signed = c.size
+		facts, err := page(ctx, tx, signed, 1)
+		if err == nil && len(facts) > 0 {
+			oldest = facts[0].Time
+		}
+		return err
+	})
+	return signed, oldest, err
+}
+
 // SignNow signs the journal as it stands and returns the note; where that size
 // is signed already, the note there is. It refuses to sign a tree that does not
 // continue the newest checkpoint. Errors: fault Unverified for that,

@@ -40,7 +40,12 @@ type Options struct {
 	Random   io.Reader        // of salts and ids, crypto/rand by default
 	Progress Progress         // told while Open folds views or states anew
 	Wall     func() time.Time // the process's own clock, compared with the database's; time.Now by default
+	Appended Appended         // told of each command that Append answered; nil tells nobody
 }
+
+// Appended is told how long a command took from being handed over to its
+// answer, and what that was.
+type Appended func(ctx context.Context, c Command, r Receipt, took time.Duration, err error)
 
 // Progress is told how many of total facts, or streams, a long task has done.
 type Progress func(task string, done, total uint64)
@@ -55,6 +60,7 @@ type Journal struct {
 	log      *slog.Logger
 	random   io.Reader
 	progress Progress
+	appended Appended
 	origin   string
 	holder   string // our name in leases
 
@@ -131,7 +137,7 @@ func build(o Options) (*Journal, error) {
 		o.Progress = func(string, uint64, uint64) {}
 	}
 	j := &Journal{
-		db: o.DB, folders: o.Folders, signer: o.Signer, quorum: o.Quorum, log: o.Logger, random: o.Random, progress: o.Progress, wall: o.Wall,
+		db: o.DB, folders: o.Folders, signer: o.Signer, quorum: o.Quorum, log: o.Logger, random: o.Random, progress: o.Progress, wall: o.Wall, appended: o.Appended,
 		holder: uuid.NewString(), queue: make(chan *job, o.Queue), lagging: make(chan struct{}, 1),
 	}
 	j.grown.changed = make(chan struct{})

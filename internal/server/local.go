@@ -28,7 +28,10 @@ func Local(bundles release.BundleVerifier) cli.Local {
 		Version: Version,
 		Bundles: bundles,
 		Serve: func(ctx context.Context, o cli.ServeOptions, s cli.Streams) error {
-			all := serveOptions(o, s.Err)
+			all, err := serveOptions(o, s.Err)
+			if err != nil {
+				return err
+			}
 			all.Bundles = bundles
 			return Serve(ctx, all, s.Err)
 		},
@@ -45,7 +48,7 @@ func storeOptions(o cli.StoreOptions) Options {
 	return Options{Data: o.Data, Database: o.Database, Keys: o.Keys, Vault: VaultOptions(o.Vault), Log: slog.New(slog.DiscardHandler)}
 }
 
-func serveOptions(o cli.ServeOptions, log io.Writer) Options {
+func serveOptions(o cli.ServeOptions, log io.Writer) (Options, error) {
 	all := storeOptions(o.StoreOptions)
 	all.Listen, all.TLSCert, all.TLSKey, all.BehindProxy = o.Listen, o.TLSCert, o.TLSKey, o.BehindProxy
 	all.URL, all.Repositories = o.URL, o.Repositories
@@ -53,8 +56,20 @@ func serveOptions(o cli.ServeOptions, log io.Writer) Options {
 	all.Publish = PublishOptions(o.Publish)
 	all.Catalog = o.Catalog
 	all.AdminHandle, all.AdminName, all.AdminEmail, all.AdminToken = o.AdminHandle, o.AdminName, o.AdminEmail, o.AdminToken
-	all.Log = slog.New(slog.NewJSONHandler(log, nil))
-	return all
+	all.Traces = o.Traces
+	if o.Drain != "" {
+		drain, err := time.ParseDuration(o.Drain)
+		if err != nil || drain < 0 || drain > time.Hour {
+			return all, fault.Invalidf("server.drain", "%q is not a time to drain for", o.Drain).Remedy("write it as 2s, at most 1h").On("--drain")
+		}
+		all.Drain = drain
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.LogLevel)); err != nil && o.LogLevel != "" {
+		return all, fault.Invalidf("server.log-level", "%q is not a level of logging", o.LogLevel).Remedy("write debug, info, warn or error").On("--log-level")
+	}
+	all.Log = slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: level}))
+	return all, nil
 }
 
 func adminCreate(ctx context.Context, o cli.AdminOptions, s cli.Streams) error {

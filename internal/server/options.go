@@ -38,7 +38,9 @@ type Options struct {
 	AdminHandle  string                 // headless first administrator; "" offers a setup link
 	AdminName    string
 	AdminEmail   string
-	AdminToken   string // file that receives the administrator's token
+	AdminToken   string        // file that receives the administrator's token
+	Drain        time.Duration // how long the server answers on, not ready, when it is told to stop
+	Traces       string        // address of a collector of traces; "" for none
 	Log          *slog.Logger
 }
 

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/felixge/httpsnoop"
 
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/api"
@@ -19,6 +23,7 @@ import (
 	"signalbox.dev/signalbox/internal/publish"
 	"signalbox.dev/signalbox/internal/seal"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/telemetry"
 	"signalbox.dev/signalbox/internal/vault"
 	"signalbox.dev/signalbox/internal/view"
 	"signalbox.dev/signalbox/internal/watch"
@@ -35,6 +40,7 @@ type Server struct {
 
 	options   Options
 	originals *vault.Vault
+	telemetry *telemetry.Telemetry
 	teardown  []closer
 	running   sync.WaitGroup
 	closing   chan struct{} // closed when the server stops: subscriptions end
@@ -76,13 +82,16 @@ func (s *Server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.measure(ctx); err != nil {
+		return err
+	}
 	s.Views = view.New(db)
 	quorum, err := o.Publish.quorum()
 	if err != nil {
 		return err
 	}
 	s.Journal, err = journal.Open(ctx, journal.Options{
-		DB: db, Shapes: control.Shapes(), Folders: folders(s.Views), Signer: keys.Signer(), Quorum: quorum, Logger: o.Log,
+		DB: db, Shapes: control.Shapes(), Folders: folders(s.Views), Signer: keys.Signer(), Quorum: quorum, Logger: o.Log, Appended: s.appended,
 		Progress: func(task string, done, total uint64) { o.Log.Info("working", "task", task, "done", done, "of", total) },
 	})
 	if err != nil {
@@ -99,7 +108,7 @@ func (s *Server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Control = &control.Control{Journal: s.Journal, Vault: s.originals, Keys: keys, Log: o.Log, Changes: read.reader(), TZData: tzdata(), Bundles: o.Bundles}
+	s.Control = &control.Control{Journal: s.Journal, Vault: s.originals, Keys: keys, Log: o.Log, Changes: read.reader(), TZData: tzdata(), Bundles: o.Bundles, Decided: s.decided}
 	if err := s.Control.RecheckPolicy(ctx); err != nil {
 		return err
 	}
@@ -160,7 +169,7 @@ func (s *Server) Close() error {
 
 // Handler is everything that is served: the API and the pages.
 func (s *Server) Handler() (http.Handler, error) {
-	calls, err := api.New(api.Options{Control: s.Control, Views: s.Views, Journal: s.Journal, Log: s.options.Log, Version: Version, Backup: s.backup, Closing: s.closing, Published: s.published})
+	calls, err := api.New(api.Options{Control: s.Control, Views: s.Views, Journal: s.Journal, Log: s.options.Log, Version: Version, Backup: s.backup, Metrics: s.telemetry.Metrics(), Closing: s.closing, Published: s.published})
 	if err != nil {
 		return nil, err
 	}
@@ -172,14 +181,14 @@ func (s *Server) Handler() (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	for _, path := range []string{"/api/", "/livez", "/readyz", "/version", "/openapi.json"} {
+	for _, path := range []string{"/api/", "/livez", "/readyz", "/version", "/metrics", "/openapi.json"} {
 		mux.Handle(path, calls)
 	}
 	mux.Handle("/", pages)
 	if s.options.BehindProxy {
-		return behindProxy(mux), nil
+		return behindProxy(s.telemetry.Around(mux)), nil
 	}
-	return mux, nil
+	return s.telemetry.Around(mux), nil
 }
 
 // Listening is a server that answers.
@@ -187,8 +196,9 @@ type Listening struct {
 	URL  string
 	Done <-chan error // one value, when it has stopped
 
-	http   *http.Server
-	server *Server
+	http     *http.Server
+	server   *Server
+	draining *atomic.Bool
 }
 
 // Listen serves until Shutdown.
@@ -213,8 +223,9 @@ func (s *Server) listen(ctx context.Context, prepare func(url string) error) (*L
 	if err := prepare(s.options.url(l.Addr())); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
+	var draining atomic.Bool
 	h := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: s.logged(departing(&draining, handler)), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	done := make(chan error, 1)
@@ -225,12 +236,41 @@ func (s *Server) listen(ctx context.Context, prepare func(url string) error) (*L
 			done <- h.Serve(l)
 		}
 	}()
-	return &Listening{URL: s.options.url(l.Addr()), Done: done, http: h, server: s}, nil
+	return &Listening{URL: s.options.url(l.Addr()), Done: done, http: h, server: s, draining: &draining}, nil
 }
 
-// Shutdown ends subscriptions and lets requests under way finish, for at most ten seconds.
+// departing ends each connection with its next answer once the server drains:
+// a connection that is kept could be closed under a request on its way.
+func departing(draining *atomic.Bool, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// logged logs each request where that is asked for. The query is left out: a
+// link may carry a code.
+func (s *Server) logged(next http.Handler) http.Handler {
+	log := s.options.Log
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !log.Enabled(r.Context(), slog.LevelDebug) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		m := httpsnoop.CaptureMetrics(next, w, r)
+		log.Debug("request", "reference", w.Header().Get("X-Request-Id"), "method", r.Method, "path", r.URL.Path, "status", m.Code, "bytes", m.Written, "took", m.Duration)
+	})
+}
+
+// Shutdown ends subscriptions, says for as long as Options.Drain that the server
+// is not ready while it still answers, so that whoever distributes requests
+// sends them elsewhere, and then lets those under way finish, for at most ten seconds.
 func (l *Listening) Shutdown(ctx context.Context) error {
+	l.draining.Store(true)
 	l.server.stopping.Do(func() { close(l.server.closing) })
+	time.Sleep(l.server.options.Drain)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
 	if err := l.http.Shutdown(ctx); err != nil {
