@@ -39,7 +39,7 @@ func (a *app) stop() *cobra.Command {
 				agreed = append(agreed, orElse(p.Name, p.Person)+" at "+c.stamp(p.At))
 			}
 			return terminal.Facts("stopped", "all releases", "since", c.stamp(s.Since), "by", orElse(s.ByName, s.By), "reason", s.Reason,
-				"agreed to a reset", orElse(strings.Join(agreed, ", "), "nobody; it takes two persons"))(w)
+				"agreed", orElse(strings.Join(agreed, ", "), "nobody; it takes two persons"))(w)
 		})
 	})
 	return a.group("stop", "The stop switch: no release goes anywhere", pull, reset, show)
