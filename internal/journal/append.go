@@ -40,7 +40,7 @@ func (j *Journal) Append(ctx context.Context, c Command) (Receipt, error) {
 	}
 	began := time.Now()
 	r, err := j.append(ctx, c)
-	j.appended(ctx, c, r, time.Since(began), err)
+	j.appended(ctx, c.Facts, r, time.Since(began), err)
 	return r, err
 }
 

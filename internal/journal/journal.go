@@ -43,9 +43,9 @@ type Options struct {
 	Appended Appended         // told of each command that Append answered; nil tells nobody
 }
 
-// Appended is told how long a command took from being handed over to its
-// answer, and what that was.
-type Appended func(ctx context.Context, c Command, r Receipt, took time.Duration, err error)
+// Appended is told the facts of a command, how long it took from being handed
+// over to its answer, and what that was.
+type Appended func(ctx context.Context, facts []event.Draft, r Receipt, took time.Duration, err error)
 
 // Progress is told how many of total facts, or streams, a long task has done.
 type Progress func(task string, done, total uint64)

@@ -23,7 +23,7 @@ func (s *Server) measure(ctx context.Context) error {
 }
 
 // appended counts what the journal answered.
-func (s *Server) appended(ctx context.Context, c journal.Command, r journal.Receipt, took time.Duration, err error) {
+func (s *Server) appended(ctx context.Context, facts []event.Draft, r journal.Receipt, took time.Duration, err error) {
 	outcome, kinds := "recorded", []string(nil)
 	switch {
 	case err != nil:
@@ -31,7 +31,7 @@ func (s *Server) appended(ctx context.Context, c journal.Command, r journal.Rece
 	case r.Repeated:
 		outcome = "repeated"
 	default:
-		for _, f := range c.Facts {
+		for _, f := range facts {
 			kinds = append(kinds, string(f.Kind))
 		}
 	}
