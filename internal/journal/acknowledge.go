@@ -150,11 +150,10 @@ func continued(ctx context.Context, tx *store.Tx, size uint64) (root tlog.Hash, 
 
 // root is the root of the whole tree, of at least one leaf.
 func (e edge) root() tlog.Hash {
-	indexes := e.indexes()
-	last := len(indexes) - 1
-	root := e.nodes[indexes[last]]
+	last := len(e.roots) - 1
+	root := e.roots[last]
 	for i := last - 1; i >= 0; i-- {
-		root = tlog.NodeHash(e.nodes[indexes[i]], root)
+		root = tlog.NodeHash(e.roots[i], root)
 	}
 	return root
 }

@@ -18,7 +18,19 @@ import (
 
 // try runs a batch in one transaction. The plan is nil if the transaction did
 // not get as far; after an error that is not a *store.Uncertain nothing is written.
-func (j *Journal) try(ctx context.Context, batch []*job) (p *plan, err error) {
+// Views fold without savepoints at first, as they hardly ever fail: where one
+// may have been what failed, all is undone and done again with savepoints.
+func (j *Journal) try(ctx context.Context, batch []*job) (*plan, error) {
+	p, err := j.attempt(ctx, batch, false)
+	var uncertain *store.Uncertain
+	if err == nil || p == nil || !p.folding || errors.As(err, &uncertain) || store.Broken(err) || store.Full(err) {
+		return p, err
+	}
+	return j.attempt(ctx, batch, true)
+}
+
+// attempt is try, with a savepoint for each view where it is careful.
+func (j *Journal) attempt(ctx context.Context, batch []*job, careful bool) (p *plan, err error) {
 	var e edge
 	failpoint.Hit(failpoint.JournalBatch)
 	err = j.db.InTx(ctx, func(tx *store.Tx) error {
@@ -33,7 +45,7 @@ func (j *Journal) try(ctx context.Context, batch []*job) (p *plan, err error) {
 		if err := loaded.complete(ctx, tx); err != nil {
 			return err
 		}
-		p = loaded
+		p, loaded.careful = loaded, careful
 		failpoint.Hit(failpoint.JournalPlanned)
 		e, err = j.write(ctx, tx, p)
 		return err
@@ -158,10 +170,7 @@ func (j *Journal) writeFacts(ctx context.Context, tx *store.Tx, p *plan) (edge, 
 		if err != nil {
 			return e, fmt.Errorf("leaf of %d: %w", f.Position, err)
 		}
-		nodes, err := e.grow(leaf)
-		if err != nil {
-			return e, err
-		}
+		nodes := e.grow(leaf)
 		p.traces.add(nodes[0], e)
 		first := tlog.StoredHashIndex(0, int64(f.Position))
 		for i, n := range nodes {

@@ -19,6 +19,9 @@ type plan struct {
 	batch   []*job
 	used    map[string]stored // rows of commands recorded before
 	streams *state.Batch
+	views   map[string]ViewStatus
+	careful bool // views fold behind savepoints
+	folding bool // views have begun to fold without
 	lagging bool // a view was not folded
 
 	facts    []event.Recorded
@@ -31,7 +34,7 @@ type plan struct {
 // load takes the head and reads what the commands of a batch name, in one round
 // trip.
 func (j *Journal) load(ctx context.Context, tx *store.Tx, batch []*job) (*plan, error) {
-	p := &plan{batch: batch, used: map[string]stored{}}
+	p := &plan{batch: batch, used: map[string]stored{}, views: map[string]ViewStatus{}}
 	var ids []any
 	var streams []event.Stream
 	for _, w := range batch {
@@ -49,6 +52,11 @@ func (j *Journal) load(ctx context.Context, tx *store.Tx, batch []*job) (*plan, 
 	asked, err := j.states.Ask(ctx, tx, streams)
 	if err != nil {
 		return nil, err
+	}
+	if len(j.folders) > 0 {
+		if err := askViews(ctx, tx, p.views); err != nil {
+			return nil, err
+		}
 	}
 	if err := tx.Answers(ctx); err != nil {
 		return nil, fmt.Errorf("take the journal's head: %w", err)

@@ -89,10 +89,7 @@ func (w *Restoring) Fact(ctx context.Context, headerBytes, body, private []byte)
 	if err != nil {
 		return fmt.Errorf("leaf of %d: %w", f.Position, err)
 	}
-	hashes, err := w.edge.grow(leaf)
-	if err != nil {
-		return err
-	}
+	hashes := w.edge.grow(leaf)
 	first := tlog.StoredHashIndex(0, int64(f.Position))
 	for i, h := range hashes {
 		w.hashes.Values = append(w.hashes.Values, []any{first + int64(i), h[:]})

@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"maps"
+	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -13,29 +13,23 @@ import (
 )
 
 // edge is the right edge of the Merkle tree of size facts: the roots of the
-// complete subtrees that it is made of, all that the next leaf needs (RFC 6962,
-// section 2.1). The zero edge is that of an empty tree.
+// complete subtrees that it is made of, from left to right, all that the next
+// leaf needs (RFC 6962, section 2.1). The zero edge is that of an empty tree.
 type edge struct {
 	size  int64
-	nodes map[int64]tlog.Hash // by stored index
+	roots []tlog.Hash
 }
 
 // at is a copy of the edge for a tree of size facts, read from the database
 // where another process has grown the tree.
 func (e edge) at(ctx context.Context, tx *store.Tx, size uint64) (edge, error) {
 	if e.size == int64(size) {
-		return edge{size: e.size, nodes: maps.Clone(e.nodes)}, nil
+		return edge{size: e.size, roots: slices.Clone(e.roots)}, nil
 	}
-	fresh := edge{size: int64(size), nodes: map[int64]tlog.Hash{}}
-	indexes := fresh.indexes()
-	hashes, err := nodes(ctx, tx).ReadHashes(indexes)
-	if err != nil {
-		return fresh, err
-	}
-	for i, index := range indexes {
-		fresh.nodes[index] = hashes[i]
-	}
-	return fresh, nil
+	fresh := edge{size: int64(size)}
+	var err error
+	fresh.roots, err = nodes(ctx, tx).ReadHashes(fresh.indexes())
+	return fresh, err
 }
 
 // indexes is where the roots of the edge are stored, from left to right.
@@ -51,38 +45,18 @@ func (e edge) indexes() []int64 {
 	return all
 }
 
-// grow adds a leaf and returns the hashes to store for it.
-func (e *edge) grow(leaf []byte) ([]tlog.Hash, error) {
-	hashes, err := tlog.StoredHashes(e.size, leaf, tlog.HashReaderFunc(e.read))
-	if err != nil {
-		return nil, fmt.Errorf("hash fact %d: %w", e.size, err)
+// grow adds a leaf and returns the hashes to store for it: its own, and the
+// root of each subtree that it completes.
+func (e *edge) grow(leaf []byte) []tlog.Hash {
+	stored := []tlog.Hash{tlog.RecordHash(leaf)}
+	for level := 0; e.size&(1<<level) != 0; level++ {
+		last := len(e.roots) - 1
+		stored = append(stored, tlog.NodeHash(e.roots[last], stored[level]))
+		e.roots = e.roots[:last]
 	}
-	all := maps.Clone(e.nodes)
-	if all == nil {
-		all = map[int64]tlog.Hash{}
-	}
-	first := tlog.StoredHashIndex(0, e.size)
-	for i, h := range hashes {
-		all[first+int64(i)] = h
-	}
+	e.roots = append(e.roots, stored[len(stored)-1])
 	e.size++
-	e.nodes = make(map[int64]tlog.Hash, len(all))
-	for _, index := range e.indexes() {
-		e.nodes[index] = all[index]
-	}
-	return hashes, nil
-}
-
-func (e *edge) read(indexes []int64) ([]tlog.Hash, error) {
-	hashes := make([]tlog.Hash, len(indexes))
-	for i, index := range indexes {
-		h, ok := e.nodes[index]
-		if !ok {
-			return nil, fmt.Errorf("node %d is not on the edge of a tree of %d", index, e.size)
-		}
-		hashes[i] = h
-	}
-	return hashes, nil
+	return stored
 }
 
 // nodes reads stored hashes.

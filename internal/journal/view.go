@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -63,16 +62,24 @@ func (j *Journal) Views(ctx context.Context) (all []ViewStatus, err error) {
 
 func viewRows(ctx context.Context, tx *store.Tx) (map[string]ViewStatus, error) {
 	rows := map[string]ViewStatus{}
-	err := tx.Each(ctx, func(r *sql.Rows) error {
+	err := askViews(ctx, tx, rows)
+	if err == nil {
+		err = tx.Answers(ctx)
+	}
+	return rows, err
+}
+
+func askViews(ctx context.Context, tx *store.Tx, rows map[string]ViewStatus) error {
+	err := tx.Ask(ctx, func(r store.Row) error {
 		var v ViewStatus
 		err := r.Scan(&v.Name, &v.Number, &v.Position, &v.Stale)
 		rows[v.Name] = v
 		return err
 	}, "SELECT name, number, position, stale FROM views")
 	if err != nil {
-		return nil, fmt.Errorf("read the views' positions: %w", err)
+		return fmt.Errorf("read the views' positions: %w", err)
 	}
-	return rows, nil
+	return nil
 }
 
 func writeView(ctx context.Context, tx *store.Tx, v ViewStatus) error {
@@ -85,34 +92,42 @@ func writeView(ctx context.Context, tx *store.Tx, v ViewStatus) error {
 	return nil
 }
 
-// foldViews folds a plan's facts into the views that stand just before them,
-// each behind a savepoint: one that fails is marked and left behind. It reports
-// whether any is behind.
+// foldViews folds a plan's facts into the views that stand just before them. A
+// careful plan folds each behind a savepoint: one that fails is marked and left
+// behind. It reports whether any is behind.
 func (j *Journal) foldViews(ctx context.Context, tx *store.Tx, p *plan) (lagging bool, err error) {
-	if len(j.folders) == 0 {
-		return false, nil
-	}
-	rows, err := viewRows(ctx, tx)
-	if err != nil {
-		return false, err
-	}
+	var moved []any
 	for _, f := range j.folders {
-		v := rows[f.Name()]
+		v := p.views[f.Name()]
 		if v.Number != f.Number() || v.Stale != "" || v.Position != p.head.size {
 			lagging = lagging || v.Number <= f.Number()
 			continue
 		}
-		v.Position = p.next()
-		if failed := tx.Savepoint(ctx, f.Name(), func() error { return apply(ctx, tx, f, p.facts) }); failed != nil {
-			j.log.Error("a view failed to follow", "view", f.Name(), "error", failed)
-			v.Position, v.Stale, lagging = p.head.size, reason(failed), true
+		if p.careful {
+			err = tx.Savepoint(ctx, f.Name(), func() error { return apply(ctx, tx, f, p.facts) })
+		} else {
+			p.folding = true
+			err = apply(ctx, tx, f, p.facts)
 		}
 		failpoint.Hit(failpoint.ViewApplied)
-		if err := writeView(ctx, tx, v); err != nil {
+		switch {
+		case err == nil:
+			moved = append(moved, f.Name())
+		case !p.careful:
 			return lagging, err
+		default:
+			j.log.Error("a view failed to follow", "view", f.Name(), "error", err)
+			v.Stale, lagging = reason(err), true
+			if err := writeView(ctx, tx, v); err != nil {
+				return lagging, err
+			}
 		}
-		failpoint.Hit(failpoint.ViewMoved)
 	}
+	err = tx.LaterAmong(ctx, "UPDATE views SET position = $1 WHERE name IN (?)", moved, int64(p.next()))
+	if err != nil {
+		return lagging, fmt.Errorf("write the positions of views: %w", err)
+	}
+	failpoint.Hit(failpoint.ViewMoved)
 	return lagging, nil
 }
 

@@ -26,6 +26,7 @@ type sums struct {
 	name   string
 	broken atomic.Bool // fails after it has written, as a bug would
 	panics atomic.Bool
+	late   atomic.Bool // fails in what it writes Later
 }
 
 func (s *sums) Name() string { return s.name }
@@ -48,6 +49,9 @@ func (s *sums) Apply(ctx context.Context, tx *store.Tx, f event.Recorded) error 
 		ON CONFLICT (stream) DO UPDATE SET sum = test_`+s.name+".sum + excluded.sum", string(f.Stream), a.N*int64(s.number))
 	if s.panics.Load() {
 		panic("a bug")
+	}
+	if s.late.Load() {
+		err = errors.Join(err, tx.Later(ctx, "INSERT INTO no_such_table VALUES (1)"))
 	}
 	if s.broken.Load() {
 		_, err = tx.Exec(ctx, "INSERT INTO no_such_table VALUES (1)")
@@ -164,6 +168,7 @@ func TestFailingViewRecovers(t *testing.T) {
 	for name, fail := range map[string]func(*sums, bool){
 		"error": func(s *sums, on bool) { s.broken.Store(on) },
 		"panic": func(s *sums, on bool) { s.panics.Store(on) },
+		"late":  func(s *sums, on bool) { s.late.Store(on) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, open func() *store.DB) {

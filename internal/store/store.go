@@ -162,16 +162,14 @@ func (db *DB) inTx(ctx context.Context, fn func(*Tx) error) error {
 // statement, and its commit with the last, as each round trip is one while the
 // journal's head is held.
 func (db *DB) begin(ctx context.Context, conn *sql.Conn) (*Tx, error) {
-	t := &Tx{Dialect: db.Dialect, conn: conn, now: db.now}
-	if t.pipelined = db.Dialect == Postgres; t.pipelined {
-		t.on = conn
+	t := &Tx{Dialect: db.Dialect, on: conn, conn: conn, now: db.now, pipelined: db.Dialect == Postgres}
+	if t.pipelined {
 		return t, nil
 	}
-	tx, err := conn.BeginTx(ctx, nil)
-	if err != nil {
+	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
-	t.on, t.tx = tx, tx
+	t.begun = true
 	return t, nil
 }
 
@@ -180,23 +178,23 @@ func (t *Tx) commit(ctx context.Context) error {
 	if t.pipelined {
 		return t.commitPipeline(ctx)
 	}
-	err := t.tx.Commit()
-	if err == nil {
-		return nil
+	if _, err := t.conn.ExecContext(ctx, "COMMIT"); err != nil {
+		return &Uncertain{err}
 	}
-	// SQLite keeps a transaction open after a failed commit, such as one on a
-	// full disk: without this the only writing connection is lost.
-	_, _ = t.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
-	return &Uncertain{err}
+	t.begun = false
+	return nil
 }
 
-// rollback ends a transaction that was not committed.
+// rollback ends a transaction that was not committed. SQLite keeps one open after
+// a failed commit, such as one on a full disk: without this the only writing
+// connection is lost.
 func (t *Tx) rollback(ctx context.Context) {
-	if t.pipelined {
+	switch {
+	case t.pipelined:
 		t.rollbackPipeline(ctx)
-		return
+	case t.begun:
+		_, _ = t.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 	}
-	_ = t.tx.Rollback()
 }
 
 // ReadTx runs fn in a read-only transaction that sees one snapshot throughout.

@@ -509,3 +509,68 @@ func TestCopyBeforeMigration(t *testing.T) {
 		t.Errorf("the copy does not hold what stood: %v", err)
 	}
 }
+
+// A statement that the server has refused before the commit is no uncertain
+// commit, though both were sent together; nor is one that nobody looked at.
+func TestRefusedBeforeCommit(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		ctx, db := t.Context(), open()
+		var uncertain *store.Uncertain
+		err := db.InTx(ctx, func(tx *store.Tx) error {
+			return errors.Join(put(ctx, tx, "a"), tx.Later(ctx, "INSERT INTO blobs (digest, size, body, created) VALUES ($1, $2, $3, $4)", "a", 1, []byte{}, 1))
+		})
+		if !store.Refused(err) || errors.As(err, &uncertain) {
+			t.Errorf("a key twice: %v", err)
+		}
+		if db.Dialect == store.Postgres { // SQLite goes on after a failed statement
+			err = db.InTx(ctx, func(tx *store.Tx) error {
+				_, _ = tx.Exec(ctx, "INSERT INTO no_such_table VALUES (1)")
+				return nil
+			})
+			if err == nil || errors.As(err, &uncertain) {
+				t.Errorf("a failure that nobody looked at: %v", err)
+			}
+		}
+		if got := digests(t, db); len(got) != 0 {
+			t.Errorf("written: %v", got)
+		}
+	})
+}
+
+// What is asked is answered in order, together with what was written before it.
+func TestAnswers(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		ctx, db := t.Context(), open()
+		var got []string
+		scan := func(r store.Row) error {
+			var d string
+			err := r.Scan(&d)
+			got = append(got, d)
+			return err
+		}
+		err := db.InTx(ctx, func(tx *store.Tx) error {
+			insert := store.Rows{Into: "INSERT INTO blobs (digest, size, body, created)", Values: [][]any{{"a", 1, []byte{}, 1}, {"b", 1, []byte{}, 1}}}
+			return errors.Join(
+				tx.Ask(ctx, scan, "SELECT digest FROM blobs"),
+				tx.Insert(ctx, insert),
+				tx.AskAmong(ctx, scan, "SELECT digest FROM blobs WHERE size = $1 AND digest IN (?) ORDER BY digest", []any{"b", "c", "a"}, 1),
+				tx.LaterAmong(ctx, "DELETE FROM blobs WHERE digest IN (?)", []any{"a"}),
+				tx.Ask(ctx, scan, "SELECT digest FROM blobs"),
+				tx.Answers(ctx), tx.Answers(ctx),
+			)
+		})
+		if diff := cmp.Diff([]string{"a", "b", "b"}, got); err != nil || diff != "" {
+			t.Errorf("%v %s", err, diff)
+		}
+		fail := errors.New("not this one")
+		err = db.InTx(ctx, func(tx *store.Tx) error {
+			return errors.Join(put(ctx, tx, "z"), tx.Ask(ctx, func(store.Row) error { return fail }, "SELECT digest FROM blobs"), tx.Answers(ctx))
+		})
+		if !errors.Is(err, fail) {
+			t.Errorf("a row that cannot be used: %v", err)
+		}
+		if diff := cmp.Diff([]string{"b"}, digests(t, db)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

@@ -19,17 +19,16 @@ type Tx struct {
 	on  runner
 	now func() time.Time
 
-	conn *sql.Conn // of a writing transaction
-	tx   *sql.Tx   // of one on SQLite
+	conn  *sql.Conn // of a writing transaction
+	begun bool      // it has begun, or its begin is queued
 
 	pipelined bool      // a writing transaction on PostgreSQL, whose statements are queued
 	queued    []waiting // statements that wait to be sent together
-	begun     bool      // the queue has had the begin
-	failed    error     // of sending it
+	failed    error     // of sending them
 }
 
-// runner runs statements at once: a *sql.Tx, or the *sql.Conn of a transaction
-// that is begun and ended by statements of its own.
+// runner runs statements at once: a *sql.Tx that reads, or the *sql.Conn of a
+// writing transaction, which is begun and ended by statements of its own.
 type runner interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
@@ -172,7 +171,7 @@ func (t *Tx) Insert(ctx context.Context, r Rows) error {
 	for rest := r.Values; len(rest) > 0; {
 		n := 256
 		for n > len(rest) || n > 1 && n*len(rest[0]) > variablesMax {
-			n /= 4
+			n /= 2
 		}
 		if err := t.Later(ctx, t.insertion(r, n), flat(rest[:n])...); err != nil {
 			return err
