@@ -16,10 +16,10 @@ import (
 // Folder folds facts into the tables of one view, in the transaction that
 // appends them and through it alone. Its tables are a function of the facts.
 type Folder interface {
-	Name() string // stable
-	Number() int  // raised when the tables would come out differently
-	Apply(ctx context.Context, tx *store.Tx, f event.Recorded) error
-	Reset(ctx context.Context, tx *store.Tx) error // empties the tables
+	Name() string                                                          // stable
+	Number() int                                                           // raised when the tables would come out differently
+	Apply(ctx context.Context, tx *store.Tx, facts []event.Recorded) error // in order, some or many
+	Reset(ctx context.Context, tx *store.Tx) error                         // empties the tables
 }
 
 // ViewStatus says how far a view goes.
@@ -109,7 +109,6 @@ func (j *Journal) foldViews(ctx context.Context, tx *store.Tx, p *plan) (lagging
 			p.folding = true
 			err = apply(ctx, tx, f, p.facts)
 		}
-		failpoint.Hit(failpoint.ViewApplied)
 		switch {
 		case err == nil:
 			moved = append(moved, f.Name())
@@ -122,6 +121,7 @@ func (j *Journal) foldViews(ctx context.Context, tx *store.Tx, p *plan) (lagging
 				return lagging, err
 			}
 		}
+		failpoint.Hit(failpoint.ViewApplied)
 	}
 	err = tx.LaterAmong(ctx, "UPDATE views SET position = $1 WHERE name IN (?)", moved, int64(p.next()))
 	if err != nil {
@@ -131,17 +131,15 @@ func (j *Journal) foldViews(ctx context.Context, tx *store.Tx, p *plan) (lagging
 	return lagging, nil
 }
 
-// apply folds facts one by one; a panic of the folder is an error.
+// apply folds facts; a panic of the folder is an error.
 func apply(ctx context.Context, tx *store.Tx, f Folder, facts []event.Recorded) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("view %s panicked: %v", f.Name(), p)
 		}
 	}()
-	for _, fact := range facts {
-		if err := f.Apply(ctx, tx, fact); err != nil {
-			return fmt.Errorf("view %s, fact %d (%s): %w", f.Name(), fact.Position, fact.Kind, err)
-		}
+	if err := f.Apply(ctx, tx, facts); err != nil {
+		return fmt.Errorf("view %s: %w", f.Name(), err)
 	}
 	return nil
 }

@@ -37,7 +37,16 @@ func (s *sums) Reset(ctx context.Context, tx *store.Tx) error {
 	return err
 }
 
-func (s *sums) Apply(ctx context.Context, tx *store.Tx, f event.Recorded) error {
+func (s *sums) Apply(ctx context.Context, tx *store.Tx, facts []event.Recorded) error {
+	for _, f := range facts {
+		if err := s.add(ctx, tx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sums) add(ctx context.Context, tx *store.Tx, f event.Recorded) error {
 	if f.Kind != addedKind {
 		return nil
 	}

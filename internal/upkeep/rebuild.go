@@ -75,10 +75,8 @@ func (c *comparison) fold(ctx context.Context, facts []event.Recorded, size uint
 	}
 	err := c.scratch.InTx(ctx, func(tx *store.Tx) error {
 		for _, folder := range c.folders {
-			for _, f := range facts {
-				if err := folder.Apply(ctx, tx, f); err != nil {
-					return fmt.Errorf("fold view %s at %d: %w", folder.Name(), f.Position, err)
-				}
+			if err := folder.Apply(ctx, tx, facts); err != nil {
+				return fmt.Errorf("fold view %s: %w", folder.Name(), err)
 			}
 		}
 		return nil

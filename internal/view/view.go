@@ -9,11 +9,8 @@ package view
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
 
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/activation"
@@ -88,7 +85,7 @@ func New(db *store.DB) *Views {
 type Folder struct {
 	name   string
 	number int
-	apply  func(context.Context, *store.Tx, event.Recorded) error
+	apply  func(context.Context, *store.Tx, []event.Recorded) error
 	reset  func(context.Context, *store.Tx) error
 }
 
@@ -98,9 +95,9 @@ func (f Folder) Name() string { return f.name }
 // Number is raised when the tables would come out differently.
 func (f Folder) Number() int { return f.number }
 
-// Apply folds one fact.
-func (f Folder) Apply(ctx context.Context, tx *store.Tx, r event.Recorded) error {
-	return f.apply(ctx, tx, r)
+// Apply folds facts, in order.
+func (f Folder) Apply(ctx context.Context, tx *store.Tx, facts []event.Recorded) error {
+	return f.apply(ctx, tx, facts)
 }
 
 // Reset empties the tables.
@@ -133,105 +130,6 @@ func (s shelf[S]) reset(ctx context.Context, tx *store.Tx) error {
 	}
 	_, err := tx.Exec(ctx, "DELETE FROM view_notes WHERE view = $1", s.name)
 	return err
-}
-
-func (s shelf[S]) apply(ctx context.Context, tx *store.Tx, f event.Recorded) error {
-	if f.Kind == event.FieldsDisposed {
-		return s.dispose(ctx, tx, f)
-	}
-	id, mine := s.take(f)
-	if !mine {
-		return nil
-	}
-	e, known, err := s.load(ctx, tx, id)
-	if err != nil {
-		return err
-	}
-	mark := Mark{Position: f.Position, At: f.Time, By: f.Actor}
-	if known && e.Last.Position >= f.Position {
-		return nil
-	}
-	if e.Last = mark; !known {
-		e.ID, e.First = id, mark
-	}
-	if e.State, err = s.fold(e.State, f); err != nil {
-		return err
-	}
-	if err := s.save(ctx, tx, e); err != nil {
-		return err
-	}
-	return s.note(ctx, tx, id, f)
-}
-
-func (s shelf[S]) load(ctx context.Context, tx *store.Tx, id string) (e Entry[S], known bool, err error) {
-	var b []byte
-	err = tx.QueryRow(ctx, "SELECT entry FROM view_"+s.name+" WHERE id = $1", id).Scan(&b)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return e, false, nil
-	case err != nil:
-		return e, false, fmt.Errorf("read %s %s: %w", s.name, id, err)
-	}
-	e.ID = id
-	err = json.Unmarshal(b, &e)
-	return e, err == nil, err
-}
-
-func (s shelf[S]) save(ctx context.Context, tx *store.Tx, e Entry[S]) error {
-	b, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("encode %s %s: %w", s.name, e.ID, err)
-	}
-	names, update := "id, position, entry", "entry = excluded.entry"
-	row := []any{e.ID, int64(e.First.Position), b}
-	if s.values != nil {
-		row = append(row, s.values(e.State)...)
-	}
-	for _, c := range s.columns {
-		names += ", " + c
-		update += ", " + c + " = excluded." + c
-	}
-	return tx.Insert(ctx, store.Rows{
-		Into: "INSERT INTO view_" + s.name + " (" + names + ")", Then: "ON CONFLICT (id) DO UPDATE SET " + update, Values: [][]any{row},
-	})
-}
-
-// note keeps the private fields of a fact in place of those of the fact of its kind before.
-func (s shelf[S]) note(ctx context.Context, tx *store.Tx, id string, f event.Recorded) error {
-	if !slices.Contains(s.notes, f.Kind) {
-		return nil
-	}
-	fields, err := f.Private()
-	if err != nil {
-		return err
-	}
-	if _, err := tx.Exec(ctx, "DELETE FROM view_notes WHERE view = $1 AND id = $2 AND kind = $3", s.name, id, string(f.Kind)); err != nil {
-		return fmt.Errorf("replace the notes of %s %s: %w", s.name, id, err)
-	}
-	if len(fields) == 0 {
-		return nil
-	}
-	b, err := json.Marshal(fields)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, "INSERT INTO view_notes (view, position, id, kind, fields) VALUES ($1, $2, $3, $4, $5)",
-		s.name, int64(f.Position), id, string(f.Kind), b)
-	return err
-}
-
-// dispose drops the notes of the facts whose private fields went.
-func (s shelf[S]) dispose(ctx context.Context, tx *store.Tx, f event.Recorded) error {
-	var d event.Disposed
-	if err := f.Body(&d); err != nil || len(s.notes) == 0 {
-		return err
-	}
-	for _, p := range d.Positions {
-		if _, err := tx.Exec(ctx, "DELETE FROM view_notes WHERE view = $1 AND position = $2", s.name, int64(p)); err != nil {
-			return fmt.Errorf("dispose of notes at %d: %w", p, err)
-		}
-	}
-	return nil
 }
 
 // folded is the fold of a view that shows streams as their noun folds them.

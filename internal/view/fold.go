@@ -1,0 +1,204 @@
+package view
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/store"
+)
+
+// batch is facts being folded into a shelf: entries are read once, folded in
+// memory and written once, however many facts are about them.
+type batch[S any] struct {
+	shelf   shelf[S]
+	ids     []string // of the things that facts are about, in the order of their first fact
+	entries map[string]*open[S]
+	notes   []noted
+}
+
+// open is an entry being folded.
+type open[S any] struct {
+	Entry[S]
+	known   bool // there is a row
+	changed bool
+}
+
+// noted is the private fields of a fact; nil where it has none.
+type noted struct {
+	id       string
+	kind     event.Kind
+	position uint64
+	fields   []byte
+}
+
+func (s shelf[S]) apply(ctx context.Context, tx *store.Tx, facts []event.Recorded) error {
+	b := &batch[S]{shelf: s, entries: map[string]*open[S]{}}
+	var mine []event.Recorded
+	for _, f := range facts {
+		id, taken := s.take(f)
+		if taken && b.entries[id] == nil {
+			b.entries[id] = &open[S]{}
+			b.ids = append(b.ids, id)
+		}
+		if taken || f.Kind == event.FieldsDisposed && len(s.notes) > 0 {
+			mine = append(mine, f)
+		}
+	}
+	if len(mine) == 0 {
+		return nil
+	}
+	if err := b.load(ctx, tx); err != nil {
+		return err
+	}
+	for _, f := range mine {
+		if err := b.fold(ctx, tx, f); err != nil {
+			return fmt.Errorf("fact %d (%s): %w", f.Position, f.Kind, err)
+		}
+	}
+	if err := b.save(ctx, tx); err != nil {
+		return err
+	}
+	return b.annotate(ctx, tx)
+}
+
+// load reads the entries that there are.
+func (b *batch[S]) load(ctx context.Context, tx *store.Tx) error {
+	ids := make([]any, len(b.ids))
+	for i, id := range b.ids {
+		ids[i] = id
+	}
+	err := tx.AskAmong(ctx, func(r store.Row) error {
+		var id string
+		var row []byte
+		if err := r.Scan(&id, &row); err != nil {
+			return err
+		}
+		e := b.entries[id]
+		e.known, e.ID = true, id
+		return json.Unmarshal(row, &e.Entry)
+	}, "SELECT id, entry FROM view_"+b.shelf.name+" WHERE id IN (?)", ids)
+	if err == nil {
+		err = tx.Answers(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", b.shelf.name, err)
+	}
+	return nil
+}
+
+// fold folds a fact into its entry, unless the entry has seen it already.
+func (b *batch[S]) fold(ctx context.Context, tx *store.Tx, f event.Recorded) error {
+	if f.Kind == event.FieldsDisposed {
+		return b.dispose(ctx, tx, f)
+	}
+	id, _ := b.shelf.take(f)
+	e := b.entries[id]
+	if (e.known || e.changed) && e.Last.Position >= f.Position {
+		return nil
+	}
+	mark := Mark{Position: f.Position, At: f.Time, By: f.Actor}
+	if !e.known && !e.changed {
+		e.ID, e.First = id, mark
+	}
+	var err error
+	if e.State, err = b.shelf.fold(e.State, f); err != nil {
+		return err
+	}
+	e.Last, e.changed = mark, true
+	return b.note(id, f)
+}
+
+// note keeps the private fields of a fact in place of those of the fact of its kind before.
+func (b *batch[S]) note(id string, f event.Recorded) error {
+	if !slices.Contains(b.shelf.notes, f.Kind) {
+		return nil
+	}
+	fields, err := f.Private()
+	if err != nil {
+		return err
+	}
+	n := noted{id: id, kind: f.Kind, position: f.Position}
+	if len(fields) > 0 {
+		if n.fields, err = json.Marshal(fields); err != nil {
+			return err
+		}
+	}
+	b.notes = slices.DeleteFunc(b.notes, func(before noted) bool { return before.id == n.id && before.kind == n.kind })
+	b.notes = append(b.notes, n)
+	return nil
+}
+
+// dispose drops the notes of the facts whose private fields went.
+func (b *batch[S]) dispose(ctx context.Context, tx *store.Tx, f event.Recorded) error {
+	var d event.Disposed
+	if err := f.Body(&d); err != nil {
+		return err
+	}
+	var positions []any
+	for _, p := range d.Positions {
+		positions = append(positions, int64(p))
+		for i := range b.notes {
+			if b.notes[i].position == p {
+				b.notes[i].fields = nil
+			}
+		}
+	}
+	return tx.LaterAmong(ctx, "DELETE FROM view_notes WHERE view = $1 AND position IN (?)", positions, b.shelf.name)
+}
+
+// save writes the entries that have changed.
+func (b *batch[S]) save(ctx context.Context, tx *store.Tx) error {
+	s := b.shelf
+	names, update := "id, position, entry", "entry = excluded.entry"
+	for _, c := range s.columns {
+		names += ", " + c
+		update += ", " + c + " = excluded." + c
+	}
+	rows := store.Rows{Into: "INSERT INTO view_" + s.name + " (" + names + ")", Then: "ON CONFLICT (id) DO UPDATE SET " + update}
+	for _, id := range b.ids {
+		e := b.entries[id]
+		if !e.changed {
+			continue
+		}
+		text, err := json.Marshal(e.Entry)
+		if err != nil {
+			return fmt.Errorf("encode %s %s: %w", s.name, e.ID, err)
+		}
+		row := []any{e.ID, int64(e.First.Position), text}
+		if s.values != nil {
+			row = append(row, s.values(e.State)...)
+		}
+		rows.Values = append(rows.Values, row)
+	}
+	if err := tx.Insert(ctx, rows); err != nil {
+		return fmt.Errorf("write %s: %w", s.name, err)
+	}
+	return nil
+}
+
+// annotate writes the notes, those of a kind in place of what there was.
+func (b *batch[S]) annotate(ctx context.Context, tx *store.Tx) error {
+	rows := store.Rows{Into: "INSERT INTO view_notes (view, position, id, kind, fields)"}
+	replaced := map[event.Kind][]any{}
+	for _, n := range b.notes {
+		if b.entries[n.id].known {
+			replaced[n.kind] = append(replaced[n.kind], n.id)
+		}
+		if n.fields != nil {
+			rows.Values = append(rows.Values, []any{b.shelf.name, int64(n.position), n.id, string(n.kind), n.fields})
+		}
+	}
+	for _, kind := range b.shelf.notes {
+		err := tx.LaterAmong(ctx, "DELETE FROM view_notes WHERE view = $1 AND kind = $2 AND id IN (?)", replaced[kind], b.shelf.name, string(kind))
+		if err != nil {
+			return fmt.Errorf("replace notes of %s: %w", b.shelf.name, err)
+		}
+	}
+	if err := tx.Insert(ctx, rows); err != nil {
+		return fmt.Errorf("write notes of %s: %w", b.shelf.name, err)
+	}
+	return nil
+}
