@@ -91,7 +91,7 @@ func migrate(ctx context.Context, db *sql.DB, m migration) error {
 	if current > target {
 		return newer(current, target)
 	}
-	if current > 0 && current < target {
+	if current < target && holdsFacts(ctx, db) {
 		if err := m.before(ctx, db, current, target); err != nil {
 			return err
 		}
@@ -104,6 +104,14 @@ func migrate(ctx context.Context, db *sql.DB, m migration) error {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return nil
+}
+
+// holdsFacts reports whether there is anything that a copy would keep: a first
+// start that was cut short leaves a schema without any.
+func holdsFacts(ctx context.Context, db *sql.DB) bool {
+	var there bool
+	err := db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM facts)").Scan(&there)
+	return err == nil && there
 }
 
 func provider(db *sql.DB, d Dialect) (*goose.Provider, error) {
