@@ -142,6 +142,7 @@ func TestGateRefuses(t *testing.T) {
 			f.Environment = "prodution"
 			f.Environments = []string{"production"}
 		}, policy.CannotTell, "signalbox/environment", "did you mean production?"},
+		"a draft":            {func(t *testing.T, f *Facts) { f.Release.Phase = Draft }, policy.Wait, "signalbox/draft", "is a draft"},
 		"withdrawn":          {func(t *testing.T, f *Facts) { f.Release.Phase = Withdrawn }, policy.NoGo, "signalbox/release", "is withdrawn"},
 		"rejected":           {func(t *testing.T, f *Facts) { f.Release.Phase = Rejected }, policy.NoGo, "signalbox/release", "is rejected"},
 		"no change":          {func(t *testing.T, f *Facts) { f.Release.Change = nil; revote(t, f) }, policy.CannotTell, "signalbox/contributors", "not known"},

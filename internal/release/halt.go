@@ -21,12 +21,18 @@ func (d *Decision) halt(s halt.Switch) {
 	})
 }
 
+// draftReason is the gate of a release that nobody has submitted.
+const draftReason = "signalbox/draft"
+
 // closedReason is the gate of a release that was taken back.
 const closedReason = "signalbox/release"
 
 // close makes the answer no-go for a release that was withdrawn or rejected as a
 // whole, whatever the policy says: who took it back has decided.
 func (d *Decision) close(p Phase) {
+	if p == Draft {
+		d.draft()
+	}
 	if p != Withdrawn && p != Rejected {
 		return
 	}
@@ -36,6 +42,28 @@ func (d *Decision) close(p Phase) {
 		Why: "The release is " + string(p) + ".", Observed: string(p), Required: "a release that was not taken back",
 		Lift: "nobody for this release", Next: "open a new release of another artifact",
 	})
+}
+
+// draft keeps a release waiting that nobody has submitted: what is still being
+// written is no question yet.
+func (d *Decision) draft() {
+	d.Verdict = d.Verdict.Worse(policy.Wait)
+	behind := slices.IndexFunc(d.Reasons, func(r policy.Reason) bool {
+		return r.Severity != policy.Block || r.Verdict == policy.Go || r.Verdict == policy.Wait
+	})
+	if behind < 0 {
+		behind = len(d.Reasons)
+	}
+	d.Reasons = slices.Insert(d.Reasons, behind, policy.Reason{
+		Gate: draftReason, Title: "The release is submitted", Code: string(Draft), Severity: policy.Block, Verdict: policy.Wait,
+		Why: "The release is a draft.", Observed: string(Draft), Required: "a release that was submitted",
+		Lift: "whoever may move the release", Next: "signalbox release submit",
+	})
+}
+
+// drafted reports whether the release was a draft.
+func (d *Decision) drafted() bool {
+	return slices.ContainsFunc(d.Reasons, func(r policy.Reason) bool { return r.Gate == draftReason })
 }
 
 // closed reports whether the answer was no-go because the release was taken back.

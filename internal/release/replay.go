@@ -140,6 +140,9 @@ func Replay(r Recorded, candidate *policy.Program) Flip {
 	out := class.Decide(w.in.Approval, w.in.Calendar, lists)
 	f.Observed = !out.Enforced && out.Observe != nil
 	f.Now = out.Verdict
+	if d.drafted() { // which no policy changes
+		f.Now = f.Now.Worse(policy.Wait)
+	}
 	reasons := out.Reasons
 	if len(w.unknown) > 0 && !f.passes() {
 		reasons = sure(out.Reasons, candidate.Decide(w.best()).Reasons)
@@ -171,6 +174,7 @@ func (f *Flip) compare(d Decision, reasons []policy.Reason) {
 		return
 	}
 	was, now := blockers(d.Reasons), blockers(reasons)
+	delete(was, draftReason)
 	for gate, verdict := range now {
 		if was[gate] == "" {
 			f.Gates = append(f.Gates, Turned{Gate: gate, Was: policy.Go, Now: verdict})

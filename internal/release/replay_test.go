@@ -86,6 +86,7 @@ func TestReplay(t *testing.T) {
 		gates  string
 		why    string
 	}{
+		"a draft":                     {facts: func(f *Facts) { f.Release.Phase = Draft }, effect: Same, now: policy.Wait},
 		"taken back":                  {facts: func(f *Facts) { f.Release.Phase = Withdrawn }, effect: Same, now: policy.NoGo, why: "taken back"},
 		"the same policy":             {effect: Same, now: policy.Go},
 		"a threshold that is not met": {facts: high, texts: []string{"value: 3\nunit: findings\nmin: 0\nmax: 20", "value: 1\nunit: findings\nmin: 0\nmax: 20"}, effect: Stopped, now: policy.NoGo, gates: "few-high-findings go no-go"},
