@@ -79,7 +79,7 @@ race:
 
 # The long proofs: crash loops and races at their full counts.
 prove:
-	SIGNALBOX_PROVE=full scripts/with-postgres.sh go run ./scripts/ci -p 1 -timeout 4h ./internal/store/... ./internal/state/... ./internal/journal/... ./internal/verify/... ./internal/control/... ./internal/policy/... ./internal/connect/... ./internal/server/... ./test/...
+	SIGNALBOX_PROVE=full scripts/with-postgres.sh go run ./scripts/ci -p 1 -timeout 4h ./internal/store/... ./internal/state/... ./internal/journal/... ./internal/verify/... ./internal/control/... ./internal/policy/... ./internal/release/... ./internal/connect/... ./internal/server/... ./test/...
 
 # Each fuzz target for FUZZTIME.
 fuzz:

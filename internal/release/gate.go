@@ -41,6 +41,7 @@ type Facts struct {
 // and why. It is pure: the same facts at the same instant give the same answer.
 // Every way in asks it; there is no other evaluator.
 func Gate(now time.Time, f Facts) (Decision, error) {
+	f = f.own()
 	in, err := f.inputs(now)
 	if err != nil {
 		return Decision{}, err

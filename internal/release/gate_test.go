@@ -182,8 +182,13 @@ func TestGateRefuses(t *testing.T) {
 		"an outsider votes":   {func(t *testing.T, f *Facts) { *f = approved(t, *f, "ben", "dee") }, policy.Wait, "signalbox/approval", "outside the chain's groups"},
 		"whoever opened it":   {func(t *testing.T, f *Facts) { f.Release.OpenedBy = "person/cid" }, policy.CannotTell, "signalbox/approval", "given by a contributor"},
 		"new evidence since":  {func(t *testing.T, f *Facts) { f.Artifact.Claims[2].File = "sha256:" + strings.Repeat("0", 64) }, policy.Wait, "signalbox/approval", "other content"},
-		"new digest since":    {func(t *testing.T, f *Facts) { f.Release.Digest = "sha256:" + strings.Repeat("0", 64) }, policy.Wait, "signalbox/approval", "other content"},
-		"new revision since":  {func(t *testing.T, f *Facts) { f.Release.Revision = 2 }, policy.Wait, "signalbox/approval", "other content"},
+		"new digest since": {func(t *testing.T, f *Facts) {
+			f.Release.Digest = "sha256:" + strings.Repeat("0", 64)
+			for i := range f.Artifact.Claims {
+				f.Artifact.Claims[i].Digest = f.Release.Digest
+			}
+		}, policy.Wait, "signalbox/approval", "other content"},
+		"new revision since": {func(t *testing.T, f *Facts) { f.Release.Revision = 2 }, policy.Wait, "signalbox/approval", "other content"},
 		"new change since": {func(t *testing.T, f *Facts) {
 			c := *f.Release.Change
 			c.Digest = "sha256:" + strings.Repeat("0", 64)

@@ -1,0 +1,24 @@
+package release
+
+import (
+	"slices"
+
+	"signalbox.dev/signalbox/internal/evidence"
+)
+
+// own is the facts less what is about something else than the release and the
+// environment that were asked for. Loaders find by name and digest, so there is
+// nothing of the kind; where there is, it is unknown and never a go.
+func (f Facts) own() Facts {
+	if f.Service != nil && f.Service.Name != f.Release.Service {
+		f.Service = nil
+	}
+	if f.Place != nil && f.Place.Name != f.Environment {
+		f.Place = nil
+	}
+	foreign := func(c evidence.Added) bool { return c.Digest != f.Release.Digest }
+	if slices.ContainsFunc(f.Artifact.Claims, foreign) {
+		f.Artifact.Claims = slices.DeleteFunc(slices.Clone(f.Artifact.Claims), foreign)
+	}
+	return f
+}
