@@ -3,7 +3,7 @@
 # make build    the binary, bin/signalbox
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: build build-sigstore sigstore demo test lint unit race generate check-generated prove fuzz bench bench-peers bench-unit install tools clean
+.PHONY: build build-sigstore sigstore demo test lint unit race generate check-generated prove mutate fuzz bench bench-peers bench-unit install tools clean
 
 TOOLS := bin/staticcheck bin/gofumpt bin/templ bin/govulncheck
 # Where goroutines meet: these run under the race detector as well.
@@ -80,6 +80,15 @@ race:
 # The long proofs: crash loops and races at their full counts.
 prove:
 	SIGNALBOX_PROVE=full scripts/with-postgres.sh go run ./scripts/ci -p 1 -timeout 4h ./internal/store/... ./internal/state/... ./internal/journal/... ./internal/verify/... ./internal/control/... ./internal/policy/... ./internal/release/... ./internal/connect/... ./internal/server/... ./test/...
+
+# Would the tests notice if the core said something else? SAMPLE mutants of each
+# package (0: all, an hour or more), for at most MUTATETIME each.
+MUTATED := ./internal/policy ./internal/release ./internal/verify ./internal/approval ./internal/calendar
+SAMPLE ?= 200
+MUTATETIME ?= 10m
+
+mutate:
+	go run ./scripts/mutate -n $(SAMPLE) -for $(MUTATETIME) -argued docs/mutation.md $(MUTATED)
 
 # Each fuzz target for FUZZTIME.
 fuzz:

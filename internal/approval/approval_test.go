@@ -126,3 +126,20 @@ func TestSatisfiedMeansQuorum(t *testing.T) {
 		}
 	})
 }
+
+// Where votes count for ever, none grows too old and the chain holds without an end.
+func TestVotesThatNeverExpire(t *testing.T) {
+	q := question(vote("ann", Approve), vote("ben", Approve))
+	q.Chain.ValidFor, q.Now = 0, now.Add(1000*time.Hour)
+	if s := Weigh(q); !s.Satisfied || s.Lapsed != 0 || !s.Until.IsZero() {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestWordsOfSeveral(t *testing.T) {
+	q := question(vote("ann", Approve), vote("ben", Approve))
+	q.Subject = "t"
+	if got, want := Weigh(q).Words(), "2 votes do not count: given for other content than what stands now"; got != want {
+		t.Errorf("got %q", got)
+	}
+}

@@ -102,6 +102,7 @@ var rooms = []room{
 
 	{path: "internal/archtest"},
 	{path: "scripts/ci"},
+	{path: "scripts/mutate"},
 	{path: "scripts/packs"},
 	{path: "scripts/cyclonedx", imports: "strict"},
 	{path: "scripts/reference", imports: "*"},

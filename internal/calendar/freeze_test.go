@@ -149,6 +149,9 @@ func TestFold(t *testing.T) {
 	if keys, _ := shape.Keys(state); len(keys) != 0 {
 		t.Errorf("a lifted freeze has keys %v", keys)
 	}
+	if _, err := shape.Fold(nil, event.Recorded{Header: event.Header{Kind: event.FreezeDeclared}, BodyBytes: []byte("{")}); err == nil {
+		t.Error("folds a body that it cannot read")
+	}
 	if _, err := shape.Fold(state, record(event.Decided, nil)); err == nil {
 		t.Error("folds a kind it has no rule for")
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -239,6 +240,26 @@ func TestAttestedReports(t *testing.T) {
 		if after, _ := f.Artifact.ContentDigest(); after != before {
 			t.Errorf("%s: the claims themselves were changed", what)
 		}
+	}
+}
+
+// Why an attestation is nobody's word is told of each, by its claim.
+func TestNobodysWord(t *testing.T) {
+	f := good(t)
+	f.Policy = attesting(t, oneKey(""), "condition: attestation.verified > 0\n")
+	f = attach(t, f, sealed(t, provenance(runner, source, head, digest), "runner"))
+	id, file := "attestation-0", f.Artifact.Claims[slices.IndexFunc(f.Artifact.Claims, func(c evidence.Added) bool { return c.ID == "attestation-0" })].File
+	if got := Attest(f.Artifact, f.Signed, f.Policy.Attestors()); got.Lost || len(got.Words[id]) != 1 || len(got.Nobody) != 0 {
+		t.Errorf("somebody's: %+v", got)
+	}
+	if got := Attest(f.Artifact, f.Signed, nil); got.Lost || got.Nobody[id] != "the policy names no attestor" {
+		t.Errorf("without attestors: %+v", got)
+	}
+	if got := Attest(f.Artifact, Signed{}, f.Policy.Attestors()); !got.Lost || got.Nobody[id] != "its envelope is not to be had" {
+		t.Errorf("lost: %+v", got)
+	}
+	if a, b := CertifiedKey(file, "x"), CertifiedKey(file, "y"); a == b || a == CertifiedKey(id, "x") {
+		t.Error("what two roots prove stands in one place")
 	}
 }
 

@@ -447,7 +447,7 @@ func TestForAll(t *testing.T) {
 	case os.Getenv("SIGNALBOX_PROVE") == "full":
 		step, starts = 1, len(itemKinds)
 	case testing.Short():
-		most = 13
+		most = 9
 	}
 	tried := 0
 	for n := 1; n <= most; n += step {
