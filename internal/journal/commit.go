@@ -84,7 +84,8 @@ func (j *Journal) committed(p *plan, e edge) {
 
 // learn finds out whether an uncertain commit took effect: taking the head
 // waits for a transaction of ours that the server is still at, and then the
-// commands' rows are there or they are not.
+// commands' rows are there or they are not. The transaction that looks must itself
+// commit: where a synchronous standby is away, what it sees may not be safe yet.
 func (j *Journal) learn(ctx context.Context, p *plan, cause error) error {
 	ids := p.ids()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), learnTime)
@@ -101,9 +102,8 @@ func (j *Journal) learn(ctx context.Context, p *plan, cause error) error {
 			}
 			return tx.Answers(ctx)
 		})
-		var again *store.Uncertain
 		switch {
-		case err == nil || errors.As(err, &again):
+		case err == nil:
 			return j.learnt(p, found, cause)
 		case ctx.Err() != nil:
 			j.log.Warn("the outcome of a commit could not be learnt", "commands", len(ids), "error", cause)

@@ -61,6 +61,9 @@ func Restore(ctx context.Context, o Options, r Restored, feed func(*Restoring) e
 		if err := checkEmpty(ctx, tx); err != nil {
 			return err
 		}
+		if err := tx.Patience(ctx); err != nil { // feed reads on to the end of a backup whose originals it passes over
+			return err
+		}
 		w := &Restoring{
 			journal: j, tx: tx, cold: j.states.Cold(),
 			facts:       store.Rows{Into: "INSERT INTO facts (position, stream, version, header, body, private)"},

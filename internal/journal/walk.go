@@ -47,6 +47,9 @@ func (j *Journal) RebuildStates(ctx context.Context, progress Progress) error {
 		if _, err := lockHead(ctx, tx); err != nil {
 			return err
 		}
+		if err := tx.Patience(ctx); err != nil {
+			return err
+		}
 		cold := j.states.Cold()
 		err := walk(ctx, tx, func(facts []event.Recorded, size uint64) error {
 			for _, f := range facts {

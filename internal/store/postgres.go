@@ -39,10 +39,19 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 	}
 	return &DB{
 		Dialect: Postgres,
-		write:   postgresPool(limited(c, "60s"), 8),
+		write:   postgresPool(limited(c, headIdle), 8),
 		read:    postgresPool(limited(c, "15min"), 12),
 	}, nil
 }
+
+// headIdle is how long a writing transaction may do nothing, and lockWait how
+// long another waits for it. The first is the shorter one: a process that stands
+// still with the journal's head is ended by the server before any other has
+// waited in vain. A transaction that rightly works on something else asks for Patience.
+const (
+	headIdle = "8s"
+	lockWait = "15s"
+)
 
 // limited bounds how long a session may hold others up, so that a client that
 // has hung never blocks the journal's head for long. Idle is how long a
@@ -51,7 +60,7 @@ func limited(c *pgx.ConnConfig, idle string) *pgx.ConnConfig {
 	c = c.Copy()
 	c.RuntimeParams["application_name"] = "signalbox"
 	c.RuntimeParams["statement_timeout"] = "30s"
-	c.RuntimeParams["lock_timeout"] = "15s"
+	c.RuntimeParams["lock_timeout"] = lockWait
 	c.RuntimeParams["idle_in_transaction_session_timeout"] = idle
 	return c
 }
@@ -119,16 +128,44 @@ func unreachable(err error) error {
 // reached is err, as Unavailable where it says that the server is gone, is being
 // started or is being stopped; who gave up waiting is no matter of the server's.
 func (db *DB) reached(ctx context.Context, err error) error {
-	if err == nil || db.Dialect == SQLite || ctx.Err() != nil || !gone(err) {
+	if err == nil || db.Dialect == SQLite || ctx.Err() != nil {
+		return err
+	}
+	if waited(err) {
+		return fault.New(fault.Unavailable, "store.waited", "the database did not come to it in time").
+			Because("others held what this needs, or it is overloaded").Remedy("try again in a moment").Cause(err)
+	}
+	if !gone(err) {
 		return err
 	}
 	return fault.New(fault.Unavailable, "store.unreachable", "the database cannot be reached").
 		Because("the connection to it was lost or refused").Remedy("try again in a moment").Cause(err)
 }
 
+// waited reports that the server gave up what was asked at a bound of ours: 55P03
+// is lock_timeout, 57014 statement_timeout. A fault has been judged already.
+func waited(err error) bool {
+	var judged *fault.Error
+	var pg *pgconn.PgError
+	return !errors.As(err, &judged) && errors.As(err, &pg) && (pg.Code == "55P03" || pg.Code == "57014")
+}
+
+// Patience lifts the bound on how long the transaction may do nothing between two
+// statements, until it ends: for one that reads a large file meanwhile.
+func (t *Tx) Patience(ctx context.Context) error {
+	if t.Dialect == SQLite {
+		return nil
+	}
+	if err := t.Later(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
+		return fmt.Errorf("lift the bound on idleness: %w", err)
+	}
+	return nil
+}
+
 // gone reports an error of the connection rather than of a statement: SQLSTATE
-// class 08 (connection), 57P01 to 57P03 (the server stops or starts), or one of
-// the network. A fault has been judged already.
+// class 08 (connection), 57P01 to 57P03 (the server stops or starts), 25P03 (it
+// has ended a transaction that did nothing), or one of the network. A fault has
+// been judged already.
 func gone(err error) bool {
 	var judged *fault.Error
 	var pg *pgconn.PgError
@@ -138,7 +175,7 @@ func gone(err error) bool {
 	case errors.As(err, &judged):
 		return false
 	case errors.As(err, &pg):
-		return strings.HasPrefix(pg.Code, "08") || pg.Code >= "57P01" && pg.Code <= "57P03"
+		return strings.HasPrefix(pg.Code, "08") || pg.Code >= "57P01" && pg.Code <= "57P03" || pg.Code == "25P03"
 	}
 	return pgconn.SafeToRetry(err) || errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone)

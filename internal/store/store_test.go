@@ -575,3 +575,51 @@ func TestAnswers(t *testing.T) {
 		}
 	})
 }
+
+// A writing transaction that does nothing while it holds a row is ended by
+// PostgreSQL before another has waited in vain; one that asks for patience is not.
+func TestIdleTransactionIsEnded(t *testing.T) {
+	const longer = 9 * time.Second
+	for name, patient := range map[string]bool{"idle": false, "patient": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx := t.Context()
+			db, err := store.Open(ctx, store.Options{Database: storetest.PostgresURL(t)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = db.Close() })
+			if err := db.InTx(ctx, func(tx *store.Tx) error { return put(ctx, tx, "a") }); err != nil {
+				t.Fatal(err)
+			}
+			holds, waited := make(chan struct{}), make(chan error, 1)
+			go func() {
+				<-holds
+				waited <- db.InTx(ctx, func(tx *store.Tx) error {
+					_, err := tx.Exec(ctx, "UPDATE blobs SET created = 2 WHERE digest = 'a'")
+					return err
+				})
+			}()
+			err = db.InTx(ctx, func(tx *store.Tx) error {
+				if patient {
+					if err := tx.Patience(ctx); err != nil {
+						return err
+					}
+				}
+				if _, err := tx.Exec(ctx, "UPDATE blobs SET created = 3 WHERE digest = 'a'"); err != nil {
+					return err
+				}
+				close(holds)
+				time.Sleep(longer)
+				_, err := tx.Exec(ctx, "UPDATE blobs SET created = 4 WHERE digest = 'a'")
+				return err
+			})
+			if ended := fault.KindOf(err) == fault.Unavailable; ended == patient || patient && err != nil {
+				t.Errorf("it ended with %v", err)
+			}
+			if err := <-waited; err != nil {
+				t.Errorf("the other waited in vain: %v", err)
+			}
+		})
+	}
+}
