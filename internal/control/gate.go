@@ -18,6 +18,7 @@ import (
 	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/halt"
+	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
 	"signalbox.dev/signalbox/internal/strict"
@@ -50,7 +51,12 @@ func (c *Control) Ask(ctx context.Context, r Request, q GateRequest) (Answer, er
 	if err := c.Journal.Writable(); err != nil {
 		return Answer{}, err
 	}
-	answer, err := do(ctx, c, r, q, func(l *Load) ([]event.Draft, Answer, error) {
+	asked, repeated := r, false
+	asked.Recorded = func(j journal.Receipt) {
+		repeated = j.Repeated
+		r.recorded(j)
+	}
+	answer, err := do(ctx, c, asked, q, func(l *Load) ([]event.Draft, Answer, error) {
 		drafts, state, err := c.open(l, r.Actor, q.ReleaseRequest)
 		if err != nil {
 			return nil, Answer{}, err
@@ -58,11 +64,17 @@ func (c *Control) Ask(ctx context.Context, r Request, q GateRequest) (Answer, er
 		more, answer, err := c.decide(l, state, q.Environment)
 		return append(drafts, more...), answer, err
 	})
-	if err == nil && c.Decided != nil {
+	if err == nil && repeated && answer.Decision.Verdict == policy.Go {
+		err = c.followable(ctx, answer.Decision)
+	}
+	if err != nil {
+		return Answer{}, err
+	}
+	if c.Decided != nil {
 		c.Decided(ctx, answer)
 	}
-	if err != nil || answer.Decision.Permit == "" {
-		return answer, err
+	if answer.Decision.Permit == "" {
+		return answer, nil
 	}
 	answer.Permit, err = c.Permit(ctx, answer.Decision.Permit)
 	return answer, err

@@ -2,7 +2,9 @@ package control
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"time"
 
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/event"
@@ -22,11 +24,38 @@ func (c *Control) PullStop(ctx context.Context, r Request, reason string) (halt.
 }
 
 // ResetStop is a person's agreement that releases may go on; the second one's
-// lets them.
+// lets them. An agreement counts while its person may recall.
 func (c *Control) ResetStop(ctx context.Context, r Request, reason string) (halt.Switch, error) {
-	return c.throw(ctx, r, [2]string{"reset", reason}, func(l *Load, s halt.Switch) ([]event.Draft, error) {
+	return c.throw(ctx, r, [2]string{"reset", reason}, func(l *Load, s halt.Switch) (drafts []event.Draft, err error) {
+		if s.Agreed, err = entitled(l, s.Agreed); err != nil {
+			return nil, err
+		}
 		return s.Reset(r.Actor.Person(), reason, l.Now)
 	})
+}
+
+// entitled is the agreements of those who could still give them.
+func entitled(l *Load, all []halt.Agreement) ([]halt.Agreement, error) {
+	var count []halt.Agreement
+	for _, a := range all {
+		may, err := l.mayStill(event.StreamOf(access.PersonNoun, a.Person), access.Recall)
+		if err != nil {
+			return nil, err
+		}
+		if may {
+			count = append(count, a)
+		}
+	}
+	return count, nil
+}
+
+// mayStill reports whether a person has not departed and holds one of some rights.
+func (l *Load) mayStill(person event.Stream, any ...access.Right) (bool, error) {
+	p, err := read[access.Person](l, person)
+	if err != nil || p.ID == "" || p.Departed {
+		return false, err
+	}
+	return slices.ContainsFunc(any, func(r access.Right) bool { return access.Gives(p.Roles, r) }), nil
 }
 
 // throw changes the stop switch, and answers how it then stands.
@@ -49,9 +78,44 @@ func (c *Control) throw(ctx context.Context, r Request, content [2]string, act f
 	return c.Stop(ctx)
 }
 
-// Stop is how the stop switch stands.
+// Stop is how the stop switch stands, with the agreements that count.
 func (c *Control) Stop(ctx context.Context) (halt.Switch, error) {
-	return view(ctx, c, func(l *Load) (halt.Switch, error) { return read[halt.Switch](l, halt.Stream) })
+	return view(ctx, c, func(l *Load) (halt.Switch, error) {
+		s, err := read[halt.Switch](l, halt.Stream)
+		if err == nil {
+			s.Agreed, err = entitled(l, s.Agreed)
+		}
+		return s, err
+	})
+}
+
+// followable is nil while a go that was given before, and is asked for again under
+// its key, can still be followed: the gate's answer is for now.
+func (c *Control) followable(ctx context.Context, d release.Decision) error {
+	_, err := view(ctx, c, func(l *Load) (struct{}, error) {
+		var none struct{}
+		over := fault.New(fault.Conflict, "gate.over", "the answer that was given under this key holds no more").
+			Remedy("ask again, under another key")
+		stop, err := read[halt.Switch](l, halt.Stream)
+		if err != nil {
+			return none, err
+		}
+		if stop.Stops() {
+			return none, over.Because("all releases have been stopped since " + stop.Since.String())
+		}
+		if !d.Until.IsZero() && !l.Now.Before(d.Until) {
+			return none, over.Because("it was good until " + d.Until.UTC().Format(time.RFC3339))
+		}
+		if d.Permit == "" {
+			return none, nil
+		}
+		p, err := l.permit(d.Permit)
+		if err == nil && p.Recalled != 0 {
+			err = over.Because("its permit was recalled at " + p.Recalled.String())
+		}
+		return none, err
+	})
+	return err
 }
 
 // StopReason is why the switch was pulled; "" where that was disposed of.

@@ -76,6 +76,69 @@ func TestStopSwitch(t *testing.T) {
 	})
 }
 
+// Whoever has departed since, or may recall no more, has agreed to nothing.
+func TestAgreementNeedsItsPerson(t *testing.T) {
+	for name, leave := range map[string]func(h *house){
+		"departed": func(h *house) { must(h.t, h.Depart(h.ctx, h.as("root"), "cid", "left")) },
+		"without the right": func(h *house) {
+			must(h.t, h.Regrant(h.ctx, h.as("root"), control.Regrant{Handle: "cid", Role: "release-manager", Revoke: true, Reason: "moved"}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, h *house) {
+				must(t, h.Regrant(h.ctx, h.as("root"), control.Regrant{Handle: "ben", Role: "release-manager", Reason: "test"}))
+				h.sign("ben")
+				_, err := h.PullStop(h.ctx, h.as("root"), "a breach")
+				must(t, err)
+				stop, err := h.ResetStop(h.ctx, h.as("cid"), "over")
+				must(t, err)
+				if len(stop.Agreed) != 1 {
+					t.Errorf("agreed: %+v", stop.Agreed)
+				}
+				leave(h)
+				if stop, err = h.Stop(h.ctx); err != nil || len(stop.Agreed) != 0 {
+					t.Errorf("shown as agreed: %+v %v", stop.Agreed, err)
+				}
+				if stop, err = h.ResetStop(h.ctx, h.as("ben"), "over"); err != nil || !stop.Stops() {
+					t.Errorf("an agreement of somebody who may not counted: %v", err)
+				}
+				if stop, err = h.ResetStop(h.ctx, h.as("root"), "over"); err != nil || stop.Stops() {
+					t.Errorf("two who may did not let releases go on: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// A question that is sent again under its key gets the go of before only while
+// it can still be followed.
+func TestRepeatedGo(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.approve(h.prepare(), "ben", "cid")
+		keyed := h.as("ci")
+		keyed.Key = "once"
+		first, err := h.Ask(h.ctx, keyed, h.gate())
+		must(t, err)
+		if again, err := h.Ask(h.ctx, keyed, h.gate()); err != nil || first.Permit == nil || again.Decision.ID != first.Decision.ID || string(again.Permit) != string(first.Permit) {
+			t.Errorf("sent again: %s %v", again.Decision.ID, err)
+		}
+		_, err = h.PullStop(h.ctx, h.as("cid"), "a breach")
+		must(t, err)
+		_, err = h.Ask(h.ctx, keyed, h.gate())
+		wants(t, err, fault.Conflict, "gate.over")
+		for _, who := range []string{"cid", "root"} {
+			_, err = h.ResetStop(h.ctx, h.as(who), "over")
+			must(t, err)
+		}
+		_, err = h.Ask(h.ctx, keyed, h.gate())
+		must(t, err)
+		_, err = h.RecallPermits(h.ctx, h.as("cid"), control.PermitQuery{Issuer: "ci"}, "its key leaked")
+		must(t, err)
+		_, err = h.Ask(h.ctx, keyed, h.gate())
+		wants(t, err, fault.Conflict, "gate.over")
+	})
+}
+
 // A recall takes in every permit that rests on what it names, and no other.
 func TestRecallPermits(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {

@@ -49,7 +49,7 @@ func (c *Control) ProposeRestore(ctx context.Context, r Request, reason string) 
 	if err := r.Actor.May(access.Operate); err != nil {
 		return Restoration{}, err
 	}
-	return c.restoring(ctx, r, reason, func(found Restoration) ([]event.Draft, error) {
+	return c.restoring(ctx, r, reason, func(_ *Load, found Restoration) ([]event.Draft, error) {
 		return found.Propose(c.Journal.Stream(), r.Actor.Subject, reason)
 	})
 }
@@ -62,13 +62,23 @@ func (c *Control) ConfirmRestore(ctx context.Context, r Request, proposal uint64
 			return Restoration{}, err
 		}
 	}
-	return c.restoring(ctx, r, proposal, func(found Restoration) ([]event.Draft, error) {
+	return c.restoring(ctx, r, proposal, func(l *Load, found Restoration) ([]event.Draft, error) {
+		if found.Proposal != 0 {
+			may, err := l.mayStill(event.Stream(found.Proposer), access.Operate)
+			if err != nil {
+				return nil, err
+			}
+			if !may {
+				return nil, fault.New(fault.Conflict, "restore.proposer", "who proposed the restore could not do so any more").
+					Because("he or she has departed, or lost the right").Remedy("have another person propose it anew: signalbox restore propose --reason …")
+			}
+		}
 		return found.Confirm(c.Journal.Stream(), r.Actor.Subject, proposal)
 	})
 }
 
 // restoring records a step of a restore, and is the restore as it then stands.
-func (c *Control) restoring(ctx context.Context, r Request, content any, step func(Restoration) ([]event.Draft, error)) (Restoration, error) {
+func (c *Control) restoring(ctx context.Context, r Request, content any, step func(*Load, Restoration) ([]event.Draft, error)) (Restoration, error) {
 	_, err := do(ctx, c, r, content, func(l *Load) ([]event.Draft, struct{}, error) {
 		if _, err := l.load(c.Journal.Stream()); err != nil {
 			return nil, struct{}{}, err
@@ -77,7 +87,7 @@ func (c *Control) restoring(ctx context.Context, r Request, content any, step fu
 		if err != nil || found == nil {
 			return nil, struct{}{}, orNever(err)
 		}
-		drafts, err := step(*found)
+		drafts, err := step(l, *found)
 		return drafts, struct{}{}, err
 	})
 	if err != nil {
