@@ -164,14 +164,19 @@ func (h *replicated) known(version string) {
 	ctx, q := h.t.Context(), question(version)
 	r, err := h.as("shop-ci", 0).OpenRelease(ctx, wire.ReleaseRequest{Service: q.Service, Version: q.Version, Digest: q.Digest, Size: q.Size})
 	must(h.t, err)
+	_, err = h.as("shop-ci", 1).AttachChange(ctx, r.ID, contents(q))
+	must(h.t, err)
+}
+
+// contents says what a version contains that may go.
+func contents(q wire.GateRequest) wire.Change {
 	ada := wire.Identity{Name: "Ada Example", Email: "ada@example.com"}
-	_, err = h.as("shop-ci", 1).AttachChange(ctx, r.ID, wire.Change{
+	return wire.Change{
 		From: strings.Repeat("a", 40), To: strings.Repeat("b", 40), FromRef: "v1.0.0", ToRef: "v2.0.0", Commits: 1,
 		Authors: []wire.Identity{ada}, Committers: []wire.Identity{ada}, CoAuthors: []wire.Identity{}, FilesChanged: 1, LinesAdded: 10,
 		SemverStep: "major", ReleaseType: "major", Reasons: []string{}, Migrations: []string{}, Dependencies: []string{}, Complete: true, Notes: []string{},
 		Digest: q.Digest,
-	})
-	must(h.t, err)
+	}
 }
 
 // Two replicas are one control plane: what one knows binds the other, what only
