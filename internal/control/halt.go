@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/event"
@@ -92,28 +91,15 @@ func (c *Control) Stop(ctx context.Context) (halt.Switch, error) {
 // followable is nil while a go that was given before, and is asked for again under
 // its key, can still be followed: the gate's answer is for now.
 func (c *Control) followable(ctx context.Context, d release.Decision) error {
-	_, err := view(ctx, c, func(l *Load) (struct{}, error) {
-		var none struct{}
-		over := fault.New(fault.Conflict, "gate.over", "the answer that was given under this key holds no more").
-			Remedy("ask again, under another key")
+	_, err := view(ctx, c, func(l *Load) (p release.Permit, err error) {
 		stop, err := read[halt.Switch](l, halt.Stream)
+		if err == nil && d.Permit != "" {
+			p, err = l.permit(d.Permit)
+		}
 		if err != nil {
-			return none, err
+			return p, err
 		}
-		if stop.Stops() {
-			return none, over.Because("all releases have been stopped since " + stop.Since.String())
-		}
-		if !d.Until.IsZero() && !l.Now.Before(d.Until) {
-			return none, over.Because("it was good until " + d.Until.UTC().Format(time.RFC3339))
-		}
-		if d.Permit == "" {
-			return none, nil
-		}
-		p, err := l.permit(d.Permit)
-		if err == nil && p.Recalled != 0 {
-			err = over.Because("its permit was recalled at " + p.Recalled.String())
-		}
-		return none, err
+		return p, d.Followable(l.Now, stop, p)
 	})
 	return err
 }

@@ -69,8 +69,7 @@ func (c *Control) ConfirmRestore(ctx context.Context, r Request, proposal uint64
 				return nil, err
 			}
 			if !may {
-				return nil, fault.New(fault.Conflict, "restore.proposer", "who proposed the restore could not do so any more").
-					Because("he or she has departed, or lost the right").Remedy("have another person propose it anew: signalbox restore propose --reason …")
+				return nil, found.ProposerGone()
 			}
 		}
 		return found.Confirm(c.Journal.Stream(), r.Actor.Subject, proposal)

@@ -136,6 +136,13 @@ func (r Restoration) Confirm(j event.Stream, person string, proposal uint64) ([]
 	}}}, nil
 }
 
+// ProposerGone is what whoever would confirm is told where the proposer could
+// not propose it any more.
+func (r Restoration) ProposerGone() error {
+	return fault.New(fault.Conflict, "restore.proposer", "who proposed the restore could not do so any more").
+		Because("he or she has departed, or lost the right").Remedy("have another person propose it anew: signalbox restore propose --reason …")
+}
+
 func (r Restoration) pending(person string) error {
 	if r.Confirmed != 0 || r.Method == "" {
 		return fault.New(fault.Conflict, "restore.nothing", "no restore waits to be recorded")

@@ -2,7 +2,9 @@ package release
 
 import (
 	"slices"
+	"time"
 
+	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/halt"
 	"signalbox.dev/signalbox/internal/policy"
 )
@@ -23,6 +25,22 @@ func (d *Decision) halt(s halt.Switch) {
 
 // draftReason is the gate of a release that nobody has submitted.
 const draftReason = "signalbox/draft"
+
+// Followable is nil while a go that was given before can still be followed, as
+// the stop switch and its permit, if it has one, stand now. Errors: fault Conflict.
+func (d *Decision) Followable(now time.Time, s halt.Switch, p Permit) error {
+	over := fault.New(fault.Conflict, "gate.over", "the answer that was given under this key holds no more").
+		Remedy("ask again, under another key")
+	switch {
+	case s.Stops():
+		return over.Because("all releases have been stopped since " + s.Since.String())
+	case p.Recalled != 0:
+		return over.Because("its permit was recalled at " + p.Recalled.String())
+	case !d.Until.IsZero() && !now.Before(d.Until):
+		return over.Because("it was good until " + d.Until.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
 
 // closedReason is the gate of a release that was taken back.
 const closedReason = "signalbox/release"
