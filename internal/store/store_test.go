@@ -318,31 +318,6 @@ func TestDirectoryIsLocked(t *testing.T) {
 	again.Close()
 }
 
-func TestNewerSchemaIsRefused(t *testing.T) {
-	for name, o := range map[string]store.Options{
-		"sqlite":   {Data: t.TempDir()},
-		"postgres": {Database: storetest.PostgresURL(t)},
-	} {
-		db, err := store.Open(t.Context(), o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = db.InTx(t.Context(), func(tx *store.Tx) error {
-			yes := map[store.Dialect]string{store.SQLite: "1", store.Postgres: "true"}[tx.Dialect]
-			_, err := tx.Exec(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, "+yes+")")
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		db.Close()
-		_, err = store.Open(t.Context(), o)
-		if fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "99999") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
 func TestOpenRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		o    store.Options

@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/journal"
@@ -53,37 +56,49 @@ func CheckRebuilt(ctx context.Context, j *journal.Journal, shapes []event.Shape,
 	if err != nil {
 		return r, err
 	}
-	c := &comparison{scratch: scratch, cold: cold, folders: view.New(scratch).Folders(), progress: progress}
+	c := &comparison{cold: cold, folders: view.New(scratch).Folders(), progress: progress}
 	c.Differences = []Difference{}
-	err = j.Walk(ctx, func(facts []event.Recorded, size uint64) error { return c.fold(ctx, facts, size) }, func(tx *store.Tx) error { return c.compare(ctx, tx) })
+	// One transaction for all: what is folded need not outlast a crash.
+	err = scratch.InTx(ctx, func(made *store.Tx) error {
+		c.made = made
+		return j.Walk(ctx, func(facts []event.Recorded, size uint64) error { return c.fold(ctx, facts, size) }, func(tx *store.Tx) error { return c.compare(ctx, tx) })
+	})
 	return c.Rebuilt, err
 }
 
 type comparison struct {
 	Rebuilt
-	scratch  *store.DB
+	made     *store.Tx // of the scratch database
 	cold     *state.Cold
 	folders  []view.Folder
 	progress journal.Progress
 }
 
+// fold folds facts into states and, at the same time, into views.
 func (c *comparison) fold(ctx context.Context, facts []event.Recorded, size uint64) error {
-	for _, f := range facts {
-		if err := c.cold.Add(f); err != nil {
-			return err
-		}
-	}
-	err := c.scratch.InTx(ctx, func(tx *store.Tx) error {
-		for _, folder := range c.folders {
-			if err := folder.Apply(ctx, tx, facts); err != nil {
-				return fmt.Errorf("fold view %s: %w", folder.Name(), err)
+	var states error
+	var folding sync.WaitGroup
+	folding.Go(func() {
+		for _, f := range facts {
+			if states = c.cold.Add(f); states != nil {
+				return
 			}
 		}
-		return nil
 	})
+	views := c.foldViews(ctx, facts)
+	folding.Wait()
 	c.Facts += uint64(len(facts))
 	c.progress("fold anew", c.Facts, size)
-	return err
+	return errors.Join(states, views)
+}
+
+func (c *comparison) foldViews(ctx context.Context, facts []event.Recorded) error {
+	for _, folder := range c.folders {
+		if err := folder.Apply(ctx, c.made, facts); err != nil {
+			return fmt.Errorf("fold view %s: %w", folder.Name(), err)
+		}
+	}
+	return nil
 }
 
 func (c *comparison) say(table, format string, args ...any) {
@@ -133,11 +148,7 @@ func (c *comparison) table(ctx context.Context, tx *store.Tx, table string) erro
 	if err != nil {
 		return err
 	}
-	var made map[string]row
-	err = c.scratch.ReadTx(ctx, func(tx *store.Tx) error {
-		made, err = rows(ctx, tx, table)
-		return err
-	})
+	made, err := rows(ctx, c.made, table)
 	if err != nil {
 		return err
 	}
@@ -184,23 +195,52 @@ func rows(ctx context.Context, tx *store.Tx, table string) (map[string]row, erro
 	return all, nil
 }
 
+// rowOf is the key of a row and what it holds: each column, in the order of
+// their names, which the engines need not share, with the lengths of both.
 func rowOf(names []string, values []any) (string, row) {
-	texts := map[string]string{}
-	var parts []string
-	for i, name := range names {
-		text := fmt.Sprint(values[i])
-		if b, bytes := values[i].([]byte); bytes {
-			text = string(b)
+	var id, view, position string
+	var held []byte
+	for _, i := range order(names) {
+		text := textOf(values[i])
+		switch names[i] {
+		case "id":
+			id = string(text)
+		case "view":
+			view = string(text)
+		case "position":
+			position = string(text)
 		}
-		texts[name] = text
-		parts = append(parts, fmt.Sprintf("%s=%q", name, text))
+		held = binary.AppendUvarint(held, uint64(len(names[i])))
+		held = append(held, names[i]...)
+		held = binary.AppendUvarint(held, uint64(len(text)))
+		held = append(held, text...)
 	}
-	slices.Sort(parts)
-	key := texts["id"]
-	if v := texts["view"]; v != "" {
-		key = v + " at " + texts["position"]
+	if view != "" {
+		id = view + " at " + position
 	}
-	return key, row{sha256.Sum256([]byte(strings.Join(parts, "\n"))), "position " + texts["position"]}
+	return id, row{sha256.Sum256(held), "position " + position}
+}
+
+func order(names []string) []int {
+	all := make([]int, len(names))
+	for i := range all {
+		all[i] = i
+	}
+	slices.SortFunc(all, func(a, b int) int { return strings.Compare(names[a], names[b]) })
+	return all
+}
+
+// textOf is a value as both engines have it.
+func textOf(v any) []byte {
+	switch v := v.(type) {
+	case []byte:
+		return v
+	case string:
+		return []byte(v)
+	case int64:
+		return strconv.AppendInt(nil, v, 10)
+	}
+	return fmt.Append(nil, v)
 }
 
 // Rebuild folds all states and views anew from the facts and puts them in the

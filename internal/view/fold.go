@@ -26,6 +26,12 @@ type open[S any] struct {
 	changed bool
 }
 
+// taken is a fact, and the id of the thing that it is about.
+type taken struct {
+	event.Recorded
+	id string
+}
+
 // noted is the private fields of a fact; nil where it has none.
 type noted struct {
 	id       string
@@ -36,15 +42,15 @@ type noted struct {
 
 func (s shelf[S]) apply(ctx context.Context, tx *store.Tx, facts []event.Recorded) error {
 	b := &batch[S]{shelf: s, entries: map[string]*open[S]{}}
-	var mine []event.Recorded
+	var mine []taken
 	for _, f := range facts {
-		id, taken := s.take(f)
-		if taken && b.entries[id] == nil {
+		id, ours := s.take(f)
+		if ours && b.entries[id] == nil {
 			b.entries[id] = &open[S]{}
 			b.ids = append(b.ids, id)
 		}
-		if taken || f.Kind == event.FieldsDisposed && len(s.notes) > 0 {
-			mine = append(mine, f)
+		if ours || f.Kind == event.FieldsDisposed && len(s.notes) > 0 {
+			mine = append(mine, taken{f, id})
 		}
 	}
 	if len(mine) == 0 {
@@ -90,11 +96,11 @@ func (b *batch[S]) load(ctx context.Context, tx *store.Tx) error {
 }
 
 // fold folds a fact into its entry, unless the entry has seen it already.
-func (b *batch[S]) fold(ctx context.Context, tx *store.Tx, f event.Recorded) error {
+func (b *batch[S]) fold(ctx context.Context, tx *store.Tx, one taken) error {
+	f, id := one.Recorded, one.id
 	if f.Kind == event.FieldsDisposed {
 		return b.dispose(ctx, tx, f)
 	}
-	id, _ := b.shelf.take(f)
 	e := b.entries[id]
 	if (e.known || e.changed) && e.Last.Position >= f.Position {
 		return nil

@@ -13,7 +13,7 @@ import (
 
 func releases() shelf[release.State] {
 	return shelf[release.State]{
-		name: "releases", number: 1, take: of(release.Noun), fold: folded[release.State](release.Shape()),
+		name: "releases", number: raised(1, release.Shape()), take: of(release.Noun), fold: folded[release.State](release.Shape()),
 		columns: []string{"service"}, values: func(s release.State) []any { return []any{s.Service} },
 	}
 }
@@ -43,15 +43,16 @@ func decisions() shelf[release.Decision] {
 }
 
 func people() shelf[access.Person] {
+	shape := shapeOf(access.PersonNoun, access.Shapes())
 	return shelf[access.Person]{
-		name: "people", number: 1, take: of(access.PersonNoun), fold: folded[access.Person](shapeOf(access.PersonNoun, access.Shapes())),
+		name: "people", number: raised(1, shape), take: of(access.PersonNoun), fold: folded[access.Person](shape),
 		notes: []event.Kind{event.PersonDescribed},
 	}
 }
 
 func freezes() shelf[calendar.Freeze] {
 	return shelf[calendar.Freeze]{
-		name: "freezes", number: 1, take: of(calendar.FreezeNoun), fold: folded[calendar.Freeze](calendar.Shape()),
+		name: "freezes", number: raised(1, calendar.Shape()), take: of(calendar.FreezeNoun), fold: folded[calendar.Freeze](calendar.Shape()),
 		columns: []string{"until", "lifted"}, values: func(f calendar.Freeze) []any { return []any{int64(f.Until), int64(f.Lifted)} },
 		notes: []event.Kind{event.FreezeDeclared, event.FreezeLifted},
 	}
@@ -59,7 +60,7 @@ func freezes() shelf[calendar.Freeze] {
 
 func deployments() shelf[release.Deployment] {
 	return shelf[release.Deployment]{
-		name: "deployments", number: 1, take: of(release.DeploymentNoun), fold: folded[release.Deployment](release.DeploymentShape()),
+		name: "deployments", number: raised(1, release.DeploymentShape()), take: of(release.DeploymentNoun), fold: folded[release.Deployment](release.DeploymentShape()),
 		columns: []string{"service", "environment", "authorised"},
 		values: func(d release.Deployment) []any {
 			authorised := int64(0)
@@ -73,16 +74,17 @@ func deployments() shelf[release.Deployment] {
 
 func permits() shelf[release.Permit] {
 	return shelf[release.Permit]{
-		name: "permits", number: 2, take: of(release.PermitNoun), fold: folded[release.Permit](release.PermitShape()),
+		name: "permits", number: raised(2, release.PermitShape()), take: of(release.PermitNoun), fold: folded[release.Permit](release.PermitShape()),
 		columns: []string{"release_id"}, values: func(p release.Permit) []any { return []any{p.Release} },
 	}
 }
 
 // tokens leaves the hash of the secret out: nobody needs it on a screen.
 func tokens() shelf[access.Token] {
-	fold := folded[access.Token](shapeOf(access.TokenNoun, access.Shapes()))
+	shape := shapeOf(access.TokenNoun, access.Shapes())
+	fold := folded[access.Token](shape)
 	return shelf[access.Token]{
-		name: "tokens", number: 1, take: of(access.TokenNoun),
+		name: "tokens", number: raised(1, shape), take: of(access.TokenNoun),
 		fold: func(t access.Token, f event.Recorded) (access.Token, error) {
 			t, err := fold(t, f)
 			t.Hash = ""
@@ -93,23 +95,25 @@ func tokens() shelf[access.Token] {
 }
 
 func machines() shelf[access.Machine] {
+	shape := shapeOf(access.MachineNoun, access.Shapes())
 	return shelf[access.Machine]{
-		name: "machines", number: 1, take: of(access.MachineNoun), fold: folded[access.Machine](shapeOf(access.MachineNoun, access.Shapes())),
+		name: "machines", number: raised(1, shape), take: of(access.MachineNoun), fold: folded[access.Machine](shape),
 		columns: []string{"name"}, values: func(m access.Machine) []any { return []any{m.Name} },
 	}
 }
 
 func services() shelf[catalog.Service] {
+	shape := shapeOf(catalog.ServiceNoun, catalog.Shapes())
 	return shelf[catalog.Service]{
-		name: "services", number: 1, take: of(catalog.ServiceNoun), fold: folded[catalog.Service](shapeOf(catalog.ServiceNoun, catalog.Shapes())),
+		name: "services", number: raised(1, shape), take: of(catalog.ServiceNoun), fold: folded[catalog.Service](shape),
 		columns: []string{"name"}, values: func(s catalog.Service) []any { return []any{s.Name} },
 	}
 }
 
 func environments() shelf[catalog.Environment] {
+	shape := shapeOf(catalog.EnvironmentNoun, catalog.Shapes())
 	return shelf[catalog.Environment]{
-		name: "environments", number: 1, take: of(catalog.EnvironmentNoun),
-		fold:    folded[catalog.Environment](shapeOf(catalog.EnvironmentNoun, catalog.Shapes())),
+		name: "environments", number: raised(1, shape), take: of(catalog.EnvironmentNoun), fold: folded[catalog.Environment](shape),
 		columns: []string{"name"}, values: func(e catalog.Environment) []any { return []any{e.Name} },
 	}
 }

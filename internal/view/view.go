@@ -146,6 +146,10 @@ func folded[S any](shape event.Shape) func(S, event.Recorded) (S, error) {
 	}
 }
 
+// raised is the number of a view that shows streams as their noun folds them:
+// where the noun's fold is raised, the view is folded anew as well.
+func raised(own int, shape event.Shape) int { return own + shape.Number - 1 }
+
 // of takes the facts of a noun's streams.
 func of(noun string) func(event.Recorded) (string, bool) {
 	return func(f event.Recorded) (string, bool) { return f.Stream.ID(), f.Stream.Noun() == noun }
