@@ -449,3 +449,33 @@ func TestContributors(t *testing.T) {
 		t.Errorf("contributors %v", ids)
 	}
 }
+
+// Only a deployment without a permit is found by the key of those.
+func TestUnauthorisedIsFound(t *testing.T) {
+	shape := DeploymentShape()
+	for _, authorised := range []bool{true, false} {
+		b, err := json.Marshal(Deployment{ID: "d", Service: "shop", Environment: "production", Release: "r", Authorised: authorised})
+		if err != nil {
+			t.Fatal(err)
+		}
+		state, err := shape.Fold(nil, event.Recorded{Header: event.Header{Kind: event.DeploymentStarted, Time: event.MicrosOf(now)}, BodyBytes: b})
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, err := shape.Keys(state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := slices.ContainsFunc(keys, func(k event.Key) bool { return k.Name == DeploymentUnpermit }); found == authorised {
+			t.Errorf("authorised %v, found as unauthorised %v", authorised, found)
+		}
+	}
+}
+
+// That a release is a draft stands behind what is worse, be it all there is.
+func TestDraftStandsBehind(t *testing.T) {
+	d := Decision{Verdict: policy.NoGo, Reasons: []policy.Reason{{Gate: "g", Severity: policy.Block, Verdict: policy.NoGo}}}
+	if d.draft(); d.Verdict != policy.NoGo || len(d.Reasons) != 2 || d.Reasons[0].Gate != "g" || !d.drafted() {
+		t.Errorf("%s %+v", d.Verdict, d.Reasons)
+	}
+}
