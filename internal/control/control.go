@@ -275,8 +275,10 @@ func once[R any](ctx context.Context, c *Control, command journal.Command, try a
 		return journal.Receipt{}, result, err
 	}
 	command.Facts = drafts
-	if command.Result, err = json.Marshal(result); err != nil {
-		return journal.Receipt{}, result, fmt.Errorf("encode result: %w", err)
+	if command.ID != "" { // without a key nobody can ask for the result again
+		if command.Result, err = json.Marshal(result); err != nil {
+			return journal.Receipt{}, result, fmt.Errorf("encode result: %w", err)
+		}
 	}
 	recording, span := traced(ctx, "record")
 	defer span.End()

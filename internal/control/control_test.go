@@ -97,6 +97,7 @@ type house struct {
 	*control.Control
 	t     testing.TB
 	ctx   context.Context
+	db    *store.DB
 	files *vault.Vault
 	keys  verify.Keys
 	who   map[string]access.Actor
@@ -125,7 +126,7 @@ func raiseBy(t testing.TB, db *store.DB, keyDir string, wall func() time.Time) *
 	must(t, err)
 	return &house{
 		Control: &control.Control{Journal: j, Vault: files, Keys: keys, Log: slog.New(slog.DiscardHandler)},
-		t:       t, ctx: ctx, files: files, keys: public, who: map[string]access.Actor{},
+		t:       t, ctx: ctx, db: db, files: files, keys: public, who: map[string]access.Actor{},
 	}
 }
 
@@ -329,6 +330,28 @@ func TestStandingDecision(t *testing.T) {
 		if d.Authorised || d.Code != "permit.recalled" {
 			t.Errorf("a recalled permit: %+v", d)
 		}
+	})
+}
+
+// A decision that stands is answered over the one connection that the question is
+// read on: with a second, as many askers as there are connections wait for ever.
+func TestStandingTakesOneConnection(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		first := h.ask()
+		ctx, cancel := context.WithTimeout(h.ctx, time.Minute)
+		defer cancel()
+		var ask func(left int) error
+		ask = func(left int) error {
+			if left > 0 {
+				return h.Journal.Snapshot(ctx, func(*journal.Snapshot) error { return ask(left - 1) })
+			}
+			again, err := h.Ask(ctx, h.as("ci"), h.gate())
+			if err == nil && (!again.Standing || again.Decision.ID != first.Decision.ID) {
+				t.Errorf("decided anew: %+v", again.Decision.ID)
+			}
+			return err
+		}
+		must(t, ask(h.db.Readers()-1))
 	})
 }
 

@@ -93,7 +93,7 @@ func (c *Control) decide(l *Load, state release.State, environment string) ([]ev
 		return nil, Answer{}, err
 	}
 	if standing, stands := state.Stands(environment, d.Basis, l.Now); stands {
-		earlier, usable, err := c.standing(l, standing.Position)
+		earlier, usable, err := l.standing(standing.Position)
 		if err != nil || usable {
 			return nil, Answer{Decision: earlier, Standing: true}, err
 		}
@@ -108,8 +108,8 @@ func (c *Control) decide(l *Load, state release.State, environment string) ([]ev
 
 // standing is an earlier decision, and whether it may be answered again: its
 // permit, if it has one, has been neither redeemed nor recalled.
-func (c *Control) standing(l *Load, position uint64) (d release.Decision, usable bool, err error) {
-	fact, err := c.Journal.Fact(l.ctx, position)
+func (l *Load) standing(position uint64) (d release.Decision, usable bool, err error) {
+	fact, err := l.from.Fact(l.ctx, position)
 	if err != nil {
 		return d, false, fmt.Errorf("standing decision: %w", err)
 	}

@@ -66,6 +66,11 @@ func (s *Snapshot) At(ctx context.Context, name, value string, at event.Micros) 
 	return s.Overlapping(ctx, state.Span{Name: name, Value: value, From: at, Until: at + 1})
 }
 
+// Fact is the fact at a position. Errors: fault NotFound.
+func (s *Snapshot) Fact(ctx context.Context, position uint64) (event.Recorded, error) {
+	return factAt(ctx, s.tx, position)
+}
+
 // Size is the number of facts in the snapshot.
 func (s *Snapshot) Size(ctx context.Context) (uint64, error) {
 	h, err := readHead(ctx, s.tx)
@@ -159,8 +164,16 @@ func (j *Journal) Histories(ctx context.Context, streams []event.Stream, kinds .
 }
 
 // Fact is the fact at a position. Errors: fault NotFound.
-func (j *Journal) Fact(ctx context.Context, position uint64) (event.Recorded, error) {
-	all, err := j.Facts(ctx, position, 1)
+func (j *Journal) Fact(ctx context.Context, position uint64) (f event.Recorded, err error) {
+	err = j.db.ReadTx(ctx, func(tx *store.Tx) error {
+		f, err = factAt(ctx, tx, position)
+		return err
+	})
+	return f, err
+}
+
+func factAt(ctx context.Context, tx *store.Tx, position uint64) (event.Recorded, error) {
+	all, err := page(ctx, tx, position, 1)
 	switch {
 	case err != nil:
 		return event.Recorded{}, err

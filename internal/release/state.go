@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"signalbox.dev/signalbox/internal/approval"
 	"signalbox.dev/signalbox/internal/change"
@@ -114,17 +115,29 @@ func fold(s *State, f event.Recorded) error {
 	case event.ApprovalVoted, event.ApprovalWithdrawn:
 		return foldVote(s, f)
 	case event.Decided:
-		var d Decision
-		if err := f.Body(&d); err != nil {
-			return err
-		}
-		t := s.target(d.Environment)
-		t.Standing = &Standing{Decision: d.ID, Position: f.Position, Basis: d.Basis, Verdict: d.Verdict, Permit: d.Permit, Until: event.MicrosOf(d.Until)}
-		s.set(d.Environment, t)
-		return nil
+		return foldDecision(s, f)
 	default:
 		return event.Unknown(f)
 	}
+}
+
+// foldDecision reads of a decision what stands: its reasons are most of it.
+func foldDecision(s *State, f event.Recorded) error {
+	var d struct {
+		ID          string         `json:"id"`
+		Environment string         `json:"environment"`
+		Verdict     policy.Verdict `json:"verdict"`
+		Basis       string         `json:"basis"`
+		Until       time.Time      `json:"until"`
+		Permit      string         `json:"permit"`
+	}
+	if err := f.Body(&d); err != nil {
+		return err
+	}
+	t := s.target(d.Environment)
+	t.Standing = &Standing{Decision: d.ID, Position: f.Position, Basis: d.Basis, Verdict: d.Verdict, Permit: d.Permit, Until: event.MicrosOf(d.Until)}
+	s.set(d.Environment, t)
+	return nil
 }
 
 func foldMove(s *State, f event.Recorded) error {

@@ -211,6 +211,10 @@ func (db *DB) ReadTx(ctx context.Context, fn func(*Tx) error) error {
 	return db.reached(ctx, fn(&Tx{Dialect: db.Dialect, on: tx, now: db.now}))
 }
 
+// Readers is how many read transactions may be open at once; more wait. Whoever
+// opens one within another may wait for ever.
+func (db *DB) Readers() int { return db.read.Stats().MaxOpenConnections }
+
 // Now is the database's clock in whole microseconds, UTC.
 func (db *DB) Now(ctx context.Context) (now time.Time, err error) {
 	if db.Dialect == SQLite {
