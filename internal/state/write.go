@@ -33,16 +33,19 @@ func (b *Batch) Write(ctx context.Context, tx *store.Tx) error {
 		if !before.refolded && slices.Equal(before.keys, after.keys) {
 			continue
 		}
-		if before.exists {
+		fresh := after.keys
+		switch {
+		case before.refolded:
+			rekeyed, unknown = append(rekeyed, string(stream)), append(unknown, string(stream))
+		case contains(after.keys, before.keys):
+			fresh = without(after.keys, before.keys) // most changes give a stream keys and take none
+			sums.take(stream, before.keys)
+		default:
 			rekeyed = append(rekeyed, string(stream))
-		}
-		if before.refolded {
-			unknown = append(unknown, string(stream))
-		} else {
 			sums.take(stream, before.keys)
 		}
 		sums.add(stream, after.keys)
-		keys.Values = append(keys.Values, keyRows(stream, after.keys)...)
+		keys.Values = append(keys.Values, keyRows(stream, fresh)...)
 	}
 	stored, err := keysOf(ctx, tx, unknown)
 	if err != nil {
@@ -59,6 +62,19 @@ func (b *Batch) Write(ctx context.Context, tx *store.Tx) error {
 		return err
 	}
 	return sums.write(ctx, tx)
+}
+
+func contains(all, some []event.Key) bool { return len(without(some, all)) == 0 }
+
+// without is the keys that are not among others.
+func without(keys, others []event.Key) []event.Key {
+	var left []event.Key
+	for _, k := range keys {
+		if !slices.Contains(others, k) {
+			left = append(left, k)
+		}
+	}
+	return left
 }
 
 func keyRows(stream event.Stream, keys []event.Key) [][]any {
