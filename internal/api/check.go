@@ -5,6 +5,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/control"
+	"signalbox.dev/signalbox/internal/counsel"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/prose/pdf"
@@ -78,7 +79,7 @@ func comparePolicy(c *call, q wire.DifferenceRequest) (wire.PolicyDifferences, e
 		return wire.PolicyDifferences{}, err
 	}
 	defer done()
-	found, err := c.Control.ComparePolicy(c.ctx, c.request(), policyFiles(q.Files))
+	found, err := counsel.Compare(c.ctx, c.Control, c.request(), policyFiles(q.Files))
 	w := wire.PolicyDifferences{From: found.From, To: found.To, Changes: []wire.PolicyChange{}}
 	for _, x := range found.Changes {
 		w.Changes = append(w.Changes, wire.PolicyChange{Who: x.Who, Mark: string(x.Mark), Text: x.Text})
@@ -106,7 +107,7 @@ func documentPolicy(c *call, q wire.DocumentRequest) error {
 	if q.Files != nil { // an empty list is a bundle without files, not the one in force
 		files = append([]policy.File{}, policyFiles(q.Files)...)
 	}
-	found, err := c.Control.DescribePolicy(c.ctx, c.request(), files)
+	found, err := counsel.Describe(c.ctx, c.Control, c.request(), files)
 	if err != nil {
 		return err
 	}
@@ -141,7 +142,7 @@ func formatPolicy(c *call, q wire.LayoutRequest) (wire.PolicyLayout, error) {
 		return wire.PolicyLayout{}, err
 	}
 	defer done()
-	laid, err := c.Control.FormatPolicy(c.request(), policyFiles(q.Files))
+	laid, err := counsel.Format(c.request(), policyFiles(q.Files))
 	w := wire.PolicyLayout{Files: []wire.PolicyFile{}, Changed: laid.Changed}
 	for _, f := range laid.Files {
 		w.Files = append(w.Files, wire.PolicyFile{Name: f.Name, Data: string(f.Data)})

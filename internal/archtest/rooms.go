@@ -77,15 +77,16 @@ var rooms = []room{
 	{path: "internal/vault", imports: "store failpoint"},
 	{path: "internal/view", imports: "event store release " + nouns, nouns: true},
 
-	{path: "internal/control", imports: "mandate event state journal vault seal verify lint prose report release " + nouns, nouns: true},
+	{path: "internal/control", imports: "mandate event state journal vault seal verify lint report release " + nouns, nouns: true},
 	{path: "internal/upkeep", imports: "event state journal seal store vault verify view"},
 	{path: "internal/telemetry"},
+	{path: "internal/counsel", imports: "access control policy prose"},
 	{path: "internal/watch", imports: "control event journal store view connect"},
 	{path: "internal/publish", imports: "event journal store verify witness"},
 	{path: "internal/anchor", imports: "connect/git verify"},
 	{path: "internal/connect", imports: "release " + nouns, nouns: true},
 
-	{path: "internal/api", imports: "event journal control view wire prose/pdf release " + nouns, nouns: true},
+	{path: "internal/api", imports: "event journal control counsel view wire prose/pdf release " + nouns, nouns: true},
 	{path: "internal/hook", imports: "access control connect"},
 	{path: "internal/web", imports: "control view store release " + nouns, nouns: true},
 	{path: "internal/terminal", imports: "wire policy evidence"},

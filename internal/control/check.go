@@ -6,11 +6,9 @@ import (
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/event"
-	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/lint"
 	"signalbox.dev/signalbox/internal/mandate"
 	"signalbox.dev/signalbox/internal/policy"
-	"signalbox.dev/signalbox/internal/prose"
 )
 
 // CheckRequest asks what is wrong with a bundle.
@@ -92,79 +90,4 @@ func governed(l *Load) (mandate.Catalog, error) {
 		c.Places = append(c.Places, policy.Environment{Known: true, Name: e.Name, Kind: e.Kind, Region: e.Region})
 	}
 	return c, err
-}
-
-// Compared is what changes its meaning between the bundle in force and another.
-type Compared struct {
-	From, To string // digests
-	Changes  []prose.Change
-}
-
-// ComparePolicy says in words what would change if a bundle took the place of
-// the one in force. Nothing is recorded.
-func (c *Control) ComparePolicy(ctx context.Context, r Request, files []policy.File) (Compared, error) {
-	if err := r.Actor.May(access.Policy); err != nil {
-		return Compared{}, err
-	}
-	to, err := Compiled(files)
-	if err != nil {
-		return Compared{}, err
-	}
-	from, err := c.inForce(ctx)
-	if err != nil {
-		return Compared{}, err
-	}
-	changes, err := prose.Diff(from, to)
-	return Compared{From: from.Digest(), To: to.Digest(), Changes: changes}, err
-}
-
-// FormatPolicy lays the files of a bundle out, whether it compiles or not.
-// Nothing is recorded.
-func (c *Control) FormatPolicy(r Request, files []policy.File) (prose.Laid, error) {
-	if err := r.Actor.May(access.Policy); err != nil {
-		return prose.Laid{}, err
-	}
-	return prose.Format(files)
-}
-
-// inForce is the bundle in force, or a Conflict where none is.
-func (c *Control) inForce(ctx context.Context) (*policy.Program, error) {
-	program, _, err := c.ActivePolicy(ctx)
-	if err == nil && program == nil {
-		err = fault.New(fault.Conflict, "policy.inactive", "no policy is in force").Remedy("activate one")
-	}
-	return program, err
-}
-
-// Described is a bundle as auditors read it.
-type Described struct {
-	Digest string
-	prose.Document
-	InWords prose.Document // the same, explained document by document
-}
-
-// DescribePolicy is a bundle as auditors read it: the one in force, which whoever
-// may read may ask for, where files is nil. Nothing is recorded.
-func (c *Control) DescribePolicy(ctx context.Context, r Request, files []policy.File) (Described, error) {
-	need, find := access.Read, func() (*policy.Program, error) { return c.inForce(ctx) }
-	if files != nil {
-		need, find = access.Policy, func() (*policy.Program, error) { return Compiled(files) }
-	}
-	if err := r.Actor.May(need); err != nil {
-		return Described{}, err
-	}
-	program, err := find()
-	if err != nil {
-		return Described{}, err
-	}
-	now, err := c.Now(ctx)
-	if err != nil {
-		return Described{}, err
-	}
-	d, err := prose.Describe(program, now)
-	if err != nil {
-		return Described{}, err
-	}
-	words, err := prose.Explain(program)
-	return Described{program.Digest(), d, words}, err
 }

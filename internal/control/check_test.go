@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"signalbox.dev/signalbox/internal/control"
+	"signalbox.dev/signalbox/internal/counsel"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
 )
@@ -19,11 +20,11 @@ func TestLooksTakeRights(t *testing.T) {
 				return err
 			},
 			"compare": func(r control.Request) error {
-				_, err := h.ComparePolicy(h.ctx, r, policy.Starter())
+				_, err := counsel.Compare(h.ctx, h.Control, r, policy.Starter())
 				return err
 			},
 			"document": func(r control.Request) error {
-				_, err := h.DescribePolicy(h.ctx, r, policy.Starter())
+				_, err := counsel.Describe(h.ctx, h.Control, r, policy.Starter())
 				return err
 			},
 		}
@@ -34,12 +35,12 @@ func TestLooksTakeRights(t *testing.T) {
 			wants(t, look(h.as("ci")), fault.Forbidden, "access.missing-right")
 			wants(t, look(control.Request{}), fault.Forbidden, "access.missing-right")
 		}
-		d, err := h.DescribePolicy(h.ctx, h.as("ci"), nil)
+		d, err := counsel.Describe(h.ctx, h.Control, h.as("ci"), nil)
 		must(t, err)
 		if d.Digest != policy.Digest(policy.Starter()) {
 			t.Errorf("the policy in force is %s", d.Digest)
 		}
-		_, err = h.DescribePolicy(h.ctx, control.Request{}, nil)
+		_, err = counsel.Describe(h.ctx, h.Control, control.Request{}, nil)
 		wants(t, err, fault.Forbidden, "access.missing-right")
 	})
 }
