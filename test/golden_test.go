@@ -29,6 +29,7 @@ import (
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
 	"signalbox.dev/signalbox/internal/server"
+	"signalbox.dev/signalbox/internal/trust"
 	"signalbox.dev/signalbox/internal/verify"
 )
 
@@ -115,7 +116,7 @@ func fold(t *testing.T, file string) {
 		t.Fatal(err)
 	}
 	shapes := map[string]event.Shape{}
-	for _, s := range control.Shapes() {
+	for _, s := range append(control.Shapes(), trust.Shape()) {
 		shapes[s.Noun] = s
 	}
 	states := map[event.Stream][]byte{}
@@ -223,6 +224,12 @@ func writeGolden(t *testing.T) {
 	_, err = c.DeactivatePolicy(ctx, as(dana), "golden")
 	must(t, err)
 	auditor := actor(control.TokenRequest{Handle: "ben"})
+	_, err = s.Journal.SignNow(ctx)
+	must(t, err)
+	for _, purpose := range []string{"journal", "permit"} {
+		_, err = c.RotateKey(ctx, as(admin), control.Rotation{Purpose: purpose, Reason: "golden", Compromised: purpose == "permit"})
+		must(t, err)
+	}
 	disposeAll(ctx, t, s)
 	restoreGolden(ctx, t, s, as(admin), as(auditor))
 	must(t, c.Regrant(ctx, as(admin), control.Regrant{Handle: "ben", Role: "auditor", Reason: "golden", Revoke: true}))
@@ -231,7 +238,9 @@ func writeGolden(t *testing.T) {
 	must(t, os.MkdirAll(golden, 0o755))
 	name := unusedGolden(time.Now().UTC().Format("2006-01-02"))
 	must(t, os.WriteFile(name+".jsonl", export.Bytes(), 0o644))
-	must(t, os.WriteFile(name+".keys", c.Keys.PublicText(), 0o644))
+	public, err := c.PublicKeys(ctx)
+	must(t, err)
+	must(t, os.WriteFile(name+".keys", public, 0o644))
 	must(t, s.Close())
 }
 

@@ -52,7 +52,7 @@ func ready(c *call) error {
 	for _, check := range []struct {
 		name string
 		run  func(context.Context) error
-	}{{"serving", c.serving}, {"clock", c.clock}, {"append", func(context.Context) error { return c.Journal.Writable() }}, {"checkpoints", c.covered}, {"views", c.folded}} {
+	}{{"serving", c.serving}, {"clock", c.clock}, {"append", func(context.Context) error { return c.Journal.Writable() }}, {"keys", c.Control.CheckKeys}, {"checkpoints", c.covered}, {"views", c.folded}} {
 		err := check.run(c.ctx)
 		one := wire.Check{Name: check.name, OK: err == nil}
 		if err != nil {

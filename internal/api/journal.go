@@ -15,6 +15,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/control"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/view"
 	"signalbox.dev/signalbox/internal/wire"
@@ -30,7 +31,18 @@ func (a *api) proofs() []operation {
 	}
 	return []operation{
 		serve(operation{id: "show-keys", path: "/keys", need: access.Read, gives: "text/plain", about: "The public keys, for verification offline"},
-			func(c *call) error { return c.plain(c.Control.Keys.PublicText()) }),
+			func(c *call) error {
+				text, err := c.Control.PublicKeys(c.ctx)
+				if err != nil {
+					return err
+				}
+				return c.plain(text)
+			}),
+		act(operation{id: "rotate-key", path: "/keys/rotate", need: access.Operate, about: "End the key of a purpose and begin another, by a fact that both have signed"},
+			func(c *call, q wire.RotateRequest) (wire.Rotation, error) {
+				done, err := c.Control.RotateKey(c.ctx, c.request(), control.Rotation{Purpose: q.Purpose, Reason: q.Reason, Compromised: q.Compromised, Forget: q.DeleteOld})
+				return wire.Rotation{Purpose: string(done.Purpose), Old: done.Old, New: done.New, At: done.At.Time(), Compromised: done.Compromised}, err
+			}),
 		serve(operation{id: "show-checkpoint", path: "/journal/checkpoint", need: access.Read, gives: "text/plain", about: "The newest signed checkpoint of the journal"},
 			func(c *call) error {
 				text, err := c.Journal.Checkpoint(c.ctx)

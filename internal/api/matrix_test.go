@@ -24,7 +24,7 @@ var needs = map[string]string{
 	"activate-policy": "policy", "deactivate-policy": "policy", "replay-policy": "policy", "check-policy": "policy", "compare-policy": "policy", "document-policy": "read", "format-policy": "policy", "show-policy": "read", "show-policy-files": "read", "list-policy-history": "read",
 	"import-catalog": "catalog", "list-services": "read", "list-environments": "read", "list-people": "read", "list-machines": "read",
 	"start-deployment": "deploy", "finish-deployment": "deploy", "fail-deployment": "deploy", "end-deployment": "deploy", "list-deployments": "read",
-	"show-permit": "read", "recall-permit": "recall", "recall-permits": "recall", "list-permits": "read", "show-stop": "read", "pull-stop": "recall", "reset-stop": "recall",
+	"show-permit": "read", "recall-permit": "recall", "recall-permits": "recall", "list-permits": "read", "show-stop": "read", "rotate-key": "operate", "pull-stop": "recall", "reset-stop": "recall",
 	"issue-token": "any", "list-tokens": "any", "revoke-token": "any", "show-me": "any", "offer-sign-in": "any", "set-up": "public",
 	"grant-role": "grant", "revoke-role": "grant", "depart": "grant",
 	"show-keys": "read", "show-checkpoint": "read", "show-receipt": "read", "prove-inclusion": "read", "prove-consistency": "read", "export-journal": "export", "list-facts": "read",

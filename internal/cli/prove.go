@@ -298,5 +298,14 @@ func (a *app) keys() *cobra.Command {
 		b, err := client.Keys(ctx)
 		return c.raw(b, err)
 	})
-	return a.group("keys", "The public keys", show)
+	rotate := a.online("rotate PURPOSE", "End a signing key and begin another", func(ctx context.Context, c call, client *wire.Client) error {
+		r, err := client.RotateKey(ctx, wire.RotateRequest{Purpose: c.args[0], Reason: c.text("reason"), Compromised: c.is("compromised"), DeleteOld: c.is("delete-old")})
+		return c.done(r, err, "the %s key is rotated; whoever verifies needs the new file of keys: signalbox keys show", r.Purpose)
+	})
+	rotate.Long = "End the key of a purpose, journal or permit, and begin another, by a fact that both keys have signed. It takes effect at once on every\n" +
+		"replica. What the old key signed before stays good, unless --compromised says that another may have it."
+	rotate.Flags().Bool("compromised", false, "another may have the old key; verification says from where on it proves nothing")
+	rotate.Flags().Bool("delete-old", false, "delete the old private key; unless given, it is kept and signs nothing more")
+	reasoned(rotate)
+	return a.group("keys", "The keys: what verifies, and a new one in an old one's place", show, rotate)
 }

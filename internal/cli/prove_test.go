@@ -28,7 +28,7 @@ func sealed(t *testing.T) (permit, keys string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	envelope, err := k.SignEnvelope(payload)
+	envelope, err := k.SignEnvelope("", payload)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,8 +99,10 @@ type house struct {
 	ctx   context.Context
 	db    *store.DB
 	files *vault.Vault
-	keys  verify.Keys
+	keys  verify.Keys // as the journal began
 	who   map[string]access.Actor
+
+	keyDir string
 }
 
 // raise opens a house on a database; a second one on the same database is a second replica.
@@ -119,14 +121,14 @@ func raiseBy(t testing.TB, db *store.DB, keyDir string, wall func() time.Time) *
 	must(t, err)
 	files, err := vault.Open(ctx, vault.Options{DB: db, Origin: origin, Shelf: vault.NewTable(db, origin)})
 	must(t, err)
-	j, err := journal.Open(ctx, journal.Options{DB: db, Shapes: control.Shapes(), Signer: keys.Signer(), Logger: slog.New(slog.DiscardHandler), Wall: wall})
+	j, err := journal.Open(ctx, journal.Options{DB: db, Shapes: control.Shapes(), Signer: keys.Signer(), Signers: keys.Signers, Logger: slog.New(slog.DiscardHandler), Wall: wall})
 	must(t, err)
 	t.Cleanup(func() { must(t, j.Close()) })
 	public, err := verify.ParseKeys(keys.PublicText())
 	must(t, err)
 	return &house{
 		Control: &control.Control{Journal: j, Vault: files, Keys: keys, Log: slog.New(slog.DiscardHandler)},
-		t:       t, ctx: ctx, db: db, files: files, keys: public, who: map[string]access.Actor{},
+		t:       t, ctx: ctx, db: db, files: files, keys: public, who: map[string]access.Actor{}, keyDir: keyDir,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/halt"
+	"signalbox.dev/signalbox/internal/keyring"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
 	"signalbox.dev/signalbox/internal/seal"
@@ -16,9 +17,13 @@ import (
 )
 
 // Permit is the signed deployment permit: made of its fact alone, so the
-// same bytes each time.
+// same bytes each time, until the permit key is rotated.
 func (c *Control) Permit(ctx context.Context, id string) ([]byte, error) {
 	p, err := c.PermitState(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	by, err := keyring.Signing(ctx, c.Journal, c.Keys, seal.Permit) // read after the permit: whoever issued it had no later key
 	if err != nil {
 		return nil, err
 	}
@@ -26,12 +31,12 @@ func (c *Control) Permit(ctx context.Context, id string) ([]byte, error) {
 		ID: p.ID, Release: p.Release, ReleaseType: orElse(p.Type, "none"), Service: p.Service, Version: p.Version, Environment: p.Environment,
 		Digest: p.Digest, Origin: c.Journal.Origin(), Position: p.Position, Engine: fmt.Sprint(release.Engine),
 		Decided: p.NotBefore.Time(), NotBefore: p.NotBefore.Time(), NotAfter: p.NotAfter.Time(),
-		Policy: p.Policy, Change: orNothing(p.Change), Evidence: p.Evidence, Basis: p.Basis, Levels: []string{}, KeyID: c.Keys.KeyID(seal.Permit),
+		Policy: p.Policy, Change: orNothing(p.Change), Evidence: p.Evidence, Basis: p.Basis, Levels: []string{}, KeyID: seal.ID(by),
 	}.Encode()
 	if err != nil {
 		return nil, err
 	}
-	return c.Keys.SignEnvelope(payload)
+	return c.Keys.SignEnvelope(by, payload)
 }
 
 func orElse(s, otherwise string) string {
@@ -127,7 +132,11 @@ func (c *Control) authorise(l *Load, state release.State, q StartRequest) (permi
 	if len(q.Permit) == 0 {
 		return "", "permit.none", nil
 	}
-	keys, err := verify.ParseKeys(c.Keys.PublicText())
+	text, err := keyring.Public(l.ctx, l.from, c.Keys)
+	if err != nil {
+		return "", "", err
+	}
+	keys, err := verify.ParseKeys(text)
 	if err != nil {
 		return "", "", err
 	}

@@ -15,6 +15,9 @@ const (
 	RestoreProposed  Kind = "journal.restore-proposed"
 	RestoreConfirmed Kind = "journal.restore-confirmed"
 
+	// The installation's keys: streams "key/journal" and "key/permit".
+	KeyRotated Kind = "key.rotated"
+
 	// Catalog: streams service, environment, team, group.
 	ServiceDescribed     Kind = "service.described"
 	EnvironmentDescribed Kind = "environment.described"

@@ -10,6 +10,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/trust"
 	"signalbox.dev/signalbox/internal/verify"
 )
 
@@ -18,6 +19,7 @@ import (
 type trace struct {
 	leaves []tlog.Hash
 	root   tlog.Hash
+	line   trust.Line // of the journal's keys, not before it
 }
 
 // tracing is the traces of a plan's commands while its facts are written.
@@ -25,6 +27,7 @@ type tracing struct {
 	first  uint64 // position of the plan's first fact
 	leaves []tlog.Hash
 	roots  map[uint64]tlog.Hash // after each command, by the position that follows
+	line   trust.Line           // of the journal's keys, after the last of them
 }
 
 // tracing follows every accepted command.
@@ -49,7 +52,7 @@ func (t *tracing) add(leaf tlog.Hash, e edge) {
 
 // of is the trace of a command, once it is committed.
 func (t *tracing) of(r Receipt) *trace {
-	return &trace{leaves: t.leaves[r.First-t.first : r.Next-t.first], root: t.roots[r.Next]}
+	return &trace{leaves: t.leaves[r.First-t.first : r.Next-t.first], root: t.roots[r.Next], line: t.line}
 }
 
 // keepTraces gives each command that was recorded its trace.
@@ -63,12 +66,12 @@ func (p *plan) keepTraces() {
 
 // Acknowledge is the signed note that holds us to a receipt: that its facts
 // stand at their positions, in a tree that began as it did then (see
-// verify.Receipt). The same receipt always gives the same note. It is signed
-// after the commit and never within it. "" means that the command recorded
+// verify.Receipt). The same receipt always gives the same note, until the
+// journal's key is rotated. It is signed after the commit and never within it. "" means that the command recorded
 // nothing, or that there is no key. Errors: fault Unverified where the journal
 // was found to be another than was signed.
 func (j *Journal) Acknowledge(ctx context.Context, r Receipt) (string, error) {
-	if j.signer == nil || r.First == r.Next {
+	if !j.signs() || r.First == r.Next {
 		return "", nil
 	}
 	if why := j.stopped.Load(); why != nil && why.Kind == fault.Unverified {
@@ -78,13 +81,19 @@ func (j *Journal) Acknowledge(ctx context.Context, r Receipt) (string, error) {
 		return "", fmt.Errorf("command %q has no receipt: its id is more than one word", r.Command)
 	}
 	v := verify.Receipt{Origin: j.origin, Command: r.Command, Time: r.Time, First: r.First, Next: r.Next}
-	var err error
-	if t := r.trace; t != nil {
-		v.Leaves, v.Tree = verify.LeavesOf(t.leaves), t.root
-	} else if v.Leaves, v.Tree, err = j.retrace(ctx, r); err != nil {
+	t := r.trace
+	if t == nil {
+		var err error
+		if t, err = j.retrace(ctx, r); err != nil {
+			return "", err
+		}
+	}
+	v.Leaves, v.Tree = verify.LeavesOf(t.leaves), t.root
+	signer, err := j.signerOf(t.line)
+	if err != nil {
 		return "", err
 	}
-	signed, err := note.Sign(&note.Note{Text: v.Text()}, j.signer)
+	signed, err := note.Sign(&note.Note{Text: v.Text()}, signer)
 	if err != nil {
 		return "", fmt.Errorf("sign the receipt of %s: %w", r.Command, err)
 	}
@@ -93,27 +102,29 @@ func (j *Journal) Acknowledge(ctx context.Context, r Receipt) (string, error) {
 
 // retrace reads what a command left in the tree, and checks that it is what its
 // facts make and what was signed since: a receipt is never of a tree that has rotted.
-func (j *Journal) retrace(ctx context.Context, r Receipt) (leaves, root tlog.Hash, err error) {
+func (j *Journal) retrace(ctx context.Context, r Receipt) (*trace, error) {
+	t := &trace{}
 	indexes := make([]int64, 0, r.Next-r.First)
 	for p := r.First; p < r.Next; p++ {
 		indexes = append(indexes, tlog.StoredHashIndex(0, int64(p)))
 	}
-	err = j.db.ReadTx(ctx, func(tx *store.Tx) error {
-		list, err := nodes(ctx, tx).ReadHashes(indexes)
-		if err != nil {
+	err := j.db.ReadTx(ctx, func(tx *store.Tx) (err error) {
+		if t.leaves, err = nodes(ctx, tx).ReadHashes(indexes); err != nil {
 			return err
 		}
-		leaves = verify.LeavesOf(list)
 		if _, err := page(ctx, tx, r.First, int(r.Next-r.First)); err != nil {
 			return err
 		}
-		root, err = continued(ctx, tx, r.Next)
+		if t.root, err = continued(ctx, tx, r.Next); err != nil {
+			return err
+		}
+		t.line, err = j.keyLine(ctx, tx, trust.ForJournal)
 		return err
 	})
 	if err != nil {
 		err = fmt.Errorf("read what %s left in the tree: %w", r.Command, err)
 	}
-	return leaves, root, err
+	return t, err
 }
 
 // continued is the root of the tree of size facts, which the tree that was last

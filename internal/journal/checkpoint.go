@@ -18,6 +18,7 @@ import (
 	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/trust"
 	"signalbox.dev/signalbox/internal/verify"
 )
 
@@ -139,7 +140,7 @@ func (j *Journal) Unsigned(ctx context.Context) (signed uint64, oldest event.Mic
 // continue the newest checkpoint. Errors: fault Unverified for that,
 // Unavailable without a key.
 func (j *Journal) SignNow(ctx context.Context) (text string, err error) {
-	if j.signer == nil {
+	if !j.signs() {
 		return "", fault.New(fault.Unavailable, "journal.no-key", "there is no key to sign checkpoints with")
 	}
 	if err := j.Writable(); err != nil {
@@ -187,7 +188,16 @@ func (j *Journal) sign(ctx context.Context, tx *store.Tx, h head) (string, error
 	if err != nil {
 		return "", err
 	}
-	signed, err := note.Sign(&note.Note{Text: verify.Head{Origin: h.origin, Size: h.size, Root: root}.Text()}, j.signer)
+	// Read while the head is held: no rotation comes between this and the note.
+	line, err := j.keyLine(ctx, tx, trust.ForJournal)
+	if err != nil {
+		return "", err
+	}
+	signer, err := j.signerOf(line)
+	if err != nil {
+		return "", err
+	}
+	signed, err := note.Sign(&note.Note{Text: verify.Head{Origin: h.origin, Size: h.size, Root: root}.Text()}, signer)
 	if err != nil {
 		return "", err
 	}
@@ -206,7 +216,7 @@ func (j *Journal) sign(ctx context.Context, tx *store.Tx, h head) (string, error
 // one if there are new facts, or sooner after a thousand. Of several processes
 // the holder of the lease signs; should two, the head makes them take turns.
 func (j *Journal) RunCheckpoints(ctx context.Context) error {
-	if j.signer == nil {
+	if !j.signs() {
 		return nil
 	}
 	defer func() { _ = j.db.Release(context.WithoutCancel(ctx), leaseName, j.holder) }()

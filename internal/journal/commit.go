@@ -14,6 +14,7 @@ import (
 	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/trust"
 )
 
 // try runs a batch in one transaction. The plan is nil if the transaction did
@@ -163,6 +164,13 @@ func (j *Journal) writeFacts(ctx context.Context, tx *store.Tx, p *plan) (edge, 
 		return e, err
 	}
 	p.traces = p.tracing()
+	line, err := p.streams.State(trust.StreamOf(trust.ForJournal))
+	if err == nil {
+		p.traces.line, err = event.Decode[trust.Line](line)
+	}
+	if err != nil {
+		return e, fmt.Errorf("which key signs: %w", err)
+	}
 	facts := store.Rows{Into: "INSERT INTO facts (position, stream, version, header, body, private)"}
 	hashes := store.Rows{Into: "INSERT INTO hashes (node, hash)"}
 	for _, f := range p.facts {

@@ -37,7 +37,7 @@ type CommandRow struct {
 // Copy signs the journal as it stands and runs fn on a snapshot of just that,
 // while the journal goes on. Errors: those of SignNow.
 func (j *Journal) Copy(ctx context.Context, fn func(*Copy) error) error {
-	if j.signer == nil {
+	if !j.signs() {
 		return fault.New(fault.Unavailable, "journal.no-key", "there is no key to sign the copy's checkpoint with")
 	}
 	if err := j.Writable(); err != nil {
@@ -71,7 +71,7 @@ func (j *Journal) Copy(ctx context.Context, fn func(*Copy) error) error {
 // Export writes the facts and checkpoints as Journal.Export does.
 func (c *Copy) Export(ctx context.Context, w io.Writer) error {
 	out := bufio.NewWriterSize(w, 1<<16)
-	e := &exportRun{tx: c.tx, out: json.NewEncoder(out), size: c.Head.Size, newest: checkpoint{c.Head.Size, c.Checkpoint}}
+	e := &exportRun{journal: c.journal, tx: c.tx, out: json.NewEncoder(out), size: c.Head.Size, newest: checkpoint{c.Head.Size, c.Checkpoint}}
 	if err := e.run(ctx, c.Origin); err != nil {
 		return fmt.Errorf("copy the facts: %w", err)
 	}

@@ -12,16 +12,12 @@ import (
 
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/verify"
 )
 
 // The lines of an export, format 1: one JSON object a line, bytes in base64. A
 // checkpoint's line follows the last fact that it covers.
 type (
-	exportHead struct {
-		Format int    `json:"signalbox_export"`
-		Origin string `json:"origin"`
-		Size   uint64 `json:"size"`
-	}
 	exportFact struct {
 		Position uint64 `json:"position"`
 		Header   []byte `json:"header"`
@@ -33,16 +29,13 @@ type (
 		Checkpoint string `json:"checkpoint"`
 	}
 	exportEnd struct {
-		End exportCounts `json:"end"`
-	}
-	exportCounts struct {
-		Facts       uint64 `json:"facts"`
-		Checkpoints uint64 `json:"checkpoints"`
+		End verify.ExportCounts `json:"end"`
 	}
 )
 
 // exportRun is one export under way.
 type exportRun struct {
+	journal     *Journal
 	tx          *store.Tx
 	out         *json.Encoder
 	size        uint64
@@ -55,7 +48,7 @@ type exportRun struct {
 // there are. It needs no more memory than a page of facts.
 func (j *Journal) Export(ctx context.Context, w io.Writer) error {
 	var signed uint64
-	if j.signer != nil && j.Writable() == nil {
+	if j.signs() && j.Writable() == nil {
 		text, err := j.SignNow(ctx)
 		if err == nil {
 			signed, err = j.settle(ctx, text)
@@ -74,8 +67,8 @@ func (j *Journal) Export(ctx context.Context, w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		e := &exportRun{tx: tx, out: json.NewEncoder(out), size: h.size}
-		if j.signer != nil && last.size > 0 {
+		e := &exportRun{journal: j, tx: tx, out: json.NewEncoder(out), size: h.size}
+		if j.signs() && last.size > 0 {
 			e.size = min(h.size, last.size)
 		}
 		if signed > 0 {
@@ -91,7 +84,11 @@ func (j *Journal) Export(ctx context.Context, w io.Writer) error {
 
 func (e *exportRun) run(ctx context.Context, origin string) error {
 	e.out.SetEscapeHTML(false)
-	if err := e.out.Encode(exportHead{Format: 1, Origin: origin, Size: e.size}); err != nil {
+	turns, err := e.journal.turns(ctx, e.tx, e.size)
+	if err != nil {
+		return err
+	}
+	if err := e.out.Encode(verify.ExportHead{Format: verify.ExportFormat, Origin: origin, Size: e.size, Rotations: turns}); err != nil {
 		return err
 	}
 	done := uint64(0)
@@ -105,7 +102,7 @@ func (e *exportRun) run(ctx context.Context, origin string) error {
 		}
 		done += n
 	}
-	return e.out.Encode(exportEnd{exportCounts{Facts: done, Checkpoints: e.checkpoints}})
+	return e.out.Encode(exportEnd{verify.ExportCounts{Facts: done, Checkpoints: e.checkpoints}})
 }
 
 // page writes the next facts and the checkpoints among them.

@@ -26,14 +26,16 @@ import (
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/state"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/trust"
 )
 
 // Options say what a journal stands on. DB and Shapes are needed, all else has a default.
 type Options struct {
 	DB       *store.DB
-	Shapes   []event.Shape // of every noun but "journal", which has its own
+	Shapes   []event.Shape // of every noun but "journal" and "key", which are its own
 	Folders  []Folder
-	Signer   note.Signer // of checkpoints; without one none is signed
+	Signer   note.Signer // of checkpoints and receipts, by the key that the journal began with; nil: it is not there
+	Signers  Signers     // by the keys that rotations brought; without this and Signer nothing is signed
 	Quorum   int         // of witnesses, whose cosignatures an export waits for
 	Logger   *slog.Logger
 	Queue    int              // commands that may wait, 1024 by default; more are refused as Busy
@@ -56,6 +58,7 @@ type Journal struct {
 	states   *state.States
 	folders  []Folder
 	signer   note.Signer
+	signers  Signers
 	quorum   int
 	log      *slog.Logger
 	random   io.Reader
@@ -137,12 +140,12 @@ func build(o Options) (*Journal, error) {
 		o.Progress = func(string, uint64, uint64) {}
 	}
 	j := &Journal{
-		db: o.DB, folders: o.Folders, signer: o.Signer, quorum: o.Quorum, log: o.Logger, random: o.Random, progress: o.Progress, wall: o.Wall, appended: o.Appended,
+		db: o.DB, folders: o.Folders, signer: o.Signer, signers: o.Signers, quorum: o.Quorum, log: o.Logger, random: o.Random, progress: o.Progress, wall: o.Wall, appended: o.Appended,
 		holder: uuid.NewString(), queue: make(chan *job, o.Queue), lagging: make(chan struct{}, 1),
 	}
 	j.grown.changed = make(chan struct{})
 	var err error
-	if j.states, err = state.New(append([]event.Shape{shape()}, o.Shapes...), history); err != nil {
+	if j.states, err = state.New(append([]event.Shape{shape(), trust.Shape()}, o.Shapes...), history); err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
 	return j, checkFolders(o.Folders)

@@ -8,6 +8,7 @@ import (
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/state"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/trust"
 )
 
 // plan is what a transaction will write: which commands of a batch are
@@ -43,6 +44,7 @@ func (j *Journal) load(ctx context.Context, tx *store.Tx, batch []*job) (*plan, 
 		}
 		streams = append(streams, w.streams()...)
 	}
+	streams = append(streams, trust.StreamOf(trust.ForJournal)) // who signs the receipts
 	if err := askHead(ctx, tx, &p.head); err != nil {
 		return nil, err
 	}

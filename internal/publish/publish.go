@@ -57,7 +57,7 @@ type Place interface {
 type Options struct {
 	Journal   *journal.Journal
 	DB        *store.DB
-	Keys      verify.Keys // the journal's own
+	Keys      func(context.Context) (verify.Keys, error) // the journal's own, as they stand
 	Witnesses []Witness
 	Quorum    int              // so many of them make a checkpoint witnessed
 	Places    map[string]Place // by what they are, such as folder
@@ -223,7 +223,11 @@ func (p *Publisher) newest(ctx context.Context) (checkpoint, error) {
 	if err != nil {
 		return checkpoint{}, err
 	}
-	head, err := verify.Checkpoint([]byte(text), p.o.Keys)
+	keys, err := p.o.Keys(ctx)
+	if err != nil {
+		return checkpoint{}, err
+	}
+	head, err := verify.Checkpoint([]byte(text), keys)
 	return checkpoint{head, text}, err
 }
 
@@ -272,7 +276,11 @@ func (p *Publisher) lay(ctx context.Context, name string, place Place, c checkpo
 		return err
 	}
 	if note != nil {
-		there, err := verify.Checkpoint(note, p.o.Keys)
+		keys, err := p.o.Keys(ctx)
+		if err != nil {
+			return err
+		}
+		there, err := verify.Checkpoint(note, keys)
 		if err != nil || there.Origin != c.Origin {
 			return fault.New(fault.Conflict, "publish.foreign", what+" holds another journal's").Remedy("give each journal a place of its own").Cause(err)
 		}

@@ -69,7 +69,7 @@ func start(t *testing.T, db *store.DB) *kit {
 		k.witness.Handler().ServeHTTP(w, r)
 	}))
 	t.Cleanup(func() { h.Close(); _ = k.witness.Close() })
-	if k.client, err = witness.NewClient(h.URL, k.witness.Public(), []byte(k.public), h.Client()); err != nil {
+	if k.client, err = witness.NewClient(h.URL, k.witness.Public(), func(context.Context) ([]byte, error) { return []byte(k.public), nil }, h.Client()); err != nil {
 		t.Fatal(err)
 	}
 	return k
@@ -97,7 +97,7 @@ func (k *kit) keys(lines ...string) verify.Keys {
 
 func (k *kit) publisher(places map[string]Place, witnesses ...Witness) *Publisher {
 	return New(Options{
-		Journal: k.j, DB: k.db, Keys: k.keys(), Witnesses: witnesses, Quorum: len(witnesses), Places: places, Log: slog.New(slog.DiscardHandler),
+		Journal: k.j, DB: k.db, Keys: func(context.Context) (verify.Keys, error) { return k.keys(), nil }, Witnesses: witnesses, Quorum: len(witnesses), Places: places, Log: slog.New(slog.DiscardHandler),
 	})
 }
 

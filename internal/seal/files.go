@@ -23,7 +23,20 @@ const (
 	identityPrefix = "IDENTITY+KEY+"
 )
 
-// Open reads the keys in dir. With create, the directory and each missing key
+// Options say where keys are.
+type Options struct {
+	Dir    string // directory of files
+	Name   string // of the keys, the journal's origin; "" takes any
+	Create bool
+	Token  Token // keys in a device, beside the files; nil: there is none
+}
+
+// Open reads the keys in dir: see Options.Open.
+func Open(dir, name string, create bool) (*Keys, error) {
+	return Options{Dir: dir, Name: name, Create: create}.Open()
+}
+
+// Open reads the keys in a directory, and finds those in a token. With create, the directory and each missing key
 // are made, signing keys under name (the journal's origin, or another name
 // without spaces and plus signs); use it only while there is no journal yet.
 // Without, a missing key is refused: the journal it signed cannot be
@@ -32,29 +45,32 @@ const (
 //
 // A key file appears whole or not at all, and two processes that create at
 // once end with the same keys.
-func Open(dir, name string, create bool) (*Keys, error) {
-	if create {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+func (o Options) Open() (*Keys, error) {
+	if o.Create {
+		if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 			return nil, fmt.Errorf("create the directory of keys: %w", err)
 		}
 	}
-	root, err := openDir(dir)
+	d, err := o.directory(o.Create)
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close()
-	d := directory{root: root, path: dir, name: name, create: create}
-	var k Keys
-	if k.journal, err = d.signing(Journal); err != nil {
-		return nil, err
-	}
-	if k.permit, err = d.signing(Permit); err != nil {
-		return nil, err
+	defer d.root.Close()
+	k := &Keys{at: o, first: map[Purpose]signing{}, later: map[Purpose][]signing{}}
+	for _, p := range []Purpose{Journal, Permit} {
+		if err := k.open(d, p); err != nil {
+			return nil, err
+		}
 	}
 	if k.identity, err = d.identity(); err != nil {
 		return nil, err
 	}
-	return &k, nil
+	return k, nil
+}
+
+func (o Options) directory(create bool) (directory, error) {
+	root, err := openDir(o.Dir)
+	return directory{root: root, path: o.Dir, name: o.Name, create: create}, err
 }
 
 type directory struct {
@@ -99,14 +115,17 @@ func missing(path string, err error) error {
 
 func (d directory) file(p Purpose) string { return string(p) + ".key" }
 
+// generate is a new signing key.
+func (d directory) generate() (string, error) {
+	secret, _, err := note.GenerateKey(rand.Reader, d.name)
+	if err == nil {
+		_, err = note.NewSigner(secret) // refuses what GenerateKey lets pass: a bad name
+	}
+	return secret, err
+}
+
 func (d directory) signing(p Purpose) (signing, error) {
-	text, err := d.text(p, func() (string, error) {
-		secret, _, err := note.GenerateKey(rand.Reader, d.name)
-		if err == nil {
-			_, err = note.NewSigner(secret) // refuses what GenerateKey lets pass: a bad name
-		}
-		return secret, err
-	})
+	text, err := d.text(p, d.generate)
 	if err != nil {
 		return signing{}, err
 	}

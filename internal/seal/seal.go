@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/text/unicode/norm"
@@ -23,18 +24,23 @@ import (
 // Purpose is what a key is for.
 type Purpose string
 
-// The purposes; each key is the file <purpose>.key in the directory of keys.
+// The purposes. The first key of each is the file <purpose>.key in the
+// directory of keys; one that a rotation brought is <purpose>-<key hash>.key.
 const (
-	Journal  Purpose = "journal"  // Ed25519: checkpoints
+	Journal  Purpose = "journal"  // Ed25519: checkpoints and receipts
 	Permit   Purpose = "permit"   // Ed25519: deployment permits
-	Identity Purpose = "identity" // 32 bytes for HMAC-SHA256: pseudonyms
+	Identity Purpose = "identity" // 32 bytes for HMAC-SHA256: pseudonyms; never rotated
 )
 
-// Keys are the keys of an installation. A value prints without its secrets.
+// Keys are the keys of an installation. Which of a purpose's keys signs is for
+// the journal to say. A value prints without its secrets.
 type Keys struct {
-	journal  signing
-	permit   signing
+	at       Options
 	identity [32]byte
+
+	mu    sync.Mutex
+	first map[Purpose]signing   // the keys that the journal began with; one may be gone
+	later map[Purpose][]signing // those that rotations brought
 }
 
 // signing is an Ed25519 key as C2SP signed-note knows it.
@@ -43,36 +49,62 @@ type signing struct {
 	public string // name+hash+base64
 }
 
-// Signer signs checkpoints as C2SP signed notes.
-func (k *Keys) Signer() note.Signer { return k.journal.signer }
+// Signer signs checkpoints as C2SP signed notes, by the key that the journal
+// began with; nil where that is gone.
+func (k *Keys) Signer() note.Signer { return k.first[Journal].signer }
 
-// KeyID is the key hash of the journal's or the permits' key, eight
-// hexadecimal digits; it is empty for other purposes.
-func (k *Keys) KeyID(p Purpose) string {
-	switch p {
-	case Journal:
-		return fmt.Sprintf("%08x", k.journal.signer.KeyHash())
-	case Permit:
-		return fmt.Sprintf("%08x", k.permit.signer.KeyHash())
-	}
-	return ""
+// Signers finds who signs checkpoints by a key that a rotation brought.
+func (k *Keys) Signers(vkey string) (note.Signer, error) {
+	s, err := k.find(Journal, vkey)
+	return s.signer, err
 }
 
-// PublicText is the public keys, one "<purpose> <name+hash+base64>" a line: what verify.ParseKeys reads.
+// First is the public key that a purpose began with, as name+hash+base64; "" where it is gone.
+func (k *Keys) First(p Purpose) string { return k.first[p].public }
+
+// KeyID is the key hash of the journal's or the permits' first key, eight
+// hexadecimal digits; it is empty for other purposes.
+func (k *Keys) KeyID(p Purpose) string { return ID(k.First(p)) }
+
+// ID is the key hash in name+hash+base64.
+func ID(vkey string) string {
+	parts := strings.SplitN(vkey, "+", 3)
+	if len(parts) != 3 {
+		return ""
+	}
+	return parts[1]
+}
+
+// PublicText is the public keys that are here, one "<purpose>
+// <name+hash+base64>" a line: what trust.Parse reads. From where to where each
+// holds only the journal knows.
 func (k *Keys) PublicText() []byte {
-	return fmt.Appendf(nil, "# Public keys of Signalbox: what each may sign, and the key.\n%s %s\n%s %s\n",
-		Journal, k.journal.public, Permit, k.permit.public)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	text := []byte("# Public keys of Signalbox: what each may sign, and the key.\n")
+	for _, p := range []Purpose{Journal, Permit} {
+		for _, s := range append([]signing{k.first[p]}, k.later[p]...) {
+			if s.public != "" {
+				text = fmt.Appendf(text, "%s %s\n", p, s.public)
+			}
+		}
+	}
+	return text
 }
 
 // payloadType is that of in-toto statements.
 const payloadType = "application/vnd.in-toto+json"
 
 // SignEnvelope is payload, an in-toto statement, in a DSSE 1.0 envelope signed
-// by the permit key: the same bytes for the same payload.
-func (k *Keys) SignEnvelope(payload []byte) ([]byte, error) {
+// by a permit key, the first where vkey is empty: the same bytes for the same payload.
+func (k *Keys) SignEnvelope(vkey string, payload []byte) ([]byte, error) {
+	by, err := k.find(Permit, vkey)
+	if err != nil {
+		return nil, err
+	}
 	// What DSSE signs: type and payload, each after its length in bytes.
 	message := fmt.Appendf(nil, "DSSEv1 %d %s %d %s", len(payloadType), payloadType, len(payload), payload)
-	sig, err := k.permit.signer.Sign(message)
+	sig, err := by.signer.Sign(message)
 	if err != nil {
 		return nil, fmt.Errorf("sign envelope: %w", err)
 	}
@@ -84,7 +116,7 @@ func (k *Keys) SignEnvelope(payload []byte) ([]byte, error) {
 		PayloadType string      `json:"payloadType"`
 		Payload     []byte      `json:"payload"`
 		Signatures  []signature `json:"signatures"`
-	}{payloadType, payload, []signature{{k.KeyID(Permit), sig}}})
+	}{payloadType, payload, []signature{{ID(by.public), sig}}})
 	if err != nil {
 		return nil, fmt.Errorf("encode envelope: %w", err)
 	}
@@ -110,7 +142,8 @@ func normal(value string) string {
 
 // String names the keys by their ids.
 func (k *Keys) String() string {
-	return "keys of " + k.journal.signer.Name() + " (journal " + k.KeyID(Journal) + ", permit " + k.KeyID(Permit) + ")"
+	name, _, _ := strings.Cut(k.First(Journal)+k.First(Permit), "+")
+	return "keys of " + name + " (journal " + k.KeyID(Journal) + ", permit " + k.KeyID(Permit) + ")"
 }
 
 // GoString is String, so that no verb prints a secret.

@@ -234,11 +234,11 @@ func TestEnvelopesVerify(t *testing.T) {
 	_, keys := fresh(t)
 	trusted := public(t, keys)
 	for _, payload := range []string{"{}", `{"a":"<&>\u2028"}`, strings.Repeat("x", 40_000)} {
-		b, err := keys.SignEnvelope([]byte(payload))
+		b, err := keys.SignEnvelope("", []byte(payload))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := keys.SignEnvelope([]byte(payload)); err != nil || !bytes.Equal(again, b) {
+		if again, err := keys.SignEnvelope("", []byte(payload)); err != nil || !bytes.Equal(again, b) {
 			t.Errorf("signed again, it differs: %v", err)
 		}
 		got, id, err := verify.Envelope(b, verify.ForPermits, trusted)
@@ -276,7 +276,7 @@ func TestPermitsVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := keys.SignEnvelope(payload)
+	b, err := keys.SignEnvelope("", payload)
 	if err != nil {
 		t.Fatal(err)
 	}

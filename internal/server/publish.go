@@ -46,17 +46,20 @@ func (o PublishOptions) quorum() (int, error) {
 
 // publisher opens what publishes checkpoints, and compares the journal with
 // what witnesses and places have before anything can be appended.
-func (s *Server) publisher(ctx context.Context, public []byte, quorum int) error {
+func (s *Server) publisher(ctx context.Context, quorum int) error {
 	o := s.options.Publish
 	every, err := time.ParseDuration(orElse(o.Every, "1m"))
 	if err != nil || every < 0 {
 		return fault.Invalidf("server.checkpoint-every", "%q is not a time", o.Every).On("--checkpoint-every").Remedy("write it as 30s, 1m or 1h")
 	}
-	keys, err := verify.ParseKeys(public)
-	if err != nil {
-		return err
+	keys := func(ctx context.Context) (verify.Keys, error) {
+		public, err := s.Control.PublicKeys(ctx)
+		if err != nil {
+			return verify.Keys{}, err
+		}
+		return verify.ParseKeys(public)
 	}
-	witnesses, err := o.witnesses(public)
+	witnesses, err := o.witnesses(s.Control.PublicKeys)
 	if err != nil {
 		return err
 	}
@@ -70,7 +73,7 @@ func (s *Server) publisher(ctx context.Context, public []byte, quorum int) error
 	return s.Publish.Ask(ctx)
 }
 
-func (o PublishOptions) witnesses(public []byte) ([]publish.Witness, error) {
+func (o PublishOptions) witnesses(keys witness.LogKeys) ([]publish.Witness, error) {
 	if len(o.Witnesses) == 0 {
 		return nil, nil
 	}
@@ -82,7 +85,7 @@ func (o PublishOptions) witnesses(public []byte) ([]publish.Witness, error) {
 	names := map[string]bool{}
 	for _, text := range o.Witnesses {
 		address, key, _ := strings.Cut(text, " ")
-		w, err := witness.NewClient(address, strings.TrimSpace(key), public, client)
+		w, err := witness.NewClient(address, strings.TrimSpace(key), keys, client)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/rand"
 	"log/slog"
 	"strings"
@@ -52,7 +53,7 @@ func TestPublishSettings(t *testing.T) {
 	} {
 		n, err := c.options.quorum()
 		if err == nil {
-			_, err = c.options.witnesses([]byte("journal " + public))
+			_, err = c.options.witnesses(func(context.Context) ([]byte, error) { return []byte("journal " + public), nil })
 		}
 		if (err != nil) != (c.quorum < 0) || err == nil && n != c.quorum || err != nil && fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %d, %v", name, n, err)

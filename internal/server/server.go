@@ -21,7 +21,6 @@ import (
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/publish"
-	"signalbox.dev/signalbox/internal/seal"
 	"signalbox.dev/signalbox/internal/store"
 	"signalbox.dev/signalbox/internal/telemetry"
 	"signalbox.dev/signalbox/internal/vault"
@@ -78,7 +77,7 @@ func (s *Server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	keys, err := seal.Open(o.Keys, origin, !begun)
+	keys, err := s.keys(origin, !begun)
 	if err != nil {
 		return err
 	}
@@ -91,16 +90,13 @@ func (s *Server) open(ctx context.Context) error {
 		return err
 	}
 	s.Journal, err = journal.Open(ctx, journal.Options{
-		DB: db, Shapes: control.Shapes(), Folders: folders(s.Views), Signer: keys.Signer(), Quorum: quorum, Logger: o.Log, Appended: s.appended,
+		DB: db, Shapes: control.Shapes(), Folders: folders(s.Views), Signer: keys.Signer(), Signers: keys.Signers, Quorum: quorum, Logger: o.Log, Appended: s.appended,
 		Progress: func(task string, done, total uint64) { o.Log.Info("working", "task", task, "done", done, "of", total) },
 	})
 	if err != nil {
 		return err
 	}
 	s.closes("journal", s.Journal.Close)
-	if err := s.publisher(ctx, keys.PublicText(), quorum); err != nil {
-		return err
-	}
 	if s.originals, err = s.vault(ctx, origin); err != nil {
 		return err
 	}
@@ -109,6 +105,12 @@ func (s *Server) open(ctx context.Context) error {
 		return err
 	}
 	s.Control = &control.Control{Journal: s.Journal, Vault: s.originals, Keys: keys, Log: o.Log, Changes: read.reader(), TZData: tzdata(), Bundles: o.Bundles, Decided: s.decided}
+	if err := s.Control.CheckKeys(ctx); err != nil {
+		return err
+	}
+	if err := s.publisher(ctx, quorum); err != nil {
+		return err
+	}
 	if err := s.Control.RecheckPolicy(ctx); err != nil {
 		return err
 	}

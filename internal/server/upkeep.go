@@ -27,8 +27,12 @@ func (s *Server) backup(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	public, err := s.Control.PublicKeys(ctx)
+	if err != nil {
+		return err
+	}
 	return upkeep.Backup(ctx, upkeep.Source{
-		Journal: s.Journal, Vault: s.originals, Keys: s.Control.Keys.PublicText(), Program: Version, Now: now,
+		Journal: s.Journal, Vault: s.originals, Keys: public, Program: Version, Now: now,
 	}, w)
 }
 
@@ -165,11 +169,11 @@ func vacant(o Options) error {
 }
 
 func restoreInto(ctx context.Context, options Options, file string, checked upkeep.Report, known *journal.Tree) (err error) {
-	if _, err := seal.Open(options.Keys, checked.Origin, false); err != nil {
-		return err
-	}
 	s := &Server{options: options}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if _, err := s.keys(checked.Origin, false); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(options.Data, 0o700); err != nil {
 		return fault.Invalidf("server.data", "the data directory %s cannot be made", options.Data).Cause(err).Because(err.Error()).On("--data")
 	}
@@ -190,7 +194,11 @@ func restoredInPlace(ctx context.Context, o steward.RestoreOptions) (terminal.Re
 		return report, err
 	}
 	defer func() { _ = s.Close() }()
-	known, err := knownTree(o, s.Control.Keys.PublicText(), upkeep.Manifest{Origin: s.Journal.Origin()})
+	public, err := s.Control.PublicKeys(ctx)
+	if err != nil {
+		return report, err
+	}
+	known, err := knownTree(o, public, upkeep.Manifest{Origin: s.Journal.Origin()})
 	if err != nil {
 		return report, err
 	}

@@ -86,6 +86,9 @@ func (b *Batch) Check(streams []event.Stream) error {
 // Version is the stream's version after the trials kept so far.
 func (b *Batch) Version(s event.Stream) uint64 { return b.at(s).version }
 
+// State is the stream's state after the trials kept so far.
+func (b *Batch) State(s event.Stream) ([]byte, error) { return b.at(s).state, b.at(s).broken }
+
 func (b *Batch) at(s event.Stream) entry {
 	if e, ok := b.now[s]; ok {
 		return e

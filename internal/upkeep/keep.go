@@ -70,7 +70,8 @@ func syncDir(path string) error {
 // CopyKeys copies the private keys in the directory from into a new directory,
 // for its owner alone.
 func CopyKeys(from, to string) error {
-	if _, err := seal.Open(from, "", false); err != nil {
+	files, err := keyFiles(from)
+	if err != nil {
 		return err
 	}
 	if err := os.Mkdir(to, 0o700); errors.Is(err, fs.ErrExist) {
@@ -79,12 +80,30 @@ func CopyKeys(from, to string) error {
 	} else if err != nil {
 		return unwritable(to, err)
 	}
-	for _, p := range []seal.Purpose{seal.Journal, seal.Permit, seal.Identity} {
-		if err := copyKey(filepath.Join(from, string(p)+".key"), filepath.Join(to, string(p)+".key")); err != nil {
+	for _, file := range files {
+		if err := copyKey(file, filepath.Join(to, filepath.Base(file))); err != nil {
 			return err
 		}
 	}
 	return errors.Join(syncDir(to), syncDir(filepath.Dir(to)))
+}
+
+// keyFiles are the files of keys in a directory, ended ones included: all of an
+// installation's, or but the identity key where the others are in a token.
+func keyFiles(dir string) ([]string, error) {
+	signing, err := filepath.Glob(filepath.Join(dir, string(seal.Journal)+"*.key"))
+	if err == nil && len(signing) == 0 {
+		if b, err := os.ReadFile(filepath.Join(dir, string(seal.Identity)+".key")); err == nil && len(b) > 0 {
+			return []string{filepath.Join(dir, string(seal.Identity)+".key")}, nil
+		}
+	}
+	if err == nil {
+		_, err = seal.Open(dir, "", false)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return filepath.Glob(filepath.Join(dir, "*.key"))
 }
 
 func copyKey(from, to string) error {

@@ -3,6 +3,7 @@ package verify
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ type Expect struct {
 // signed by a permit key and holds for e. Each refusal is Unverified and has a
 // code of its own: permit.signature, permit.malformed, permit.other-digest,
 // permit.other-environment, permit.other-service, permit.other-version,
-// permit.not-yet, permit.expired. Whether the permit was redeemed or recalled
+// permit.not-yet, permit.expired, permit.key-ended, permit.key-compromised. Whether the permit was redeemed or recalled
 // only the server knows.
 func CheckPermit(envelope []byte, keys Keys, e Expect) (Permit, error) {
 	if _, err := hexOf(e.Digest); err != nil {
@@ -45,6 +46,18 @@ func CheckPermit(envelope []byte, keys Keys, e Expect) (Permit, error) {
 	}
 	if p.KeyID != keyID {
 		return Permit{}, unverified("permit.signature", "the permit names the key %.16s but %s has signed it", p.KeyID, keyID)
+	}
+	for _, key := range keys.Of(ForPermits) {
+		switch {
+		case key.ID != keyID:
+		case key.Compromised:
+			return p, unverified("permit.key-compromised", "the permit is signed by a key that another may have").
+				Because("the key " + keyID + " was taken out of use as compromised").Remedy("fetch the permit anew: signalbox permit show")
+		case key.Ended(p.Position + 1):
+			return p, unverified("permit.key-ended", "the permit is signed by a key that had ended").
+				Because(fmt.Sprintf("the key %s ended at %d, and the permit is of the decision at %d", keyID, key.Until, p.Position)).
+				Remedy("fetch the permit anew: signalbox permit show")
+		}
 	}
 	return p, p.holds(e)
 }

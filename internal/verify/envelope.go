@@ -43,7 +43,7 @@ func PAE(payloadType string, payload []byte) []byte {
 // here rather than by the protocol's Go library because that accepts two
 // base64 alphabets and unknown members, and so several spellings of one envelope.
 func Envelope(b []byte, purpose Purpose, keys Keys) (payload []byte, keyID string, err error) {
-	trusted, err := keys.trusted(purpose)
+	trusted, err := keys.Trusted(purpose)
 	if err != nil {
 		return nil, "", err
 	}

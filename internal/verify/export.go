@@ -9,6 +9,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/trust"
 )
 
 // The lines of an export, one JSON value each: ExportHead, then facts, each
@@ -20,6 +21,8 @@ type (
 		Format int    `json:"signalbox_export"` // 1
 		Origin string `json:"origin"`
 		Size   uint64 `json:"size"` // facts that follow
+
+		Rotations []trust.Turn `json:"rotations,omitempty"` // of keys, each a fact that follows
 	}
 
 	// ExportCounts is what went before the end.
@@ -53,6 +56,7 @@ type Report struct {
 	Problem     string                `json:"problem,omitempty"`
 	Published   uint64                `json:"published"`           // checkpoints kept elsewhere that agree
 	Witnesses   []Witnessed           `json:"witnesses,omitempty"` // one a name among the keys
+	Leaked      []Leaked              `json:"leaked,omitempty"`    // keys that another may have used
 }
 
 // Check is what an export is held against.
@@ -96,7 +100,7 @@ func Export(ctx context.Context, r io.Reader, keys Keys, progress func(facts uin
 // Memory is bounded by the number of streams and published checkpoints, not of
 // facts. Progress, if not nil, is called now and then with the number of facts checked.
 func (c Check) Export(ctx context.Context, r io.Reader) (Report, error) {
-	if _, err := c.Keys.trusted(ForJournal); err != nil {
+	if _, err := c.Keys.Trusted(ForJournal); err != nil {
 		return Report{}, err
 	}
 	if c.Progress == nil {

@@ -9,6 +9,7 @@ import (
 	"testing/iotest"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/trust"
 )
 
 // Only the one true export, in whatever spelling, may verify, and every refusal is one.
@@ -90,7 +91,7 @@ func FuzzKeys(f *testing.F) {
 			}
 			return
 		}
-		if n := len(keys.Of(ForJournal)) + len(keys.Of(ForPermits)) + len(keys.Of(ForWitness)); n == 0 || n > maxKeys {
+		if n := len(keys.Of(ForJournal)) + len(keys.Of(ForPermits)) + len(keys.Of(ForWitness)); n == 0 || n > trust.MaxKeys {
 			t.Errorf("%d keys", n)
 		}
 		for _, key := range keys.Of(ForJournal) {

@@ -73,12 +73,14 @@ func (e *export) compare() error {
 			return wrongf("export.published", from, "%s, of %d facts, has another root: a fact between %d and %d was changed", p.name, facts, from, facts-1)
 		}
 		e.report.Published++
+		e.known(facts, true)
 		e.witnessed(facts, p.cosigned)
 	}
 	return nil
 }
 
 func (e *export) witnessed(size uint64, cosigned []Cosignature) {
+	e.known(size, len(cosigned) > 0)
 	for _, c := range cosigned {
 		i := slices.IndexFunc(e.report.Witnesses, func(w Witnessed) bool { return w.Witness == c.Witness })
 		e.report.Witnesses[i].Size, e.report.Witnesses[i].Time = size, c.Time

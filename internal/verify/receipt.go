@@ -49,8 +49,8 @@ func LeavesOf(leaves []tlog.Hash) tlog.Hash {
 }
 
 // OpenReceipt reads a receipt of at most 4 KiB that a journal key among keys
-// has signed. Refusals are Unverified, with the code receipt.signature or
-// receipt.malformed.
+// has signed. Refusals are Unverified, with the code receipt.signature,
+// receipt.malformed or receipt.key.
 func OpenReceipt(text []byte, keys Keys) (Receipt, error) {
 	if len(text) > maxReceipt {
 		return Receipt{}, unverified("receipt.malformed", "the receipt is longer than %d bytes", maxReceipt)
@@ -63,7 +63,8 @@ func OpenReceipt(text []byte, keys Keys) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, unverified("receipt.malformed", "the receipt cannot be read").Because(err.Error())
 	}
-	return r, nil
+	// A receipt that is asked for again is by the key of then: it may be younger than its facts.
+	return r, byItsTime("receipt", opened, keys, func(k Key) bool { return !k.Ended(r.Next) })
 }
 
 // parseReceipt accepts exactly what Text writes.

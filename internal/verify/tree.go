@@ -47,19 +47,35 @@ func openCheckpoint(text []byte, keys Keys) (Head, []note.Signature, error) {
 	if err != nil {
 		return Head{}, nil, unverified("checkpoint.malformed", "the checkpoint cannot be read").Because(err.Error())
 	}
-	return head, opened.Sigs, nil
+	return head, opened.Sigs, byItsTime("checkpoint", opened, keys, func(k Key) bool { return !k.Ended(head.Size) && !k.Early(head.Size) })
+}
+
+// byItsTime refuses a note that no journal key has signed that may sign it; which those are is for holds to say.
+func byItsTime(what string, opened *note.Note, keys Keys, holds func(Key) bool) error {
+	why := "no journal key has signed it"
+	for _, k := range keys.Of(ForJournal) {
+		if !slices.ContainsFunc(opened.Sigs, func(s note.Signature) bool { return s.Name == k.Name && s.Hash == k.Verifier().KeyHash() }) {
+			continue
+		}
+		if holds(k) {
+			return nil
+		}
+		why = fmt.Sprintf("the key %s signs for the facts from %d to %d alone", k.ID, k.Since, k.Until)
+		if k.Until == 0 {
+			why = fmt.Sprintf("the key %s signs for the facts from %d on alone", k.ID, k.Since)
+		}
+	}
+	return unverified(what+".key", "the %s is not by the key of its place in the journal", what).Because(why)
 }
 
 // openNote reads a signed note, what it is named by, that a journal key among keys has signed.
 func openNote(what string, text []byte, keys Keys, purposes ...Purpose) (*note.Note, error) {
-	if _, err := keys.trusted(ForJournal); err != nil {
+	if _, err := keys.Trusted(ForJournal); err != nil {
 		return nil, err
 	}
 	var verifiers []note.Verifier
-	for _, key := range keys.list {
-		if slices.Contains(purposes, key.Purpose) {
-			verifiers = append(verifiers, key.verifier)
-		}
+	for _, key := range keys.Of(purposes...) {
+		verifiers = append(verifiers, key.Verifier())
 	}
 	opened, err := note.Open(text, note.VerifierList(verifiers...))
 	if err == nil && !slices.ContainsFunc(opened.Sigs, func(s note.Signature) bool { _, is := cosign.Time(s); return !is }) {

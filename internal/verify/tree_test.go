@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/trust"
 )
 
 // forest is a whole tree in memory, kept as tlog keeps it.
@@ -243,7 +244,7 @@ func TestParseKeys(t *testing.T) {
 	}
 	parts := strings.Split(one, "+")
 	var many strings.Builder
-	for i := range maxKeys + 1 {
+	for i := range trust.MaxKeys + 1 {
 		_, key := signer(t, "many.example", fmt.Sprint(i))
 		many.WriteString("journal " + key + "\n")
 	}
@@ -266,7 +267,7 @@ func TestParseKeys(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := ParseKeys(make([]byte, maxKeysText+1)); fault.KindOf(err) != fault.TooLarge {
+	if _, err := ParseKeys(make([]byte, trust.MaxKeysText+1)); fault.KindOf(err) != fault.TooLarge {
 		t.Errorf("too long: %v", err)
 	}
 }

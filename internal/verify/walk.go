@@ -11,6 +11,7 @@ import (
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/strict"
+	"signalbox.dev/signalbox/internal/trust"
 )
 
 // export is the walk over one export.
@@ -26,6 +27,7 @@ type export struct {
 	gone     map[uint64]bool        // facts without private fields that no fact has accounted for yet
 	kept     map[uint64][]published // by size
 	furthest uint64                 // size of the largest of them
+	turns    []trust.Turn           // rotations of keys that are still to come by
 	report   Report
 }
 
@@ -96,7 +98,7 @@ func (e *export) head() error {
 		return wrongf("export.line", nowhere, "the export has the format %d or no origin; this program reads the format %d", h.Format, ExportFormat)
 	}
 	e.report.Origin, e.size = h.Origin, h.Size
-	return nil
+	return e.follow(h.Rotations)
 }
 
 func (e *export) line() (line, error) {
@@ -157,6 +159,9 @@ func (e *export) fact(l line) error {
 		e.gone[at] = true
 	}
 	if err := e.account(h, l.Body); err != nil {
+		return err
+	}
+	if err := e.turn(h, l.Body); err != nil {
 		return err
 	}
 	if e.report.Facts%progressEvery == 0 {
@@ -275,6 +280,9 @@ func (e *export) end(counts ExportCounts) error {
 	e.progress(facts)
 	if err := e.unaccounted(); err != nil {
 		return err
+	}
+	if len(e.turns) > 0 {
+		return wrongf("export.key", nowhere, "the head names a rotation of a key at %d and no fact there says so", e.turns[0].Position)
 	}
 	if facts == 0 {
 		return wrongf("export.empty", nowhere, "there is no fact, and so nothing that is signed")

@@ -173,6 +173,11 @@ func (c *Client) ResetStop(ctx context.Context, q Reasoned) (Stop, error) {
 	return send[Stop](ctx, c, "/stop/reset", q)
 }
 
+// RotateKey ends the key of a purpose and begins another.
+func (c *Client) RotateKey(ctx context.Context, q RotateRequest) (Rotation, error) {
+	return send[Rotation](ctx, c, "/keys/rotate", q)
+}
+
 // Stop is how the stop switch stands.
 func (c *Client) Stop(ctx context.Context) (Stop, error) {
 	return ask[Stop](ctx, c, get("/stop", nil))

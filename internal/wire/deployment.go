@@ -76,6 +76,23 @@ type PermitState struct {
 	Envelope    json.RawMessage `json:"envelope,omitempty" doc:"DSSE envelope"`
 }
 
+// RotateRequest asks that a new key take the place of an old one.
+type RotateRequest struct {
+	Purpose     string `json:"purpose" enum:"journal,permit" doc:"What the key signs"`
+	Reason      string `json:"reason" doc:"Why; kept as a private field of the fact"`
+	Compromised bool   `json:"compromised,omitempty" doc:"Another may have the old key: whoever verifies is told"`
+	DeleteOld   bool   `json:"delete_old,omitempty" doc:"Delete the old private key; unless set, it is kept and signs nothing more"`
+}
+
+// Rotation is a key that took the place of another.
+type Rotation struct {
+	Purpose     string    `json:"purpose" enum:"journal,permit"`
+	Old         string    `json:"old" doc:"name+hash+base64"`
+	New         string    `json:"new" doc:"name+hash+base64"`
+	At          time.Time `json:"at"`
+	Compromised bool      `json:"compromised,omitempty"`
+}
+
 // Stop is how the stop switch stands.
 type Stop struct {
 	Stopped bool        `json:"stopped" doc:"While it is true no gate answers go and no permit is redeemed"`

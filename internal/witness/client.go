@@ -28,8 +28,12 @@ type Client struct {
 	name string
 	url  string
 	http *http.Client
-	keys verify.Keys // of the log and the witness
+	log  LogKeys
+	own  string // the witness's key, as a line of a file of keys
 }
+
+// LogKeys is a log's own public keys as they stand, as verify.ParseKeys reads them.
+type LogKeys func(context.Context) ([]byte, error)
 
 // Conflict says that the newest checkpoint that the witness has cosigned is not of the old size.
 type Conflict struct{ Size uint64 }
@@ -44,18 +48,17 @@ func (c *Conflict) Error() string {
 var ErrOtherHistory = errors.New("the witness has cosigned another history")
 
 // NewClient is a client of the witness with that public key at a URL.
-// logKeys are the log's own, as verify.ParseKeys reads them.
-func NewClient(address, vkey string, logKeys []byte, client *http.Client) (*Client, error) {
+func NewClient(address, vkey string, logKeys LogKeys, client *http.Client) (*Client, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, fault.Invalidf("witness.address", "%.200q is not the address of a witness", address).On("--witnesses").Remedy("write it as https://host/prefix")
 	}
-	keys, err := verify.ParseKeys(append(append(bytes.Clone(logKeys), '\n'), "witness "+vkey...))
+	keys, err := verify.ParseKeys([]byte("witness " + vkey))
 	if err != nil {
 		return nil, fault.Invalidf("witness.key", "%.200q is not the public key of a witness", vkey).On("--witnesses").
 			Remedy("give the key that signalbox witness serve prints, name+hash+base64").Cause(err)
 	}
-	return &Client{name: keys.Of(verify.ForWitness)[0].Name, url: strings.TrimSuffix(address, "/"), http: client, keys: keys}, nil
+	return &Client{name: keys.Of(verify.ForWitness)[0].Name, url: strings.TrimSuffix(address, "/"), http: client, log: logKeys, own: "\nwitness " + vkey + "\n"}, nil
 }
 
 // Name is that of the witness's key.
@@ -85,7 +88,7 @@ func (c *Client) Add(ctx context.Context, old uint64, proof []tlog.Hash, checkpo
 		return "", at, fault.New(fault.Unverified, "witness.answer", "the answer of the witness "+c.name+" is too long")
 	}
 	if answer.StatusCode == http.StatusOK {
-		return c.cosignature(checkpoint, string(text))
+		return c.cosignature(ctx, checkpoint, string(text))
 	}
 	return "", at, c.refused(answer, string(text))
 }
@@ -124,9 +127,17 @@ func (c *Client) refused(answer *http.Response, text string) error {
 
 // cosignature is the one line of an answer that the witness's key has signed;
 // lines by other keys are passed over.
-func (c *Client) cosignature(checkpoint []byte, text string) (string, time.Time, error) {
+func (c *Client) cosignature(ctx context.Context, checkpoint []byte, text string) (string, time.Time, error) {
 	no := fault.New(fault.Unverified, "witness.answer", "the answer of the witness "+c.name+" is no cosignature by its key").
 		Remedy("compare the key in the settings with the one that the witness prints")
+	known, err := c.log(ctx)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	keys, err := verify.ParseKeys(append(bytes.Clone(known), c.own...))
+	if err != nil {
+		return "", time.Time{}, err
+	}
 	text, whole := strings.CutSuffix(text, "\n")
 	lines := strings.Split(text, "\n")
 	if !whole || len(lines) > maxLines {
@@ -137,7 +148,7 @@ func (c *Client) cosignature(checkpoint []byte, text string) (string, time.Time,
 		bare = ours(checkpoint[:i+2], checkpoint[i+2:])
 	}
 	for _, line := range lines {
-		_, cosigned, err := verify.Cosigned(append(bytes.Clone(bare), line+"\n"...), c.keys)
+		_, cosigned, err := verify.Cosigned(append(bytes.Clone(bare), line+"\n"...), keys)
 		if err == nil && len(cosigned) == 1 {
 			return line + "\n", cosigned[0].Time, nil
 		}

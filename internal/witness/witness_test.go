@@ -2,6 +2,7 @@ package witness
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -49,6 +50,8 @@ func newTree(t testing.TB, name string) *tree {
 	}
 	return &tree{t: t, signer: signer, public: public}
 }
+
+func (l *tree) keys(context.Context) ([]byte, error) { return []byte("journal " + l.public), nil }
 
 // fork is another tree of the first facts under the same key.
 func (l *tree) fork(size int64) *tree {
@@ -117,7 +120,7 @@ func ask(t testing.TB, w *Witness, l *tree) *Client {
 	t.Helper()
 	h := httptest.NewServer(w.Handler())
 	t.Cleanup(h.Close)
-	c, err := NewClient(h.URL+"/", w.Public(), []byte("journal "+l.public), h.Client())
+	c, err := NewClient(h.URL+"/", w.Public(), l.keys, h.Client())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +298,7 @@ func TestClientErrors(t *testing.T) {
 	} {
 		h := httptest.NewServer(handler)
 		defer h.Close()
-		c, err := NewClient(h.URL, w.Public(), []byte("journal "+l.public), h.Client())
+		c, err := NewClient(h.URL, w.Public(), l.keys, h.Client())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -523,7 +526,7 @@ func FuzzAnswer(f *testing.F) {
 	l.grow(9, "fact")
 	w := begin(f, f.TempDir(), l.public)
 	other := begin(f, f.TempDir(), l.public)
-	c, err := NewClient("https://witness.example", w.Public(), []byte("journal "+l.public), nil)
+	c, err := NewClient("https://witness.example", w.Public(), l.keys, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -538,7 +541,7 @@ func FuzzAnswer(f *testing.F) {
 		f.Add(w.memory.key.cosign("x\n8\n", at))
 	}
 	f.Fuzz(func(t *testing.T, answer string) {
-		if line, _, err := c.cosignature(checkpoint, answer); err == nil && !good[line] {
+		if line, _, err := c.cosignature(context.Background(), checkpoint, answer); err == nil && !good[line] {
 			t.Errorf("kept %q of %q", line, answer)
 		} else if err != nil && fault.KindOf(err) != fault.Unverified {
 			t.Errorf("refused with %v", err)
