@@ -375,7 +375,7 @@ func TestReady(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		r, err := h.client(t, "anonymous").Ready(t.Context())
 		must(t, err)
-		if !r.Ready || len(r.Checks) != 5 {
+		if !r.Ready || len(r.Checks) != 6 {
 			t.Errorf("%+v", r)
 		}
 		h.later.Store(int64(time.Hour))

@@ -29,7 +29,7 @@ func (j *Journal) signerOf(line trust.Line) (note.Signer, error) {
 	}
 	return nil, fault.New(fault.Unavailable, "journal.no-key", "the key that signs for this journal is not here").
 		Because("another process may have rotated it into a place that this one does not see").
-		Remedy("give each replica the same directory of keys, or the same token")
+		Remedy("give each replica the same directory of keys")
 }
 
 func (j *Journal) keyLine(ctx context.Context, tx *store.Tx, p trust.Purpose) (trust.Line, error) {

@@ -36,8 +36,7 @@ func Signing(ctx context.Context, j *journal.Journal, k *seal.Keys, p seal.Purpo
 	return vkey, err
 }
 
-// Check reports why not each of the keys that sign now can, or nil. One that is
-// kept in a device is asked for there.
+// Check reports why not each of the keys that sign now can, or nil.
 func Check(ctx context.Context, j *journal.Journal, k *seal.Keys) error {
 	for _, p := range purposes() {
 		vkey, err := Signing(ctx, j, k, p)

@@ -27,8 +27,7 @@ const (
 type Options struct {
 	Dir    string // directory of files
 	Name   string // of the keys, the journal's origin; "" takes any
-	Create bool
-	Token  Token // keys in a device, beside the files; nil: there is none
+	Create bool   // make what is missing
 }
 
 // Open reads the keys in dir: see Options.Open.
@@ -36,7 +35,7 @@ func Open(dir, name string, create bool) (*Keys, error) {
 	return Options{Dir: dir, Name: name, Create: create}.Open()
 }
 
-// Open reads the keys in a directory, and finds those in a token. With create, the directory and each missing key
+// Open reads the keys in a directory. With create, the directory and each missing key
 // are made, signing keys under name (the journal's origin, or another name
 // without spaces and plus signs); use it only while there is no journal yet.
 // Without, a missing key is refused: the journal it signed cannot be

@@ -88,19 +88,9 @@ func CopyKeys(from, to string) error {
 	return errors.Join(syncDir(to), syncDir(filepath.Dir(to)))
 }
 
-// keyFiles are the files of keys in a directory, ended ones included: all of an
-// installation's, or but the identity key where the others are in a token.
+// keyFiles are the files of an installation's keys, ended ones included.
 func keyFiles(dir string) ([]string, error) {
-	signing, err := filepath.Glob(filepath.Join(dir, string(seal.Journal)+"*.key"))
-	if err == nil && len(signing) == 0 {
-		if b, err := os.ReadFile(filepath.Join(dir, string(seal.Identity)+".key")); err == nil && len(b) > 0 {
-			return []string{filepath.Join(dir, string(seal.Identity)+".key")}, nil
-		}
-	}
-	if err == nil {
-		_, err = seal.Open(dir, "", false)
-	}
-	if err != nil {
+	if _, err := seal.Open(dir, "", false); err != nil {
 		return nil, err
 	}
 	return filepath.Glob(filepath.Join(dir, "*.key"))
