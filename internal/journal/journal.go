@@ -22,6 +22,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/note"
 
+	"signalbox.dev/signalbox/internal/clock"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/state"
@@ -75,7 +76,7 @@ type Journal struct {
 	edge    edge                        // of the committer alone
 	grown   growth
 	lagging chan struct{} // a view has fallen behind
-	steady  steady
+	steady  clock.Steady
 	wall    func() time.Time
 	warned  atomic.Pointer[time.Time] // when the clocks were last found apart
 

@@ -1,4 +1,4 @@
-package journal
+package clock
 
 import (
 	"math/rand/v2"
@@ -12,9 +12,9 @@ import (
 func TestSteady(t *testing.T) {
 	random := rand.New(rand.NewPCG(13, 14))
 	for range 1000 {
-		var s steady
+		var s Steady
 		shown, at := time.Unix(1_800_000_000, 0), time.Now()
-		before := s.read(shown, at)
+		before := s.Read(shown, at)
 		for range 20 {
 			passed := time.Duration(random.Int64N(int64(time.Hour)))
 			at = at.Add(passed)
@@ -27,7 +27,7 @@ func TestSteady(t *testing.T) {
 			default:
 				shown = shown.Add(time.Duration(random.Int64N(int64(24 * time.Hour))))
 			}
-			got := s.read(shown, at)
+			got := s.Read(shown, at)
 			if got.Before(shown) || got.Sub(before) < passed/10*9 {
 				t.Fatalf("%v passed: %v after %v, and the clock showed %v", passed, got, before, shown)
 			}
@@ -37,11 +37,11 @@ func TestSteady(t *testing.T) {
 			before = got
 		}
 	}
-	var s steady
+	var s Steady
 	at := time.Now()
 	ahead := time.Unix(1_800_000_000, 0)
-	s.read(ahead, at)
-	if got, want := s.read(ahead.Add(9*time.Minute+time.Second), at.Add(10*time.Minute)), ahead.Add(9*time.Minute+time.Second); !got.Equal(want) {
+	s.Read(ahead, at)
+	if got, want := s.Read(ahead.Add(9*time.Minute+time.Second), at.Add(10*time.Minute)), ahead.Add(9*time.Minute+time.Second); !got.Equal(want) {
 		t.Errorf("a clock put right by a minute has not caught up after ten: %v, want %v", got, want)
 	}
 }
@@ -53,11 +53,11 @@ func TestSure(t *testing.T) {
 		sure          bool
 	}{
 		{0, 0, true},
-		{clockMax, clockMax, true},
-		{clockMax + 1, 0, false},
-		{0, clockMax + 1, false},
+		{Max, Max, true},
+		{Max + 1, 0, false},
+		{0, Max + 1, false},
 	} {
-		if err := (Clock{Behind: c.behind, Apart: c.apart}).Sure(); (err == nil) != c.sure {
+		if err := (Reading{Behind: c.behind, Apart: c.apart}).Sure(); (err == nil) != c.sure {
 			t.Errorf("%v behind, %v apart: %v", c.behind, c.apart, err)
 		}
 	}
