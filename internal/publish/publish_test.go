@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -128,30 +130,71 @@ func (k *kit) ask(p *Publisher) {
 	}
 }
 
-// putBack makes the database what it was after size facts, as a restore of an old copy does.
-func (k *kit) putBack(size int64) {
+// changing are the tables whose rows change as facts are added.
+var changing = []string{"head", "streams", "keys", "key_sums", "commands", "checkpoints", "views"}
+
+// copied is what an old copy of the database holds.
+type copied struct {
+	size int64
+	rows map[string][][]any
+	cols map[string][]string
+}
+
+// copy is the database as it stands.
+func (k *kit) copy() copied {
+	k.t.Helper()
+	c := copied{rows: map[string][][]any{}, cols: map[string][]string{}}
+	ctx := k.t.Context()
+	size, err := k.j.Size(ctx)
+	c.size = int64(size)
+	for _, table := range changing {
+		err = errors.Join(err, k.db.ReadTx(ctx, func(tx *store.Tx) error {
+			return tx.Each(ctx, func(r *sql.Rows) error {
+				names, err := r.Columns()
+				if err != nil {
+					return err
+				}
+				values, into := make([]any, len(names)), make([]any, len(names))
+				for i := range values {
+					into[i] = &values[i]
+				}
+				c.cols[table], c.rows[table] = names, append(c.rows[table], values)
+				return r.Scan(into...)
+			}, "SELECT * FROM "+table)
+		}))
+	}
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return c
+}
+
+// putBack makes the database what it was, as a restore of an old copy does.
+func (k *kit) putBack(c copied) {
 	k.t.Helper()
 	if err := k.j.Close(); err != nil {
 		k.t.Fatal(err)
 	}
-	err := k.db.InTx(k.t.Context(), func(tx *store.Tx) error {
-		for _, s := range []struct {
-			text string
-			args []any
-		}{
-			{"DELETE FROM facts WHERE position >= $1", []any{size}},
-			{"DELETE FROM checkpoints WHERE size > $1", []any{size}},
-			{"DELETE FROM hashes WHERE node >= $1", []any{tlog.StoredHashCount(size)}},
-			{"UPDATE head SET size = $1", []any{size}},
-			{"DELETE FROM commands WHERE id <> $1", []any{"journal/begun"}},
-			{"UPDATE streams SET version = $1 WHERE stream = $2", []any{size - 1, "counter/c"}},
-			{"DELETE FROM publications WHERE target <> $1", []any{""}},
-		} {
-			if _, err := tx.Exec(k.t.Context(), s.text, s.args...); err != nil {
-				return err
+	ctx := k.t.Context()
+	err := k.db.InTx(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, "DELETE FROM facts WHERE position >= $1", c.size)
+		_, failed := tx.Exec(ctx, "DELETE FROM hashes WHERE node >= $1", tlog.StoredHashCount(c.size))
+		err = errors.Join(err, failed)
+		_, failed = tx.Exec(ctx, "DELETE FROM publications WHERE target <> $1", "")
+		err = errors.Join(err, failed)
+		for _, table := range changing {
+			_, failed := tx.Exec(ctx, "DELETE FROM "+table)
+			err = errors.Join(err, failed)
+			for _, row := range c.rows[table] {
+				marks := make([]string, len(row))
+				for i := range row {
+					marks[i] = fmt.Sprintf("$%d", i+1)
+				}
+				_, failed := tx.Exec(ctx, "INSERT INTO "+table+" ("+strings.Join(c.cols[table], ", ")+") VALUES ("+strings.Join(marks, ", ")+")", row...)
+				err = errors.Join(err, failed)
 			}
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		k.t.Fatal(err)
@@ -249,10 +292,11 @@ func TestPutBack(t *testing.T) {
 		k.grow(5, "fact")
 		both := func() *Publisher { return k.publisher(map[string]Place{"folder": k.folder}, k.client) }
 		k.ask(both())
+		old := k.copy()
 		k.grow(5, "fact")
 		k.ask(both())
 
-		k.putBack(6)
+		k.putBack(old)
 		k.ask(k.publisher(nil)) // negative control: nobody outside knows
 		if err := k.j.Stopped(); err != nil {
 			t.Fatalf("stopped without a witness: %v", err)
@@ -293,9 +337,10 @@ func TestOtherHistory(t *testing.T) {
 				k := start(t, open())
 				k.grow(4, "fact")
 				k.ask(c.by(k))
+				old := k.copy()
 				k.grow(5, "fact")
 				k.ask(c.by(k))
-				k.putBack(5)
+				k.putBack(old)
 				k.grow(c.grown, "another")
 				k.ask(c.by(k))
 				k.stopped(codeOther)
