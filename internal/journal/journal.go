@@ -68,6 +68,8 @@ type Journal struct {
 	origin   string
 	holder   string // our name in leases
 
+	snapshots chan struct{} // one for each that is open
+
 	queue   chan *job
 	gate    sync.RWMutex // held for reading while sending to queue
 	closed  bool
@@ -145,6 +147,9 @@ func build(o Options) (*Journal, error) {
 		holder: uuid.NewString(), queue: make(chan *job, o.Queue), lagging: make(chan struct{}, 1),
 	}
 	j.grown.changed = make(chan struct{})
+	if j.db != nil { // without one nothing but folding is asked of it
+		j.snapshots = make(chan struct{}, max(1, j.db.Readers()-1))
+	}
 	var err error
 	if j.states, err = state.New(append([]event.Shape{shape(), trust.Shape()}, o.Shapes...), history); err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)

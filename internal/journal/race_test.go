@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
@@ -329,4 +330,28 @@ func TestFollowingASequenceMisses(t *testing.T) {
 		t.Errorf("%d of %d were seen: the control missed nothing", seen, writers*each)
 	}
 	t.Logf("a follower of a sequence missed %d of %d", writers*each-seen, writers*each)
+}
+
+// As many snapshots as there are connections, each of which reads something
+// else of the database: none waits for the others for ever.
+func TestSnapshotsReadElsewhere(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		db := open()
+		k := start(t, db, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var all sync.WaitGroup
+		for range db.Readers() {
+			all.Go(func() {
+				err := k.Snapshot(ctx, func(*journal.Snapshot) error {
+					time.Sleep(100 * time.Millisecond) // until all that can be are open
+					return db.ReadTx(ctx, func(*store.Tx) error { return nil })
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	})
 }

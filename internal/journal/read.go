@@ -25,8 +25,16 @@ type Snapshot struct {
 	tx      *store.Tx
 }
 
-// Snapshot runs fn on one snapshot of the database.
+// Snapshot runs fn on one snapshot of the database. One connection fewer is given
+// to snapshots than there are, so that what fn reads elsewhere, such as an
+// original in the database, never waits for others that wait for the same.
 func (j *Journal) Snapshot(ctx context.Context, fn func(*Snapshot) error) error {
+	select {
+	case j.snapshots <- struct{}{}:
+		defer func() { <-j.snapshots }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait for a snapshot: %w", ctx.Err())
+	}
 	return j.db.ReadTx(ctx, func(tx *store.Tx) error { return fn(&Snapshot{journal: j, tx: tx}) })
 }
 
