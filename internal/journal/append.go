@@ -177,16 +177,15 @@ func (w *job) answer(r result) {
 // learnt the outcome of an uncertain commit; nil means that it did commit.
 func (j *Journal) failed(ctx context.Context, p *plan, err error) error {
 	var wrong *fault.Error
-	var uncertain *store.Uncertain
 	switch {
+	case store.InDoubt(err):
+		return j.learn(ctx, p, err)
 	case errors.As(err, &wrong):
 		return wrong
 	case store.Broken(err):
 		j.stop(fault.New(fault.Unavailable, "journal.stopped", "nothing more is recorded since the disk has failed").
 			Remedy("check the disk, then start again").Cause(err))
 		return unknown(err)
-	case errors.As(err, &uncertain):
-		return j.learn(ctx, p, err)
 	case store.Refused(err):
 		return fmt.Errorf("append: %w", err)
 	}

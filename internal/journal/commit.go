@@ -23,8 +23,7 @@ import (
 // may have been what failed, all is undone and done again with savepoints.
 func (j *Journal) try(ctx context.Context, batch []*job) (*plan, error) {
 	p, err := j.attempt(ctx, batch, false)
-	var uncertain *store.Uncertain
-	if err == nil || p == nil || !p.folding || errors.As(err, &uncertain) || store.Broken(err) || store.Full(err) {
+	if err == nil || p == nil || !p.folding || store.InDoubt(err) || store.Broken(err) || store.Full(err) {
 		return p, err
 	}
 	return j.attempt(ctx, batch, true)

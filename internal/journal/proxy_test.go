@@ -1,14 +1,9 @@
 package journal_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
-	"net/url"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,113 +14,9 @@ import (
 	"signalbox.dev/signalbox/internal/store/storetest"
 )
 
-// proxy stands before a PostgreSQL server and can cut a connection at the next commit.
-type proxy struct {
-	target string
-	listen net.Listener
-	cut    atomic.Int32 // what to do at the next commit
-}
-
-const (
-	pass      int32 = iota
-	cutBefore       // the server never sees it
-	cutAfter        // the server commits, its answer is lost
-)
-
-// through is the URL of db by way of a new proxy.
-func through(t *testing.T, db string) (*proxy, string) {
-	t.Helper()
-	u, err := url.Parse(db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{target: u.Host}
-	if p.listen, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.listen.Close() })
-	go p.serve()
-	u.Host = p.listen.Addr().String()
-	return p, u.String()
-}
-
-func (p *proxy) serve() {
-	for {
-		client, err := p.listen.Accept()
-		if err != nil {
-			return
-		}
-		go p.join(client)
-	}
-}
-
-func (p *proxy) join(client net.Conn) {
-	defer client.Close()
-	server, err := net.Dial("tcp", p.target)
-	if err != nil {
-		return
-	}
-	defer server.Close()
-	var mute atomic.Bool
-	go func() {
-		defer client.Close()
-		b := make([]byte, 1<<16)
-		for {
-			n, err := server.Read(b)
-			if mute.Load() {
-				return
-			}
-			if _, failed := client.Write(b[:n]); err != nil || failed != nil {
-				return
-			}
-		}
-	}()
-	b := make([]byte, 1<<16)
-	var named commitName
-	for {
-		n, err := client.Read(b)
-		if named.runs(b[:n]) {
-			switch p.cut.Swap(pass) {
-			case cutBefore:
-				return
-			case cutAfter:
-				mute.Store(true)
-			}
-		}
-		if _, failed := server.Write(b[:n]); err != nil || failed != nil {
-			return
-		}
-		if mute.Load() {
-			_, _ = io.Copy(io.Discard, client)
-			return
-		}
-	}
-}
-
-// commitName is what a connection has called its prepared commit.
-type commitName []byte
-
-// runs reports whether a message runs a commit: by its text, or by the name
-// under which it was prepared.
-func (c *commitName) runs(b []byte) bool {
-	text := []byte("\x00commit\x00")
-	if i := bytes.Index(b, text); i >= 0 {
-		// A Parse is 'P', four bytes of length, the name, NUL, the text, NUL.
-		start := bytes.LastIndexByte(b[:i], 'P')
-		for start >= 0 && start+5 < i && b[start+1] != 0 {
-			start = bytes.LastIndexByte(b[:start], 'P')
-		}
-		if start >= 0 && start+5 < i {
-			*c = bytes.Clone(b[start+5 : i])
-			return false
-		}
-	}
-	return len(*c) > 0 && bytes.Contains(b, slices.Concat([]byte{0}, *c, []byte{0}))
-}
-
 // A commit whose answer was lost is looked up, and told as it is.
 func TestUncertainCommit(t *testing.T) {
-	p, u := through(t, storetest.PostgresURL(t))
+	p, u := storetest.Through(t, storetest.PostgresURL(t))
 	db, err := store.Open(t.Context(), store.Options{Database: u})
 	if err != nil {
 		t.Fatal(err)
@@ -137,14 +28,14 @@ func TestUncertainCommit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.cut.Store(cutAfter)
+		p.Store(storetest.LoseAnswer)
 		r, err := k.Append(context.Background(), keyed(string(rune('a'+round))))
-		if err != nil || r.First != n || p.cut.Load() != pass {
+		if err != nil || r.First != n || p.Load() != storetest.Pass {
 			t.Fatalf("the answer was lost: %+v, %v", r, err)
 		}
-		p.cut.Store(cutBefore)
+		p.Store(storetest.LoseCommit)
 		c := keyed(string(rune('A' + round)))
-		if _, err := k.Append(context.Background(), c); fault.KindOf(err) != fault.Unavailable || p.cut.Load() != pass {
+		if _, err := k.Append(context.Background(), c); fault.KindOf(err) != fault.Unavailable || p.Load() != storetest.Pass {
 			t.Fatalf("the commit was lost: %v", err)
 		}
 		if r := k.must(t, c); r.Repeated || r.First != n+1 {
@@ -160,7 +51,7 @@ func TestUncertainCommit(t *testing.T) {
 // sent again for as long as the answer is "unavailable", is recorded once.
 func TestRandomCuts(t *testing.T) {
 	const writers, each = 6, 12
-	p, u := through(t, storetest.PostgresURL(t))
+	p, u := storetest.Through(t, storetest.PostgresURL(t))
 	db, err := store.Open(t.Context(), store.Options{Database: u})
 	if err != nil {
 		t.Fatal(err)
@@ -185,7 +76,7 @@ func TestRandomCuts(t *testing.T) {
 	cutter.Go(func() {
 		random := rand.New(rand.NewPCG(5, 6))
 		for ctx.Err() == nil {
-			p.cut.Store(1 + random.Int32N(2))
+			p.Store(1 + random.Int32N(2))
 			cuts.Add(1)
 			time.Sleep(time.Duration(50+random.IntN(200)) * time.Millisecond) // long enough that some commits get through
 		}
@@ -193,7 +84,7 @@ func TestRandomCuts(t *testing.T) {
 	all.Wait()
 	stop()
 	cutter.Wait()
-	p.cut.Store(pass)
+	p.Store(storetest.Pass)
 	if again.Load() == 0 {
 		t.Errorf("of %d cuts none was felt", cuts.Load())
 	}

@@ -99,6 +99,13 @@ func (u *Uncertain) Error() string { return "commit: " + u.Err.Error() }
 // Unwrap is the database's error.
 func (u *Uncertain) Unwrap() error { return u.Err }
 
+// InDoubt reports that err is of a commit that may have taken effect, on a
+// database that goes on.
+func InDoubt(err error) bool {
+	var u *Uncertain
+	return errors.As(err, &u) && !Broken(err) && !Full(err)
+}
+
 // InTx runs fn in a read-write transaction and commits unless fn fails. On
 // SQLite there is one writer at a time: fn must not call InTx. A failed commit
 // is an *Uncertain; every other error means that nothing was written. Errors:
@@ -152,10 +159,20 @@ func (db *DB) inTx(ctx context.Context, fn func(*Tx) error) error {
 	}
 	failpoint.Hit(failpoint.TxCommit)
 	if err := t.commit(ctx); err != nil {
-		return err
+		return db.doubted(ctx, err)
 	}
 	failpoint.Hit(failpoint.TxCommitted)
 	return nil
+}
+
+// doubted is the error of a commit, Unavailable where the server is gone: whoever
+// does not learn the outcome may try again.
+func (db *DB) doubted(ctx context.Context, err error) error {
+	var u *Uncertain
+	if errors.As(err, &u) {
+		return &Uncertain{db.reached(ctx, u.Err)}
+	}
+	return db.reached(ctx, err)
 }
 
 // begin begins a transaction; on PostgreSQL its begin travels with its first

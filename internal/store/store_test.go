@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -483,6 +484,32 @@ func TestCopyBeforeMigration(t *testing.T) {
 	b, err := os.ReadFile(found[0])
 	if err != nil || !bytes.Contains(b, []byte("kept")) {
 		t.Errorf("the copy does not hold what stood: %v", err)
+	}
+}
+
+// A commit whose connection is lost is in doubt, and whoever does not learn its
+// outcome is told to try again.
+func TestCommitInDoubt(t *testing.T) {
+	p, url := storetest.Through(t, storetest.PostgresURL(t))
+	ctx := t.Context()
+	db, err := store.Open(ctx, store.Options{Database: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	for _, c := range []struct {
+		what   string
+		at     int32
+		stands bool
+	}{{"b", storetest.Pass, true}, {"a", storetest.LoseAnswer, true}, {"c", storetest.LoseCommit, false}} {
+		p.Store(c.at)
+		err := db.InTx(ctx, func(tx *store.Tx) error { return put(ctx, tx, c.what) })
+		if store.InDoubt(err) != (c.at != storetest.Pass) || err != nil && fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("%s: %v", c.what, err)
+		}
+		if slices.Contains(digests(t, db), c.what) != c.stands {
+			t.Errorf("%s stands: %v", c.what, digests(t, db))
+		}
 	}
 }
 
