@@ -82,8 +82,8 @@ prove:
 	SIGNALBOX_PROVE=full scripts/with-postgres.sh go run ./scripts/ci -p 1 -timeout 4h ./internal/store/... ./internal/state/... ./internal/journal/... ./internal/verify/... ./internal/control/... ./internal/policy/... ./internal/release/... ./internal/connect/... ./internal/server/... ./test/...
 
 # Would the tests notice if the core said something else? SAMPLE mutants of each
-# package (0: all, an hour or more), for at most MUTATETIME each.
-MUTATED := ./internal/policy ./internal/release ./internal/verify ./internal/approval ./internal/calendar
+# package (0: all, an hour of both cores), for at most MUTATETIME each.
+MUTATED := ./internal/verify ./internal/release ./internal/policy ./internal/approval ./internal/calendar ./internal/halt
 SAMPLE ?= 200
 MUTATETIME ?= 10m
 

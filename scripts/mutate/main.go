@@ -3,21 +3,25 @@
 // It knows Go's syntax and types and leaves judging to the package's own tests:
 // it rewrites a package once so that every mutant is in it, asleep behind its
 // number, builds the tests once with an overlay (no file of the tree changes),
-// and runs them once a mutant with that one awake. A run that fails or hangs has
-// killed its mutant; what survives is printed, for people to argue about.
+// and runs those that get to a mutant with that one awake, the quickest first. A
+// run that fails or hangs has killed its mutant; what survives is printed, for
+// people to argue about.
 //
 // A sample is drawn with a fixed seed, so the same call asks the same questions.
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -33,17 +37,22 @@ func run(args []string, out, errs io.Writer) int {
 	budget := flags.Duration("for", 0, "how long to go on with each package before the rest of its sample is left out; 0 is to the end")
 	only := flags.String("only", "", "try only mutants whose place contains this, such as decide.go:12")
 	equivalent := flags.String("argued", "", "file of survivors that are argued: lines that begin with a mutant as it is printed")
+	again := flags.String("again", "", "file with the output of an earlier run: try only what survived there")
+	all := flags.Bool("all", false, "ask all tests about each mutant, not just those that get to it")
+	workers := flags.Int("j", 2, "how many mutants to try at a time")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
 	argued, err := read(*equivalent)
-	if err != nil {
+	earlier, err2 := read(*again)
+	if err := errors.Join(err, err2); err != nil {
 		fmt.Fprintln(errs, "mutate:", err)
 		return 2
 	}
+	s := selection{*sample, *seed, *budget, *only, survivors(earlier), argued, *all, max(1, *workers)}
 	left := 0
 	for _, pattern := range flags.Args() {
-		n, err := try(pattern, selection{*sample, *seed, *budget, *only, argued}, out)
+		n, err := try(pattern, s, out)
 		if err != nil {
 			fmt.Fprintf(errs, "mutate: %s: %v\n", pattern, err)
 			return 2
@@ -56,7 +65,7 @@ func run(args []string, out, errs io.Writer) int {
 	return 0
 }
 
-// read is the text of the file of arguments; "" where there is none.
+// read is the text of a file, from a new line; "" where none is named.
 func read(name string) (string, error) {
 	if name == "" {
 		return "", nil
@@ -66,15 +75,20 @@ func read(name string) (string, error) {
 }
 
 type selection struct {
-	sample int
-	seed   uint64
-	budget time.Duration
-	only   string
-	argued string
+	sample  int
+	seed    uint64
+	budget  time.Duration
+	only    string
+	again   map[string]bool // keys of mutants; nil for all
+	argued  string
+	all     bool
+	workers int
 }
 
 func (s selection) from(all []mutant) []mutant {
-	chosen := slices.DeleteFunc(slices.Clone(all), func(m mutant) bool { return !strings.Contains(m.String(), s.only) })
+	chosen := slices.DeleteFunc(slices.Clone(all), func(m mutant) bool {
+		return !strings.Contains(m.String(), s.only) || s.again != nil && !s.again[m.key()]
+	})
 	r := rand.New(rand.NewPCG(s.seed, uint64(len(all))))
 	r.Shuffle(len(chosen), func(i, j int) { chosen[i], chosen[j] = chosen[j], chosen[i] })
 	if s.sample > 0 && s.sample < len(chosen) {
@@ -83,10 +97,58 @@ func (s selection) from(all []mutant) []mutant {
 	return chosen
 }
 
-// knows reports whether a survivor is argued. Lines move, so the number of the
-// line is not compared: what was mutated is.
-func (s selection) knows(m mutant) bool {
-	return strings.Contains(s.argued, "\n"+m.key())
+// place is a line of the output, parted into what names the mutant and its line.
+var place = regexp.MustCompile(`(?m)^survived  (\S+):\d+ (.*?)(  \[.*)?$`)
+
+// survivors are the keys of those that an earlier output names.
+func survivors(printed string) map[string]bool {
+	if printed == "" {
+		return nil
+	}
+	keys := map[string]bool{}
+	for _, m := range place.FindAllStringSubmatch(printed, -1) {
+		keys[m[1]+" "+m[2]] = true
+	}
+	return keys
+}
+
+// tally is what became of the mutants of a package.
+type tally struct {
+	out                                             io.Writer
+	argued                                          string
+	met                                             map[string]int
+	tried, killed, hung, known, unargued, unreached int
+}
+
+// knows reports whether a survivor is argued: one line excuses one mutant. Lines
+// of code move, so the number is not compared: what was mutated is.
+func (t *tally) knows(m mutant) bool {
+	t.met[m.key()]++
+	return t.met[m.key()] <= strings.Count(t.argued, "\n"+m.key()+": ")
+}
+
+func (t *tally) count(m mutant, end ending, reached bool) {
+	t.tried++
+	switch end {
+	case failed:
+		t.killed++
+		return
+	case timeout:
+		t.hung++
+		return
+	}
+	note := ""
+	if !reached {
+		t.unreached++
+		note = "  [no test gets there]"
+	}
+	if t.knows(m) {
+		t.known++
+		note += "  [argued]"
+	} else {
+		t.unargued++
+	}
+	fmt.Fprintf(t.out, "survived  %s%s\n", m, note)
 }
 
 // try mutates one package and returns how many mutants survived unargued.
@@ -108,44 +170,39 @@ func try(pattern string, s selection, out io.Writer) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	reached, err := t.control(filepath.Join(dir, "reached"))
-	if err != nil {
+	if err := t.control(filepath.Join(dir, "reached")); err != nil {
 		return 0, err
 	}
-	chosen := s.from(mutants)
+	c := &tally{out: out, argued: s.argued, met: map[string]int{}}
+	t.tryAll(s.from(mutants), s, c)
+	fmt.Fprintf(out, "%s: %d of %d mutants tried, %d killed, %d hung and were killed, %d survived (%d of them argued, %d reached by no test)\n",
+		p.ImportPath, c.tried, len(mutants), c.killed, c.hung, c.known+c.unargued, c.known, c.unreached)
+	return c.unargued, nil
+}
+
+// tryAll tries mutants, a few at a time, until none is left or the time is up.
+func (t *trial) tryAll(chosen []mutant, s selection, c *tally) {
+	var workers sync.WaitGroup
+	var counting sync.Mutex
+	queue := make(chan mutant)
+	for range s.workers {
+		workers.Go(func() {
+			for m := range queue {
+				steps := t.steps(m.id, s.all)
+				end := t.judge(m.id, steps)
+				counting.Lock()
+				c.count(m, end, len(steps) > 0)
+				counting.Unlock()
+			}
+		})
+	}
 	start := time.Now()
-	tried, killed, hung, unreached, argued, left := 0, 0, 0, 0, 0, 0
 	for _, m := range chosen {
 		if s.budget > 0 && time.Since(start) > s.budget {
 			break
 		}
-		tried++
-		end := survived
-		if reached[m.id] {
-			end = t.run(m.id)
-		}
-		switch {
-		case end == failed:
-			killed++
-			continue
-		case end == timeout:
-			hung++
-			continue
-		}
-		note := ""
-		if !reached[m.id] {
-			unreached++
-			note = "  [no test gets there]"
-		}
-		if s.knows(m) {
-			argued++
-			note += "  [argued]"
-		} else {
-			left++
-		}
-		fmt.Fprintf(out, "survived  %s%s\n", m, note)
+		queue <- m
 	}
-	fmt.Fprintf(out, "%s: %d of %d mutants tried, %d killed, %d hung and were killed, %d survived (%d of them argued, %d reached by no test)\n",
-		p.ImportPath, tried, len(mutants), killed, hung, argued+left, argued, unreached)
-	return left, nil
+	close(queue)
+	workers.Wait()
 }

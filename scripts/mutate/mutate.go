@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -69,7 +70,7 @@ func (p *source) mutate() (map[string][]byte, []mutant, error) {
 	if _, err := config.Check(p.ImportPath, p.files, trees, &p.info); err != nil {
 		return nil, nil, err
 	}
-	out := map[string][]byte{"zz_mutants.go": []byte(strings.Replace(switches, "PACKAGE", p.Name, 1))}
+	out := map[string][]byte{}
 	for i, tree := range trees {
 		name := p.GoFiles[i]
 		if strings.HasSuffix(name, "_templ.go") || strings.HasSuffix(name, ".gen.go") || ast.IsGenerated(tree) {
@@ -87,6 +88,7 @@ func (p *source) mutate() (map[string][]byte, []mutant, error) {
 		}
 		out[name] = p.edited()
 	}
+	out["zz_mutants.go"] = []byte(strings.NewReplacer("PACKAGE", p.Name, "COUNT", strconv.Itoa(len(p.mutants)+1)).Replace(switches))
 	return out, p.mutants, nil
 }
 

@@ -8,13 +8,13 @@ import (
 	"cmp"
 	"os"
 	"strconv"
-	"sync"
+	"sync/atomic"
 )
 
 var (
 	mutantLive, _ = strconv.Atoi(os.Getenv("MUTATE_AWAKE"))
 	mutantLog     = os.Getenv("MUTATE_REACHED")
-	mutantSeen    sync.Map
+	mutantSeen    [COUNT]atomic.Bool
 )
 
 func mutantAwake(id int) bool {
@@ -25,7 +25,7 @@ func mutantAwake(id int) bool {
 }
 
 func mutantReached(id int) {
-	if _, seen := mutantSeen.LoadOrStore(id, true); seen {
+	if mutantSeen[id].Load() || mutantSeen[id].Swap(true) {
 		return
 	}
 	f, err := os.OpenFile(mutantLog, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
