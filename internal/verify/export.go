@@ -38,7 +38,6 @@ const ExportFormat = 1
 const (
 	maxLine       = 256 << 10
 	progressEvery = 1000
-	cancelEvery   = 256
 )
 
 // Report is what an export holds, as far as it was good.
@@ -117,11 +116,11 @@ func (c Check) Export(ctx context.Context, r io.Reader) (Report, error) {
 	if !errors.As(err, &w) {
 		return e.report, err
 	}
-	e.report.Problem = w.problem
+	e.report.Problem = w.Error()
 	if w.at != nowhere {
 		e.report.FirstWrong = &w.at
 	}
-	return e.report, unverified(w.code, "the export does not verify").Because(w.problem).
+	return e.report, unverified(w.code, "the export does not verify").Because(w.Error()).
 		At(fault.Position{Line: e.lines.number}).
 		Remedy("keep this export and the database as they are, and compare with another export or a restored backup")
 }
@@ -149,7 +148,7 @@ type lines struct {
 
 var errLine = errors.New("not a line")
 
-// next is the next line without its newline, or io.EOF at the very end. The bytes hold until the next call.
+// next is the next line with its newline, or io.EOF at the very end. The bytes hold until the next call.
 func (l *lines) next() ([]byte, error) {
 	line, err := l.from.ReadSlice('\n')
 	if errors.Is(err, io.EOF) && len(line) == 0 {
@@ -158,7 +157,7 @@ func (l *lines) next() ([]byte, error) {
 	l.number++
 	switch {
 	case err == nil:
-		return line[:len(line)-1], nil
+		return line, nil
 	case errors.Is(err, io.EOF):
 		return nil, fmt.Errorf("%w: it ends within a line", errLine)
 	case errors.Is(err, bufio.ErrBufferFull):

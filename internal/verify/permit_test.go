@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,7 @@ func TestParsePermitRefuses(t *testing.T) {
 		"an unknown member":         {`"kid":`, `"more":1,"kid":`},
 		"a member twice":            {`"kid":`, `"kid":"x","kid":`},
 		"two subjects":              {`"subject":[`, `"subject":[{"name":"x","digest":{"sha256":"` + strings.Repeat("0", 64) + `"}},`},
+		"no subject":                {`"subject":[{"name":"api@1.2.3","digest":{"sha256":"` + digest("artifact")[7:] + `"}}]`, `"subject":[]`},
 		"no levels":                 {`"verifiedLevels":["SIGNALBOX_GO"]`, `"verifiedLevels":null`},
 		"too many levels":           {`"SIGNALBOX_GO"`, `"SIGNALBOX_GO"` + strings.Repeat(`,"x"`, maxLevels)},
 		"another digest algorithm":  {`"digest":{"sha256"`, `"digest":{"sha512"`},
@@ -143,6 +145,17 @@ func TestParsePermitRefuses(t *testing.T) {
 		}
 		if _, err := ParsePermit([]byte(bad)); fault.KindOf(err) != fault.Unverified || code(err) != "permit.malformed" {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, inputs := range []int{0, 2, 4} {
+		statement := permitOf("0badcafe").Statement()
+		statement.Predicate.InputAttestations = append(statement.Predicate.InputAttestations, statement.Predicate.Policy)[:inputs]
+		b, err := json.Marshal(statement)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ParsePermit(b); code(err) != "permit.malformed" {
+			t.Errorf("%d input attestations: %v", inputs, err)
 		}
 	}
 	if _, err := ParsePermit(make([]byte, maxEnvelope+1)); code(err) != "permit.malformed" {
@@ -216,7 +229,7 @@ func TestCheckPermitRefusesSignatures(t *testing.T) {
 		"another payload type":    {strings.Replace(text, "vnd.in-toto+json", "json", 1), "permit.malformed"},
 		"no signature":            {bare, "permit.malformed"},
 		"signatures without end":  {string(envelope(t, payload, strings.Split(strings.Repeat("forger ", 9)[:62], " ")...)), "permit.malformed"},
-		"a short signature":       {strings.Replace(text, `"sig":"`, `"sig":"AAAA","x":"`, 1), "permit.malformed"},
+		"a short signature":       {regexp.MustCompile(`"sig":"[^"]*"`).ReplaceAllString(text, `"sig":"AAAA"`), "permit.malformed"},
 		"the other alphabet":      {strings.Replace(text, `"payload":"`, `"payload":"-_`, 1), "permit.malformed"},
 		"a payload twice":         {strings.Replace(text, `"payload":`, `"payload":"","payload":`, 1), "permit.malformed"},
 		"a member more":           {strings.Replace(text, `{`, `{"more":1,`, 1), "permit.malformed"},

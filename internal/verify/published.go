@@ -56,8 +56,13 @@ func (e *export) expect(all []Published) error {
 	}
 	for _, p := range all {
 		head, cosigned, err := Cosigned(p.Note, e.keys)
-		if err != nil || head.Origin != e.report.Origin || head.Size == 0 {
-			return wrongf("export.published", nowhere, "%s is not a checkpoint of this journal: %v", p.Name, cmp.Or(err, error(wrongf("", nowhere, "it is of %q", head.Origin))))
+		switch {
+		case err != nil:
+			return wrongf("export.published", nowhere, "%s is not a checkpoint of this journal: %s", p.Name, err)
+		case head.Origin != e.report.Origin:
+			return wrongf("export.published", nowhere, "%s is not a checkpoint of this journal: it is of %q", p.Name, head.Origin)
+		case head.Size == 0:
+			return wrongf("export.published", nowhere, "%s is a checkpoint of no facts", p.Name)
 		}
 		e.kept[head.Size] = append(e.kept[head.Size], published{p.Name, head.Root, cosigned})
 		e.furthest = max(e.furthest, head.Size)

@@ -1,8 +1,7 @@
 package verify
 
 import (
-	"bytes"
-	"encoding/json"
+	"reflect"
 
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/strict"
@@ -44,17 +43,11 @@ func (e *export) turn(h event.Header, body []byte) error {
 	if err := strict.Decode(body, &r); err != nil || h.Stream != trust.StreamOf(r.Purpose) {
 		return wrongf("export.key", h.Position, "the rotation at %d cannot be read: %v", h.Position, err)
 	}
-	said, err := json.Marshal(trust.Turn{Position: h.Position, Rotated: r})
-	if err != nil {
-		return err
+	if len(e.turns) == 0 || !reflect.DeepEqual(e.turns[0], trust.Turn{Position: h.Position, Rotated: r}) {
+		return wrongf("export.key", h.Position, "the rotation at %d is not the next that the head names", h.Position)
 	}
-	if len(e.turns) > 0 {
-		if named, err := json.Marshal(e.turns[0]); err == nil && bytes.Equal(said, named) {
-			e.turns = e.turns[1:]
-			return nil
-		}
-	}
-	return wrongf("export.key", h.Position, "the rotation at %d is not the next that the head names", h.Position)
+	e.turns = e.turns[1:]
+	return nil
 }
 
 // known notes that a tree of that size is vouched for from outside.

@@ -59,7 +59,7 @@ func (e *export) run(ctx context.Context, c Check) error {
 		return err
 	}
 	for {
-		if e.lines.number%cancelEvery == 0 && ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return fault.New(fault.Interrupted, "export.interrupted", "the check of the export was interrupted").Cause(ctx.Err())
 		}
 		l, err := e.line()
@@ -173,17 +173,17 @@ func (e *export) fact(l line) error {
 func (e *export) header(at uint64, b []byte) (event.Header, error) {
 	var h event.Header
 	if err := strict.Decode(b, &h); err != nil {
-		return h, wrongf("export.header", at, "the header of the fact at %d cannot be read: %s", at, err)
+		return event.Header{}, wrongf("export.header", at, "the header of the fact at %d cannot be read: %s", at, err)
 	}
 	switch {
 	case h.Format != 1:
-		return h, wrongf("export.header", at, "the fact at %d has the format %d; this program reads the format 1", at, h.Format)
+		return event.Header{}, wrongf("export.header", at, "the fact at %d has the format %d; this program reads the format 1", at, h.Format)
 	case h.Position != at:
-		return h, wrongf("export.position", at, "the header of the fact at %d says %d", at, h.Position)
+		return event.Header{}, wrongf("export.position", at, "the header of the fact at %d says %d", at, h.Position)
 	case h.Stream.Noun() == "" || h.Stream.ID() == "" || h.Kind == "" || h.Actor == "" || h.Time <= 0:
-		return h, wrongf("export.header", at, "the header of the fact at %d lacks its stream, kind, actor or time", at)
+		return event.Header{}, wrongf("export.header", at, "the header of the fact at %d lacks its stream, kind, actor or time", at)
 	case h.Stream.Noun() == "journal" && h.Stream.ID() != e.report.Origin:
-		return h, wrongf("export.origin", at, "the fact at %d is of the journal %s, not of %s", at, h.Stream.ID(), e.report.Origin)
+		return event.Header{}, wrongf("export.origin", at, "the fact at %d is of the journal %s, not of %s", at, h.Stream.ID(), e.report.Origin)
 	}
 	return h, nil
 }

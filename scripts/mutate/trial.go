@@ -114,7 +114,7 @@ func (t *trial) once(c call) (ending, time.Duration) {
 	}
 	cmd := exec.CommandContext(ctx, "sh", args...)
 	cmd.Dir, cmd.WaitDelay, cmd.Stdout = t.dir, time.Second, c.out
-	cmd.Env = append(os.Environ(), c.variable)
+	cmd.Env = append(os.Environ(), "GOGC=400", c.variable) // collecting less often is a third quicker
 	err := cmd.Run()
 	var took time.Duration
 	if cmd.ProcessState != nil {
