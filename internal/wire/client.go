@@ -178,7 +178,8 @@ func (c *Client) bytes(ctx context.Context, q call) ([]byte, error) {
 	return b, err
 }
 
-// do makes a call, again where the server was not reached or asked for time,
+// do makes a call, again where the server was not reached, asked for time, or was
+// too busy with others to come to it,
 // and hands the body of a success to read.
 func (c *Client) do(ctx context.Context, q call, read func(io.Reader) error) error {
 	for try := 1; ; try++ {
@@ -325,6 +326,10 @@ func interrupted(ctx context.Context) error {
 	return fault.New(fault.Interrupted, "client.interrupted", "interrupted").Cause(ctx.Err())
 }
 
+// contended is the code of a command that was recorded nowhere since others kept
+// changing what it rests on.
+const contended = "request.contended"
+
 // refusal is the fault that an answer other than success tells of, and when to try again.
 func refusal(r *http.Response) (time.Duration, error) {
 	p := Problem{Status: r.StatusCode, Title: http.StatusText(r.StatusCode), Code: "client.status-" + strconv.Itoa(r.StatusCode)}
@@ -335,7 +340,7 @@ func refusal(r *http.Response) (time.Duration, error) {
 			told.Status, p = r.StatusCode, told
 		}
 	}
-	if r.StatusCode != http.StatusTooManyRequests && r.StatusCode != http.StatusServiceUnavailable {
+	if r.StatusCode != http.StatusTooManyRequests && r.StatusCode != http.StatusServiceUnavailable && p.Code != contended {
 		return never, problem(p)
 	}
 	after, err := strconv.Atoi(r.Header.Get("Retry-After"))

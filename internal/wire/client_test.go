@@ -55,21 +55,27 @@ func TestTriedAgain(t *testing.T) {
 			t.Error(err)
 		}
 		keys, bodies = append(keys, r.Header.Get(wire.KeyHeader)), append(bodies, string(b))
-		if len(keys) < 3 {
+		switch len(keys) {
+		case 1, 2:
 			w.Header().Set("Retry-After", "0")
 			w.WriteHeader([]int{503, 429}[len(keys)-1])
+			return
+		case 3:
+			w.Header().Set("Content-Type", wire.ProblemType)
+			w.WriteHeader(409)
+			_, _ = w.Write([]byte(`{"status":409,"code":"request.contended"}`))
 			return
 		}
 		_, _ = w.Write([]byte(`{"id":"f1","new_field":1}`))
 	})
 	f, err := c.DeclareFreeze(t.Context(), wire.FreezeRequest{Name: "summer", Reason: "r"})
 	must(t, err)
-	if f.ID != "f1" || len(keys) != 3 || keys[0] == "" || keys[0] != keys[1] || keys[1] != keys[2] || bodies[0] == "" || bodies[0] != bodies[2] {
+	if f.ID != "f1" || len(keys) != 4 || keys[0] == "" || keys[0] != keys[1] || keys[1] != keys[2] || keys[2] != keys[3] || bodies[0] == "" || bodies[0] != bodies[3] {
 		t.Errorf("keys %v, bodies %v", keys, bodies)
 	}
 	_, err = c.DeclareFreeze(t.Context(), wire.FreezeRequest{Name: "summer", Reason: "r"})
 	must(t, err)
-	if keys[3] == keys[0] {
+	if keys[4] == keys[0] {
 		t.Error("another call has the same key")
 	}
 }
