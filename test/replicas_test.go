@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"signalbox.dev/signalbox/internal/control/controltest"
 	"signalbox.dev/signalbox/internal/store/storetest"
 	"signalbox.dev/signalbox/internal/verify"
 	"signalbox.dev/signalbox/internal/wire"
@@ -100,43 +101,9 @@ func (h *replicated) furnish() {
 		must(h.t, err)
 		h.tokens[q.Handle+q.Machine] = issued.Secret
 	}
-	_, err = h.as("mia", 0).ActivatePolicy(ctx, wire.PolicyRequest{Reason: "first policy", Files: []wire.PolicyFile{{Name: "bundle.yaml", Data: permissive}}})
+	_, err = h.as("mia", 0).ActivatePolicy(ctx, wire.PolicyRequest{Reason: "first policy", Files: []wire.PolicyFile{{Name: "bundle.yaml", Data: controltest.Permissive}}})
 	must(h.t, err)
 }
-
-// permissive lets everything go that no freeze stops.
-const permissive = `apiVersion: signalbox/v1
-kind: Policy
-name: permissive
-version: "1"
-description: Only freezes stop anything.
-owner: release-managers
----
-apiVersion: signalbox/v1
-kind: ScopeRule
-name: all
-governance: full
-reason: Everything counts.
----
-apiVersion: signalbox/v1
-kind: ReleaseType
-name: any
-size: [patch, minor, major]
-change_types: [standard, normal, emergency]
-chain: none
----
-apiVersion: signalbox/v1
-kind: Gate
-name: named
-title: The version is named
-condition: release.version != ""
----
-apiVersion: signalbox/v1
-kind: TestCase
-name: a version without a name does not go
-at: 2026-01-01T00:00:00Z
-expect: {verdict: cannot-tell}
-`
 
 // as is a client of one of the two.
 func (h *replicated) as(who string, which int) *wire.Client {

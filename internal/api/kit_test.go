@@ -17,94 +17,26 @@ import (
 
 	"signalbox.dev/signalbox/internal/api"
 	"signalbox.dev/signalbox/internal/control"
+	"signalbox.dev/signalbox/internal/control/controltest"
 	"signalbox.dev/signalbox/internal/fault"
-	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/policy"
-	"signalbox.dev/signalbox/internal/seal"
 	"signalbox.dev/signalbox/internal/store"
 	"signalbox.dev/signalbox/internal/store/storetest"
-	"signalbox.dev/signalbox/internal/vault"
-	"signalbox.dev/signalbox/internal/view"
 	"signalbox.dev/signalbox/internal/wire"
 )
 
-const digest = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+const digest = controltest.Digest
 
-const catalogFile = `
-apiVersion: signalbox/v1
-kind: Team
-name: shop
----
-apiVersion: signalbox/v1
-kind: Group
-name: release-approvers
----
-apiVersion: signalbox/v1
-kind: Group
-name: release-managers
----
-apiVersion: signalbox/v1
-kind: Service
-name: shop
-tier: 1
-team: shop
----
-apiVersion: signalbox/v1
-kind: Environment
-name: production
-is: production
----
-apiVersion: signalbox/v1
-kind: Person
-name: developer
-display: Ada Example
-emails: [ada@example.com]
-teams: [shop]
-groups: [release-approvers]
-roles: [developer]
----
-apiVersion: signalbox/v1
-kind: Person
-name: approver
-display: Ben Example
-emails: [ben@example.com]
-groups: [release-approvers]
-roles: [approver]
----
-apiVersion: signalbox/v1
-kind: Person
-name: manager
-display: Cid Example
-emails: [cid@example.com]
-groups: [release-approvers, release-managers]
-roles: [approver, release-manager, policy-author]
----
-apiVersion: signalbox/v1
-kind: Person
-name: viewer
-display: Dee Example
-emails: [dee@example.com]
-roles: [viewer]
----
-apiVersion: signalbox/v1
-kind: Person
-name: auditor
-display: Eve Example
-emails: [eve@example.com]
-roles: [auditor]
----
-apiVersion: signalbox/v1
-kind: Machine
-name: pipeline
-services: [shop]
-roles: [pipeline]
-`
-
-var reports = []string{
-	`{"version":"2.1.0","$schema":"https://json.schemastore.org/sarif-2.1.0.json","runs":[{"tool":{"driver":{"name":"scan"}},"results":[]}]}`,
-	`<testsuites><testsuite name="s" tests="2"><testcase name="a" classname="c"/><testcase name="b" classname="c"/></testsuite></testsuites>`,
-	`<coverage line-rate="0.9" lines-covered="90" lines-valid="100" branch-rate="0" version="1" timestamp="0"><packages/></coverage>`,
-}
+var (
+	catalogFile = controltest.Catalog("shop", "pipeline",
+		controltest.Person{Handle: "developer", Name: "Ada", Teams: "shop", Groups: "release-approvers", Roles: "developer"},
+		controltest.Person{Handle: "approver", Name: "Ben", Groups: "release-approvers", Roles: "approver"},
+		controltest.Person{Handle: "manager", Name: "Cid", Groups: "release-approvers, release-managers", Roles: "approver, release-manager, policy-author"},
+		controltest.Person{Handle: "viewer", Name: "Dee", Roles: "viewer"},
+		controltest.Person{Handle: "auditor", Name: "Eve", Roles: "auditor"},
+	)
+	reports = []string{controltest.CleanScan, controltest.Tests, controltest.Coverage}
+)
 
 // house is a server over real commands and a real journal, and a token for each principal.
 type house struct {
@@ -138,25 +70,12 @@ func (l *journalOfErrors) String() string {
 // empty is a house in which nobody has been set up.
 func empty(t *testing.T, db *store.DB) *house {
 	t.Helper()
-	ctx := context.Background()
-	origin, begun, err := journal.Begin(ctx, db)
-	must(t, err)
-	keys, err := seal.Open(t.TempDir()+"/keys", origin, !begun)
-	must(t, err)
-	files, err := vault.Open(ctx, vault.Options{DB: db, Origin: origin, Shelf: vault.NewTable(db, origin)})
-	must(t, err)
-	views := view.New(db)
-	var folders []journal.Folder
-	for _, f := range views.Folders() {
-		folders = append(folders, f)
-	}
-	j, err := journal.Open(ctx, journal.Options{DB: db, Signer: keys.Signer(), Folders: folders, Shapes: control.Shapes()})
-	must(t, err)
 	h := &house{db: db, tokens: map[string]string{"anonymous": ""}, log: &journalOfErrors{}, closing: make(chan struct{})}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
-	h.control = &control.Control{Journal: j, Vault: files, Keys: keys, Log: log}
+	o := controltest.Open(t, controltest.Options{DB: db, Views: true, Log: log})
+	h.control = o.Control
 	handler, err := api.New(api.Options{
-		Control: h.control, Views: views, Journal: j, Log: log, Version: "test", Metrics: http.NotFoundHandler(), Closing: h.closing,
+		Control: h.control, Views: o.Views, Journal: o.Journal, Log: log, Version: "test", Metrics: http.NotFoundHandler(), Closing: h.closing,
 		Backup: func(_ context.Context, w io.Writer) error { _, err := io.WriteString(w, "a backup"); return err },
 		Now:    func() time.Time { return time.Now().Add(time.Duration(h.later.Load())) },
 	})
@@ -166,7 +85,6 @@ func empty(t *testing.T, db *store.DB) *house {
 	t.Cleanup(func() {
 		close(h.closing)
 		server.Close()
-		must(t, j.Close())
 	})
 	return h
 }

@@ -81,6 +81,7 @@ var rooms = []room{
 	{path: "internal/view", imports: "event store release " + nouns, nouns: true},
 
 	{path: "internal/control", imports: "mandate event state journal vault keyring seal trust verify lint report release " + nouns, nouns: true},
+	{path: "internal/control/controltest", imports: "change control journal seal store vault view", tests: true},
 	{path: "internal/upkeep", imports: "event state journal seal store vault verify view"},
 	{path: "internal/telemetry"},
 	{path: "internal/counsel", imports: "access control policy prose"},

@@ -13,6 +13,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/calendar"
 	"signalbox.dev/signalbox/internal/control"
+	"signalbox.dev/signalbox/internal/control/controltest"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
@@ -73,7 +74,7 @@ func TestClockJumps(t *testing.T) {
 	t.Cleanup(func() { _ = db.Close() })
 	h := raise(t, db, t.TempDir()+"/keys")
 	h.furnish()
-	_, err = h.ActivatePolicy(h.ctx, h.as("cid"), control.PolicyRequest{Reason: "clocks", Files: []policy.File{{Name: "bundle.yaml", Data: []byte(permissive)}}})
+	_, err = h.ActivatePolicy(h.ctx, h.as("cid"), control.PolicyRequest{Reason: "clocks", Files: []policy.File{{Name: "bundle.yaml", Data: []byte(controltest.Permissive)}}})
 	must(t, err)
 	k := &track{house: h, replicas: []*house{h, h}}
 	random := rand.New(rand.NewPCG(11, 12))
@@ -166,7 +167,7 @@ func TestClocksApart(t *testing.T) {
 		if first == nil {
 			first = h
 			h.furnish()
-			_, err := h.ActivatePolicy(h.ctx, h.as("cid"), control.PolicyRequest{Reason: "clocks", Files: []policy.File{{Name: "bundle.yaml", Data: []byte(permissive)}}})
+			_, err := h.ActivatePolicy(h.ctx, h.as("cid"), control.PolicyRequest{Reason: "clocks", Files: []policy.File{{Name: "bundle.yaml", Data: []byte(controltest.Permissive)}}})
 			must(t, err)
 		}
 		h.who = first.who

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -16,80 +15,29 @@ import (
 	"signalbox.dev/signalbox/internal/approval"
 	"signalbox.dev/signalbox/internal/change"
 	"signalbox.dev/signalbox/internal/control"
+	"signalbox.dev/signalbox/internal/control/controltest"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
-	"signalbox.dev/signalbox/internal/seal"
 	"signalbox.dev/signalbox/internal/store"
 	"signalbox.dev/signalbox/internal/store/storetest"
 	"signalbox.dev/signalbox/internal/vault"
 	"signalbox.dev/signalbox/internal/verify"
 )
 
-const digest = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-
-const catalogFile = `
-apiVersion: signalbox/v1
-kind: Team
-name: shop
----
-apiVersion: signalbox/v1
-kind: Group
-name: release-approvers
----
-apiVersion: signalbox/v1
-kind: Group
-name: release-managers
----
-apiVersion: signalbox/v1
-kind: Service
-name: shop
-tier: 1
-team: shop
----
-apiVersion: signalbox/v1
-kind: Environment
-name: production
-is: production
----
-apiVersion: signalbox/v1
-kind: Person
-name: ann
-display: Ann Example
-emails: [ann@example.com]
-teams: [shop]
-groups: [release-approvers]
-roles: [developer, approver]
----
-apiVersion: signalbox/v1
-kind: Person
-name: ben
-display: Ben Example
-emails: [ben@example.com]
-groups: [release-approvers]
-roles: [approver]
----
-apiVersion: signalbox/v1
-kind: Person
-name: cid
-display: Cid Example
-emails: [cid@example.com]
-groups: [release-approvers, release-managers]
-roles: [approver, release-manager]
----
-apiVersion: signalbox/v1
-kind: Machine
-name: ci
-services: [shop]
-roles: [pipeline]
-`
+var catalogFile = controltest.Catalog("shop", "ci",
+	controltest.Person{Handle: "ann", Teams: "shop", Groups: "release-approvers", Roles: "developer, approver"},
+	controltest.Person{Handle: "ben", Groups: "release-approvers", Roles: "approver"},
+	controltest.Person{Handle: "cid", Groups: "release-approvers, release-managers", Roles: "approver, release-manager"},
+)
 
 const (
-	cleanScan = `{"version":"2.1.0","$schema":"https://json.schemastore.org/sarif-2.1.0.json","runs":[{"tool":{"driver":{"name":"scan"}},"results":[]}]}`
-	badScan   = `{"version":"2.1.0","$schema":"https://json.schemastore.org/sarif-2.1.0.json","runs":[{"tool":{"driver":{"name":"scan"}},"results":[{"ruleId":"R1","level":"error","message":{"text":"bad"},"properties":{"security-severity":"9.8"}}]}]}`
-	tests     = `<testsuites><testsuite name="s" tests="2"><testcase name="a" classname="c"/><testcase name="b" classname="c"/></testsuite></testsuites>`
-	coverage  = `<coverage line-rate="0.9" lines-covered="90" lines-valid="100" branch-rate="0" version="1" timestamp="0"><packages/></coverage>`
+	digest    = controltest.Digest
+	cleanScan = controltest.CleanScan
+	badScan   = controltest.BadScan
+	tests     = controltest.Tests
+	coverage  = controltest.Coverage
 )
 
 // house is a control over a real journal, with an example organisation in it.
@@ -114,22 +62,15 @@ func raise(t testing.TB, db *store.DB, keyDir string) *house {
 // raiseBy is raise with a clock of its own for the process; nil is the usual one.
 func raiseBy(t testing.TB, db *store.DB, keyDir string, wall func() time.Time) *house {
 	t.Helper()
-	ctx := context.Background()
-	origin, begun, err := journal.Begin(ctx, db)
-	must(t, err)
-	keys, err := seal.Open(keyDir, origin, !begun)
-	must(t, err)
-	files, err := vault.Open(ctx, vault.Options{DB: db, Origin: origin, Shelf: vault.NewTable(db, origin)})
-	must(t, err)
-	j, err := journal.Open(ctx, journal.Options{DB: db, Shapes: control.Shapes(), Signer: keys.Signer(), Signers: keys.Signers, Logger: slog.New(slog.DiscardHandler), Wall: wall})
-	must(t, err)
-	t.Cleanup(func() { must(t, j.Close()) })
-	public, err := verify.ParseKeys(keys.PublicText())
-	must(t, err)
-	return &house{
-		Control: &control.Control{Journal: j, Vault: files, Keys: keys, Log: slog.New(slog.DiscardHandler)},
-		t:       t, ctx: ctx, db: db, files: files, keys: public, who: map[string]access.Actor{}, keyDir: keyDir,
+	o := controltest.Open(t, controltest.Options{DB: db, Keys: keyDir, Wall: wall})
+	h := &house{
+		Control: o.Control, files: o.Files,
+		t: t, ctx: context.Background(), db: db, who: map[string]access.Actor{}, keyDir: keyDir,
 	}
+	var err error
+	h.keys, err = verify.ParseKeys(h.Keys.PublicText())
+	must(t, err)
+	return h
 }
 
 // furnish makes the organisation: first administrator, catalog, tokens, policy.
@@ -200,13 +141,7 @@ func (h *house) approve(id string, people ...string) {
 	}
 }
 
-func annsChange() change.Change {
-	return change.Describe(change.Raw{
-		From: strings.Repeat("a", 40), To: strings.Repeat("b", 40), FromRef: "v1.0.0", ToRef: "v1.1.0",
-		Commits: []change.Commit{{ID: strings.Repeat("b", 40), Parents: 1, Author: change.Identity{Name: "Ann Example", Email: "Ann@Example.com"}, Committer: change.Identity{Name: "GitHub", Email: "noreply@github.com"}, Subject: "feat: buy", Signed: true}},
-		Files:   []change.File{{Path: "buy.go", Added: 10}},
-	})
-}
+func annsChange() change.Change { return controltest.Change("Ann") }
 
 func must(t testing.TB, err error) {
 	t.Helper()

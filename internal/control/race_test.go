@@ -14,6 +14,7 @@ import (
 	"signalbox.dev/signalbox/internal/approval"
 	"signalbox.dev/signalbox/internal/calendar"
 	"signalbox.dev/signalbox/internal/control"
+	"signalbox.dev/signalbox/internal/control/controltest"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/journal"
@@ -37,40 +38,6 @@ func raceRounds() int {
 	}
 	return 10
 }
-
-// permissive lets everything go that no freeze stops.
-const permissive = `apiVersion: signalbox/v1
-kind: Policy
-name: permissive
-version: "1"
-description: Only freezes stop anything.
-owner: release-managers
----
-apiVersion: signalbox/v1
-kind: ScopeRule
-name: all
-governance: full
-reason: Everything counts.
----
-apiVersion: signalbox/v1
-kind: ReleaseType
-name: any
-size: [patch, minor, major]
-change_types: [standard, normal, emergency]
-chain: none
----
-apiVersion: signalbox/v1
-kind: Gate
-name: named
-title: The version is named
-condition: release.version != ""
----
-apiVersion: signalbox/v1
-kind: TestCase
-name: a version without a name does not go
-at: 2026-01-01T00:00:00Z
-expect: {verdict: cannot-tell}
-`
 
 // track is where the racers run: two replicas on PostgreSQL, one process on
 // SQLite, where it cannot be otherwise.
@@ -374,7 +341,7 @@ func TestRaces(t *testing.T) {
 			k.votes(id)
 		}
 		k.explained(t, id)
-		_, err := k.ActivatePolicy(k.ctx, k.as("cid"), control.PolicyRequest{Reason: "races", Files: []policy.File{{Name: "bundle.yaml", Data: []byte(permissive)}}})
+		_, err := k.ActivatePolicy(k.ctx, k.as("cid"), control.PolicyRequest{Reason: "races", Files: []policy.File{{Name: "bundle.yaml", Data: []byte(controltest.Permissive)}}})
 		must(t, err)
 		for round := range n {
 			for _, run := range []func(int){k.redeem, k.withdraw, k.freeze, k.claim} {
@@ -393,7 +360,7 @@ func TestRaces(t *testing.T) {
 func TestRacesWouldShow(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
 		k := prepareTrack(t, open)
-		_, err := k.ActivatePolicy(k.ctx, k.as("cid"), control.PolicyRequest{Reason: "races", Files: []policy.File{{Name: "bundle.yaml", Data: []byte(permissive)}}})
+		_, err := k.ActivatePolicy(k.ctx, k.as("cid"), control.PolicyRequest{Reason: "races", Files: []policy.File{{Name: "bundle.yaml", Data: []byte(controltest.Permissive)}}})
 		must(t, err)
 		most, doubled := 0, 0
 		for round := range 10 {

@@ -2,86 +2,26 @@ package view_test
 
 import (
 	"context"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/approval"
-	"signalbox.dev/signalbox/internal/change"
 	"signalbox.dev/signalbox/internal/control"
-	"signalbox.dev/signalbox/internal/journal"
+	"signalbox.dev/signalbox/internal/control/controltest"
 	"signalbox.dev/signalbox/internal/policy"
-	"signalbox.dev/signalbox/internal/seal"
 	"signalbox.dev/signalbox/internal/store"
-	"signalbox.dev/signalbox/internal/vault"
 	"signalbox.dev/signalbox/internal/view"
 )
 
-const digest = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+const digest = controltest.Digest
 
-const catalogFile = `
-apiVersion: signalbox/v1
-kind: Team
-name: shop
----
-apiVersion: signalbox/v1
-kind: Group
-name: release-approvers
----
-apiVersion: signalbox/v1
-kind: Group
-name: release-managers
----
-apiVersion: signalbox/v1
-kind: Service
-name: shop
-tier: 1
-team: shop
----
-apiVersion: signalbox/v1
-kind: Environment
-name: production
-is: production
----
-apiVersion: signalbox/v1
-kind: Person
-name: ada
-display: Ada Example
-emails: [ada@example.com]
-teams: [shop]
-groups: [release-approvers]
-roles: [developer, approver]
----
-apiVersion: signalbox/v1
-kind: Person
-name: ben
-display: Ben Example
-emails: [ben@example.com]
-groups: [release-approvers]
-roles: [approver]
----
-apiVersion: signalbox/v1
-kind: Person
-name: cid
-display: Cid Example
-emails: [cid@example.com]
-groups: [release-approvers, release-managers]
-roles: [approver, release-manager]
----
-apiVersion: signalbox/v1
-kind: Machine
-name: ci
-services: [shop]
-roles: [pipeline]
-`
-
-var reports = []string{
-	`{"version":"2.1.0","$schema":"https://json.schemastore.org/sarif-2.1.0.json","runs":[{"tool":{"driver":{"name":"scan"}},"results":[]}]}`,
-	`<testsuites><testsuite name="s" tests="2"><testcase name="a" classname="c"/><testcase name="b" classname="c"/></testsuite></testsuites>`,
-	`<coverage line-rate="0.9" lines-covered="90" lines-valid="100" branch-rate="0" version="1" timestamp="0"><packages/></coverage>`,
-}
+var catalogFile = controltest.Catalog("shop", "ci",
+	controltest.Person{Handle: "ada", Teams: "shop", Groups: "release-approvers", Roles: "developer, approver"},
+	controltest.Person{Handle: "ben", Groups: "release-approvers", Roles: "approver"},
+	controltest.Person{Handle: "cid", Groups: "release-approvers, release-managers", Roles: "approver, release-manager"},
+)
 
 // house is real commands over a real journal, with the views following.
 type house struct {
@@ -95,25 +35,8 @@ type house struct {
 
 func raise(t *testing.T, db *store.DB) *house {
 	t.Helper()
-	ctx := context.Background()
-	origin, begun, err := journal.Begin(ctx, db)
-	must(t, err)
-	keys, err := seal.Open(t.TempDir()+"/keys", origin, !begun)
-	must(t, err)
-	files, err := vault.Open(ctx, vault.Options{DB: db, Origin: origin, Shelf: vault.NewTable(db, origin)})
-	must(t, err)
-	views := view.New(db)
-	var folders []journal.Folder
-	for _, f := range views.Folders() {
-		folders = append(folders, f)
-	}
-	j, err := journal.Open(ctx, journal.Options{DB: db, Signer: keys.Signer(), Folders: folders, Shapes: control.Shapes()})
-	must(t, err)
-	t.Cleanup(func() { must(t, j.Close()) })
-	h := &house{
-		Control: &control.Control{Journal: j, Vault: files, Keys: keys, Log: slog.New(slog.DiscardHandler)},
-		t:       t, ctx: ctx, db: db, views: views, who: map[string]access.Actor{},
-	}
+	o := controltest.Open(t, controltest.Options{DB: db, Views: true})
+	h := &house{Control: o.Control, t: t, ctx: context.Background(), db: db, views: o.Views, who: map[string]access.Actor{}}
 	h.furnish()
 	return h
 }
@@ -153,12 +76,8 @@ func (h *house) ask(version string) control.Answer {
 func (h *house) live() {
 	h.t.Helper()
 	id := h.ask("v1.1.0").Decision.Release
-	must(h.t, h.AttachChange(h.ctx, h.as("ci"), id, change.Describe(change.Raw{
-		From: strings.Repeat("a", 40), To: strings.Repeat("b", 40), FromRef: "v1.0.0", ToRef: "v1.1.0",
-		Commits: []change.Commit{{ID: strings.Repeat("b", 40), Parents: 1, Author: change.Identity{Name: "Ada Example", Email: "ada@example.com"}, Committer: change.Identity{Name: "Ada Example", Email: "ada@example.com"}, Subject: "feat: buy"}},
-		Files:   []change.File{{Path: "buy.go", Added: 10}},
-	})))
-	for _, r := range reports {
+	must(h.t, h.AttachChange(h.ctx, h.as("ci"), id, controltest.Change("Ada")))
+	for _, r := range []string{controltest.CleanScan, controltest.Tests, controltest.Coverage} {
 		_, err := h.AddEvidence(h.ctx, h.as("ci"), control.EvidenceRequest{Service: "shop", Version: "v1.1.0", Digest: digest}, strings.NewReader(r))
 		must(h.t, err)
 	}

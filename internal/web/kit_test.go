@@ -15,86 +15,26 @@ import (
 	"signalbox.dev/signalbox/internal/approval"
 	"signalbox.dev/signalbox/internal/change"
 	"signalbox.dev/signalbox/internal/control"
-	"signalbox.dev/signalbox/internal/journal"
+	"signalbox.dev/signalbox/internal/control/controltest"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
-	"signalbox.dev/signalbox/internal/seal"
 	"signalbox.dev/signalbox/internal/store"
 	"signalbox.dev/signalbox/internal/store/storetest"
-	"signalbox.dev/signalbox/internal/vault"
-	"signalbox.dev/signalbox/internal/view"
 )
 
-const artifact = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-
-const organisation = `
-apiVersion: signalbox/v1
-kind: Team
-name: payments
----
-apiVersion: signalbox/v1
-kind: Group
-name: release-approvers
----
-apiVersion: signalbox/v1
-kind: Group
-name: release-managers
----
-apiVersion: signalbox/v1
-kind: Service
-name: payments
-tier: 1
-team: payments
----
-apiVersion: signalbox/v1
-kind: Environment
-name: production
-is: production
----
-apiVersion: signalbox/v1
-kind: Person
-name: ada
-display: Ada Example
-emails: [ada@example.com]
-teams: [payments]
-groups: [release-approvers]
-roles: [developer, approver]
----
-apiVersion: signalbox/v1
-kind: Person
-name: grace
-display: Grace Example
-emails: [grace@example.com]
-groups: [release-approvers]
-roles: [approver]
----
-apiVersion: signalbox/v1
-kind: Person
-name: mary
-display: Mary Example
-emails: [mary@example.com]
-groups: [release-approvers, release-managers]
-roles: [approver, release-manager, policy-author]
----
-apiVersion: signalbox/v1
-kind: Person
-name: vera
-display: Vera Example
-emails: [vera@example.com]
-roles: [viewer]
----
-apiVersion: signalbox/v1
-kind: Machine
-name: ci
-services: [payments]
-roles: [pipeline]
-`
-
 const (
-	cleanScan = `{"version":"2.1.0","$schema":"https://json.schemastore.org/sarif-2.1.0.json","runs":[{"tool":{"driver":{"name":"scan"}},"results":[]}]}`
-	badScan   = `{"version":"2.1.0","$schema":"https://json.schemastore.org/sarif-2.1.0.json","runs":[{"tool":{"driver":{"name":"scan"}},"results":[{"ruleId":"R1","level":"error","message":{"text":"bad"},"properties":{"security-severity":"9.8"}}]}]}`
-	testRun   = `<testsuites><testsuite name="s" tests="2"><testcase name="a" classname="c"/><testcase name="b" classname="c"/></testsuite></testsuites>`
-	coverage  = `<coverage line-rate="0.9" lines-covered="90" lines-valid="100" branch-rate="0" version="1" timestamp="0"><packages/></coverage>`
+	artifact  = controltest.Digest
+	cleanScan = controltest.CleanScan
+	badScan   = controltest.BadScan
+	testRun   = controltest.Tests
+	coverage  = controltest.Coverage
+)
+
+var organisation = controltest.Catalog("payments", "ci",
+	controltest.Person{Handle: "ada", Teams: "payments", Groups: "release-approvers", Roles: "developer, approver"},
+	controltest.Person{Handle: "grace", Groups: "release-approvers", Roles: "approver"},
+	controltest.Person{Handle: "mary", Groups: "release-approvers, release-managers", Roles: "approver, release-manager, policy-author"},
+	controltest.Person{Handle: "vera", Roles: "viewer"},
 )
 
 // house is the pages over a real control and journal.
@@ -125,27 +65,10 @@ func build(t *testing.T) *house {
 
 func raise(t *testing.T, db *store.DB, c *clock) *house {
 	t.Helper()
-	ctx := context.Background()
-	origin, begun, err := journal.Begin(ctx, db)
-	must(t, err)
-	keys, err := seal.Open(t.TempDir()+"/keys", origin, !begun)
-	must(t, err)
-	files, err := vault.Open(ctx, vault.Options{DB: db, Origin: origin, Shelf: vault.NewTable(db, origin)})
-	must(t, err)
-	log := slog.New(slog.DiscardHandler)
-	views := view.New(db)
-	var folders []journal.Folder
-	for _, f := range views.Folders() {
-		folders = append(folders, f)
-	}
-	j, err := journal.Open(ctx, journal.Options{DB: db, Shapes: control.Shapes(), Folders: folders, Signer: keys.Signer(), Logger: log})
-	must(t, err)
-	t.Cleanup(func() { must(t, j.Close()) })
-	h := &house{
-		Control: &control.Control{Journal: j, Vault: files, Keys: keys, Log: log},
-		t:       t, ctx: ctx, db: db, clock: c, tokens: map[string]string{},
-	}
-	h.handler, err = New(Options{Control: h.Control, Views: views, DB: db, Version: "test", Log: log, Now: c.now})
+	o := controltest.Open(t, controltest.Options{DB: db, Views: true})
+	h := &house{Control: o.Control, t: t, ctx: context.Background(), db: db, clock: c, tokens: map[string]string{}}
+	var err error
+	h.handler, err = New(Options{Control: h.Control, Views: o.Views, DB: db, Version: "test", Log: o.Log, Now: c.now})
 	must(t, err)
 	return h
 }
