@@ -162,7 +162,7 @@ func timeless(in policy.Inputs) policy.Inputs {
 func (s State) Decide(d Decision) []event.Draft {
 	drafts := []event.Draft{{Stream: s.stream(), Kind: event.Decided, Body: d}}
 	from := s.target(d.Environment).Phase
-	if to := d.phase(); from.Open() && from != to && from.to(to) == nil {
+	if to := d.phase(); from.Open() && from.to(to) == nil {
 		drafts = append(drafts, event.Draft{Stream: s.stream(), Kind: event.ReleaseMoved, Body: Moved{Environment: d.Environment, From: from, To: to, Cause: "decision"}})
 	}
 	return drafts

@@ -42,12 +42,9 @@ type Facts struct {
 // Every way in asks it; there is no other evaluator.
 func Gate(now time.Time, f Facts) (Decision, error) {
 	f = f.own()
-	in, err := f.inputs(now)
-	if err != nil {
-		return Decision{}, err
-	}
+	in := f.inputs(now)
 	d := f.open(now)
-	d.believe(in)
+	var err error
 	if d.Evidence, err = f.Artifact.ContentDigest(); err != nil {
 		return Decision{}, err
 	}
@@ -156,12 +153,11 @@ func (f *Facts) subject(evidence string) (text, digest string, err error) {
 
 // Chain is the question that the votes for this release answer at an instant.
 func (f *Facts) Chain(now time.Time) (approval.Question, error) {
-	in, err := f.inputs(now)
-	if err != nil || f.Policy == nil {
-		return approval.Question{Now: now}, err
+	if f.Policy == nil {
+		return approval.Question{Now: now}, nil
 	}
 	_, subject, err := f.Subject()
-	return f.question(now, f.Policy.Classify(in), subject), err
+	return f.question(now, f.Policy.Classify(f.inputs(now)), subject), err
 }
 
 func (f *Facts) question(now time.Time, class policy.Classification, subject string) approval.Question {
@@ -220,7 +216,7 @@ func (f *Facts) freeze(now time.Time, class policy.Classification) calendar.Stan
 		t.EnvironmentKnown, t.Kind, t.Region = true, f.Place.Kind, f.Place.Region
 	}
 	return calendar.Weigh(now, f.Freezes, t, func(rule string) bool {
-		return rule != "" && slices.Contains(class.ExemptFrom, rule)
+		return slices.Contains(class.ExemptFrom, rule)
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 
 // inputs fills what policy may see, all but the approval and calendar
 // sections: those depend on the type that policy chooses.
-func (f *Facts) inputs(now time.Time) (policy.Inputs, error) {
+func (f *Facts) inputs(now time.Time) policy.Inputs {
 	said := f.attested()
 	findings, tests, coverage := said.raised(f.Artifact).Summary(now)
 	in := policy.Inputs{
@@ -42,7 +42,7 @@ func (f *Facts) inputs(now time.Time) (policy.Inputs, error) {
 	if f.Place != nil {
 		in.Environment = policy.Environment{Known: true, Name: f.Place.Name, Kind: f.Place.Kind, Region: f.Place.Region}
 	}
-	return in, nil
+	return in
 }
 
 func (f *Facts) service() policy.Service {

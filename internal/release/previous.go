@@ -32,7 +32,7 @@ type Last struct {
 
 // arrives reports whether a move is an arrival with a permit: the deployment is over.
 func (m Moved) arrives() bool {
-	return m.To == Verifying && (m.From == Deploying || m.From == Baking) && !m.Unauthorised
+	return m.To == Verifying && !m.Unauthorised // what leads to it is under way
 }
 
 // leaves reports whether a move takes an arrival back.
@@ -46,7 +46,7 @@ func (m Moved) leaves() bool {
 
 // touches are the sets that a move changes.
 func (s State) touches(m Moved) []event.Stream {
-	if m.Environment == "" || !m.arrives() && !m.leaves() {
+	if !m.arrives() && !m.leaves() {
 		return nil
 	}
 	return []event.Stream{Arrivals(s.Service, m.Environment)}

@@ -92,10 +92,7 @@ func TestLoadInputs(t *testing.T) {
 	f := withLoad(withLoad(good(t), "", loadOf(50, 0, part("a", &slow), part("b", nil))), "soak", loadOf(70, 0, part("a", &none)))
 	f.Release.Change.Record.Components = []string{"a", "b", "c"}
 	f.Last = lastOf(loadOf(45, 0, part("a", &fast)))
-	in, err := f.inputs(now)
-	if err != nil {
-		t.Fatal(err)
-	}
+	in := f.inputs(now)
 	want := policy.Load{
 		Known: true, Provenance: policy.ByPipeline, AgeHours: 2, Requests: 200, ErrorRate: 0.01, P95: 70, ThresholdsSet: 4, ThresholdsFailed: 2, Tools: []string{"k6"}, Untested: []string{"c"},
 	}
@@ -171,5 +168,42 @@ func TestReplayOfThePreviousRelease(t *testing.T) {
 		if got.Effect != c.effect {
 			t.Errorf("%s: %s, want %s (%s)", name, got.Effect, c.effect, got.Why)
 		}
+	}
+}
+
+// What there is of the last good release is told, and no more.
+func TestPreviousInputs(t *testing.T) {
+	rate := 0.25
+	a := evidence.LoadPart{Name: "a", ErrorRate: &rate}
+	f := withLoad(good(t), "", loadOf(50, 0, a))
+	for name, c := range map[string]struct {
+		last *Last
+		want policy.Previous
+		was  float64
+	}{
+		"nobody looked":       {nil, policy.Previous{}, -1},
+		"there is none":       {&Last{Artifact: lastOf(loadOf(45, 0, a)).Artifact}, policy.Previous{Known: true}, 0.25},
+		"without a load test": {&Last{Release: State{ID: "q", Version: "v1"}}, policy.Previous{Known: true, Exists: true, Version: "v1"}, -1},
+		"with one":            {lastOf(loadOf(45, 0, a)), policy.Previous{Known: true, Exists: true, Version: "v1.0.0", LoadKnown: true, LoadRequests: 100, LoadErrorRate: 0.01, LoadP95: 45}, 0.25},
+	} {
+		f.Last = c.last
+		if d := cmp.Diff(c.want, f.previous(now)); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+		if p := f.parts(now)[0]; p.ErrorRate != 0.25 || p.PreviousErrorRate != c.was {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+	s := evidence.LoadSummary{Named: []string{"a", "service:b", "c:"}}
+	if got := untested(s, []string{"a", "b", "c", "service", "service:b", "d"}); !slices.Equal(got, []string{"c", "service", "d"}) {
+		t.Errorf("untested %v", got)
+	}
+	if Arrivals("shop", "production") != "set/arrivals/shop@production" {
+		t.Error(Arrivals("shop", "production"))
+	}
+	f.Policy, f.Last = extended(t, "load.parts.all(p, p.error_rate >= 0.0)"), nil
+	f = approved(t, f, "ben", "cid")
+	if d := decide(t, f); probe(t, d).Verdict != policy.Go || d.Lists == "" || len(d.Inputs.Load.Parts) != 1 {
+		t.Errorf("the components one by one: %+v", probe(t, d))
 	}
 }

@@ -72,9 +72,6 @@ func (r Recorded) proven(in policy.Inputs, lists policy.Lists, needs map[string]
 	if !r.Rules.Reads["findings"] {
 		lists.Findings = nil
 	}
-	if !r.Rules.Reads["load"] {
-		lists.Parts = nil
-	}
 	if !r.Rules.Reads["change"] {
 		lists.Commits = nil
 	}
