@@ -19,7 +19,7 @@ func (d *Decision) halt(s halt.Switch) {
 	d.Reasons = slices.Insert(d.Reasons, 0, policy.Reason{
 		Gate: "signalbox/stop", Title: "Releases are not stopped", Code: "stopped", Severity: policy.Block, Verdict: policy.NoGo,
 		Why: "All releases have been stopped since " + s.Since.String() + ".", Observed: "the stop switch is pulled", Required: "it is reset by two persons",
-		Lift: "two persons with the right to recall", Next: "signalbox stop show says who stopped them and why",
+		Lift: "two persons with the right to recall", Next: "signalbox stop show",
 	})
 }
 

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
+	"time"
 
 	"github.com/a-h/templ"
 
@@ -22,6 +24,14 @@ type frame struct {
 	Version string
 	Visitor string // printed name; "" while nobody is signed in
 	Refresh string // where the page goes by itself at once; "" is nowhere
+	Stopped *stopped
+}
+
+// stopped is what every page says while everything is stopped.
+type stopped struct {
+	Since  time.Time
+	By     string // printed name
+	Reason string // "" where it was disposed of
 }
 
 func (s *site) frame(ctx context.Context, title string) frame {
@@ -33,6 +43,26 @@ func (s *site) frame(ctx context.Context, title string) frame {
 		f.Visitor = "signed in"
 	}
 	return f
+}
+
+// reading is the frame of a page for whoever may read: it says whether
+// everything is stopped.
+func (s *site) reading(ctx context.Context, title string) (frame, error) {
+	f := s.frame(ctx, title)
+	stop, err := s.control.Stop(ctx)
+	if err != nil || !stop.Stops() {
+		return f, err
+	}
+	f.Stopped = &stopped{Since: stop.Since.Time(), By: "somebody"}
+	if f.Stopped.Reason, err = s.control.StopReason(ctx, stop); err != nil {
+		return f, err
+	}
+	id := strings.TrimPrefix(stop.By, "person/")
+	names, err := s.views.Names(ctx, id)
+	if name := names[id].Name; name != "" {
+		f.Stopped.By = name
+	}
+	return f, err
 }
 
 // show sends a page whole, or nothing of it.

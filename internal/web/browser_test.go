@@ -108,7 +108,7 @@ func extremesServer(t *testing.T) (base string, titles []string) {
 	})
 	for _, name := range []string{"hostile", "one long word", "right to left"} {
 		text := extremes[name]
-		f := frame{Title: text, Style: files.path("style.css"), Script: files.path("page.js"), Icon: files.path("icon.svg"), Version: text, Visitor: text}
+		f := frame{Title: text, Style: files.path("style.css"), Script: files.path("page.js"), Icon: files.path("icon.svg"), Version: text, Visitor: text, Stopped: &stopped{By: text, Reason: text}}
 		for page, component := range pages(text, f) {
 			if strings.Contains(page, "decision ") && page != "decision no-go false" && name != "hostile" {
 				continue // these differ in what the first text has shown

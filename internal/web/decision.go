@@ -71,8 +71,11 @@ func (s *site) showDecision(w http.ResponseWriter, r *http.Request, v visitor) e
 func (s *site) decisionPage(ctx context.Context, v visitor, e recorded) (decisionPage, error) {
 	d := e.State
 	title := fmt.Sprintf("%s: %s %s to %s", d.Verdict.Words(), d.Service, d.Version, d.Environment)
-	p := decisionPage{frame: s.frame(ctx, title), Decision: d, Position: e.First.Position, Origin: s.control.Journal.Origin()}
-	var err error
+	framed, err := s.reading(ctx, title)
+	if err != nil {
+		return decisionPage{}, err
+	}
+	p := decisionPage{frame: framed, Decision: d, Position: e.First.Position, Origin: s.control.Journal.Origin()}
 	if p.Now, err = s.control.Now(ctx); err != nil {
 		return p, err
 	}

@@ -29,11 +29,15 @@ func (s *site) showDecisions(w http.ResponseWriter, r *http.Request, v visitor) 
 	if err != nil {
 		return err
 	}
+	framed, err := s.reading(r.Context(), "Decisions")
+	if err != nil {
+		return err
+	}
 	page, err := s.views.Decisions(r.Context(), f)
 	if err != nil {
 		return err
 	}
-	return show(r.Context(), w, http.StatusOK, showList(listPage{frame: s.frame(r.Context(), "Decisions"), Filter: f, Page: page}))
+	return show(r.Context(), w, http.StatusOK, showList(listPage{frame: framed, Filter: f, Page: page}))
 }
 
 func filter(q url.Values) (view.DecisionFilter, error) {

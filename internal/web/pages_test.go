@@ -580,3 +580,33 @@ func TestNewNeedsItsParts(t *testing.T) {
 		t.Error("pages were made of nothing")
 	}
 }
+
+// While everything is stopped every page says so, to whoever may read.
+func TestStoppedIsSaidEverywhere(t *testing.T) {
+	h := furnished(t)
+	d := h.prepare("v1.1.0")
+	server := h.serve()
+	b := h.signedIn(server, "vera")
+	const words = "All releases are stopped"
+	says := func(want bool) {
+		t.Helper()
+		for _, path := range []string{"/decisions", "/decisions/" + d.ID} {
+			body := b.get(path).body
+			if strings.Contains(body, words) != want || strings.Contains(body, "a &lt;breach&gt;") != want || strings.Contains(body, "by Root Example,") != want {
+				t.Errorf("%s says %t", path, !want)
+			}
+		}
+	}
+	says(false)
+	_, err := h.PullStop(h.ctx, h.as("root"), "a <breach>")
+	must(t, err)
+	says(true)
+	if body := h.browser(server).get("/signin").body; strings.Contains(body, words) {
+		t.Error("it is told to whoever comes along")
+	}
+	for _, who := range []string{"root", "mary"} {
+		_, err := h.ResetStop(h.ctx, h.as(who), "over")
+		must(t, err)
+	}
+	says(false)
+}
