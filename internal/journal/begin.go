@@ -97,6 +97,8 @@ type head struct {
 	now    event.Micros // by the database's clock, once the head was held
 }
 
+var errNoHead = errors.New("the journal has no head")
+
 // askHead asks for the head and its lock. What is asked after it in the same
 // transaction is answered as of when the lock was given.
 func askHead(ctx context.Context, tx *store.Tx, h *head) error {
@@ -115,7 +117,7 @@ func askHead(ctx context.Context, tx *store.Tx, h *head) error {
 // held completes a head that was asked for, once there are answers.
 func (h *head) held(ctx context.Context, tx *store.Tx) error {
 	if h.origin == "" {
-		return errors.New("the journal has no head")
+		return errNoHead
 	}
 	if tx.Dialect == store.Postgres {
 		return nil

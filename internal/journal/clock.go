@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -42,7 +43,15 @@ func readClock(ctx context.Context, tx *store.Tx) (database, newest time.Time, e
 		query = "SELECT time, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint FROM head WHERE id = 1"
 	}
 	var last, now event.Micros
-	if err := tx.QueryRow(ctx, query).Scan(&last, &now); err != nil {
+	none := errNoHead
+	err = tx.Ask(ctx, func(r store.Row) error {
+		none = nil
+		return r.Scan(&last, &now)
+	}, query)
+	if err == nil {
+		err = tx.Answers(ctx)
+	}
+	if err = cmp.Or(err, none); err != nil {
 		return database, newest, fmt.Errorf("read the clock: %w", err)
 	}
 	if tx.Dialect == store.Postgres {

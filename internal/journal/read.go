@@ -35,7 +35,7 @@ func (j *Journal) Snapshot(ctx context.Context, fn func(*Snapshot) error) error 
 	case <-ctx.Done():
 		return fmt.Errorf("wait for a snapshot: %w", ctx.Err())
 	}
-	return j.db.ReadTx(ctx, func(tx *store.Tx) error { return fn(&Snapshot{journal: j, tx: tx}) })
+	return j.db.Glance(ctx, func(tx *store.Tx) error { return fn(&Snapshot{journal: j, tx: tx}) })
 }
 
 // Load is the version and state of a stream; version 0 means that it does not exist.
@@ -310,7 +310,12 @@ func (j *Journal) Parts(ctx context.Context, digests [][32]byte) (map[[32]byte][
 // Command is the receipt of the command with an id. Errors: fault NotFound.
 func (j *Journal) Command(ctx context.Context, id string) (Receipt, error) {
 	found := map[string]stored{}
-	err := j.db.ReadTx(ctx, func(tx *store.Tx) error { return askCommands(ctx, tx, found, []any{id}) })
+	err := j.db.Glance(ctx, func(tx *store.Tx) error {
+		if err := askCommands(ctx, tx, found, []any{id}); err != nil {
+			return err
+		}
+		return tx.Answers(ctx)
+	})
 	if err != nil {
 		return Receipt{}, err
 	}

@@ -164,7 +164,7 @@ func (j *Journal) ProveGrowth(ctx context.Context, from, to uint64) (proof tlog.
 
 // tree runs fn over the stored tree, which has at least size facts.
 func (j *Journal) tree(ctx context.Context, size uint64, fn func(*store.Tx, head) error) error {
-	return j.db.ReadTx(ctx, func(tx *store.Tx) error {
+	return j.db.Glance(ctx, func(tx *store.Tx) error {
 		h, err := readHead(ctx, tx)
 		if err != nil {
 			return err

@@ -241,6 +241,32 @@ func TestPart(t *testing.T) {
 	})
 }
 
+// A stream whose row has rotted away is no stream that never was, among those that are
+// not there as well. A decision on it is none.
+func TestStreamThatRottedAway(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		k := start(t, open(), nil)
+		k.must(t, add("a", 1))
+		k.must(t, add("b", 1))
+		err := k.db.InTx(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.Exec(t.Context(), "DELETE FROM streams WHERE stream = $1", string(counterStream("b")))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]fault.Kind{"a": 0, "never": 0, "b": fault.Unverified} {
+			err := k.Snapshot(t.Context(), func(s *journal.Snapshot) error {
+				_, err := s.LoadAll(t.Context(), counterStream("none"), counterStream(name), counterStream("nothing"))
+				return err
+			})
+			if want == 0 && err != nil || want != 0 && fault.KindOf(err) != want {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
 // On a full disk nothing is half written, reading goes on, and writing does as
 // soon as there is room.
 func TestDiskFull(t *testing.T) {

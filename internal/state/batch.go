@@ -56,14 +56,34 @@ func (a *Asked) Batch(ctx context.Context, tx *store.Tx) *Batch {
 	a.refresh(ctx, tx)
 	b := &Batch{states: a.states, base: a.entries, owners: map[claim]event.Stream{}}
 	for stream, e := range b.base {
-		for _, k := range e.keys {
-			if k.Kind == event.Unique {
-				b.owners[claimOf(k)] = stream
-			}
+		if !e.refolded || e.broken != nil {
+			continue
+		}
+		if e.broken = b.key(stream); e.broken != nil {
+			b.base[stream] = e
 		}
 	}
 	b.Restart()
 	return b
+}
+
+// key finds out which keys a stream has that the batch began with. Most streams
+// of a batch were only read, and are not asked.
+func (b *Batch) key(stream event.Stream) error {
+	e := b.base[stream]
+	shape, _, err := b.states.shape(stream)
+	if err != nil || e.keyed {
+		return err
+	}
+	if e.keys, err = extract(shape, e.state); err != nil {
+		return err
+	}
+	e.keyed = true
+	b.base[stream] = e
+	for _, k := range uniques(e.keys) {
+		b.owners[claimOf(k)] = stream
+	}
+	return nil
 }
 
 // Restart forgets the trials that were kept, not what was learnt.
@@ -134,6 +154,12 @@ func (t *Trial) Fold(f event.Recorded) error {
 		return fmt.Errorf("stream %q is a set and holds no facts", f.Stream)
 	}
 	e := t.at(f.Stream)
+	if !e.keyed {
+		if err := t.batch.key(f.Stream); err != nil {
+			return err
+		}
+		e.keys, e.keyed = t.batch.base[f.Stream].keys, true
+	}
 	if e.state, err = foldOne(shape, e.state, f); err != nil {
 		return err
 	}

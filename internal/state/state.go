@@ -90,42 +90,44 @@ func (s *States) Load(ctx context.Context, tx *store.Tx, streams ...event.Stream
 		return nil, err
 	}
 	all := make(map[event.Stream]Stored, len(entries))
+	var missing []any
 	for stream, e := range entries {
 		if e.broken != nil {
 			return nil, e.broken
 		}
-		if err := s.absent(ctx, tx, stream, e); err != nil {
-			return nil, err
+		if !e.exists && stream.Noun() != SetNoun {
+			missing = append(missing, string(stream))
 		}
 		all[stream] = Stored{Stream: stream, Version: e.version, State: e.state}
 	}
-	return all, nil
+	return all, absent(ctx, tx, missing)
 }
 
-// absent checks that a stream that is not there has no facts either: its row
-// may have rotted away. Sets have none, and who writes need not ask: facts of a
+// absent checks that streams that are not there have no facts either: a row may
+// have rotted away. Sets have none, and who writes need not ask: facts of a
 // version that stands are refused.
-func (s *States) absent(ctx context.Context, tx *store.Tx, stream event.Stream, e entry) error {
-	if e.exists || stream.Noun() == SetNoun {
-		return nil
-	}
-	facts, err := s.history(ctx, tx, stream)
-	switch {
-	case err != nil:
-		return fmt.Errorf("history of %s: %w", stream, err)
-	case len(facts) > 0:
+func absent(ctx context.Context, tx *store.Tx, streams []any) error {
+	err := tx.Among(ctx, func(r *sql.Rows) error {
+		var stream event.Stream
+		if err := r.Scan(&stream); err != nil {
+			return err
+		}
 		return rotten(stream, "it is missing, and its facts are not")
+	}, "SELECT stream FROM facts WHERE stream IN (?) LIMIT 1", streams)
+	if err != nil {
+		return fmt.Errorf("facts of streams that are missing: %w", err)
 	}
 	return nil
 }
 
-// entry is a stream with its keys. Refolded means that the rows in the database
-// are of another fold number. Broken streams are errors to those who ask for
-// them, and to nobody else in the batch.
+// entry is a stream, with its keys where they are asked for. Refolded means that
+// the rows in the database are of another fold number. Broken streams are errors
+// to those who ask for them, and to nobody else in the batch.
 type entry struct {
 	version  uint64
 	state    []byte
 	keys     []event.Key
+	keyed    bool // keys are those of the state
 	exists   bool
 	refolded bool
 	broken   error // why it cannot be trusted, or not be folded anew
@@ -194,26 +196,23 @@ func (a *Asked) refresh(ctx context.Context, tx *store.Tx) {
 	}
 }
 
-// refresh folds an entry anew where its fold number is another, and extracts its keys.
+// refresh folds an entry anew where its fold number is another.
 func (s *States) refresh(ctx context.Context, tx *store.Tx, stream event.Stream, fold int, e entry) (entry, error) {
 	shape, folds, err := s.shape(stream)
-	if err != nil || !folds {
+	if err != nil || !folds || fold == shape.Number {
 		return e, err
 	}
-	if fold != shape.Number {
-		facts, err := s.history(ctx, tx, stream)
-		if err != nil {
-			return e, fmt.Errorf("history of %s: %w", stream, err)
-		}
-		e.state, e.refolded = nil, true
-		for _, f := range facts {
-			if e.state, err = foldOne(shape, e.state, f); err != nil {
-				return e, fmt.Errorf("refold %s: %w", stream, err)
-			}
+	facts, err := s.history(ctx, tx, stream)
+	if err != nil {
+		return e, fmt.Errorf("history of %s: %w", stream, err)
+	}
+	e.state, e.refolded = nil, true
+	for _, f := range facts {
+		if e.state, err = foldOne(shape, e.state, f); err != nil {
+			return e, fmt.Errorf("refold %s: %w", stream, err)
 		}
 	}
-	e.keys, err = extract(shape, e.state)
-	return e, err
+	return e, nil
 }
 
 // foldOne folds a fact; a panic of the fold is an error, so that one bad fact

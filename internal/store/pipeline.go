@@ -28,7 +28,7 @@ type waiting struct {
 func (t *Tx) queue(w waiting) {
 	if !t.begun {
 		t.begun = true
-		t.queued = append(t.queued, waiting{text: begin})
+		t.queued = append(t.queued, waiting{text: t.opening})
 	}
 	t.queued = append(t.queued, w)
 }
@@ -40,12 +40,14 @@ func (t *Tx) flush(ctx context.Context) error {
 	}
 	if !t.begun {
 		t.begun = true
-		t.queued = append(t.queued, waiting{text: begin})
+		t.queued = append(t.queued, waiting{text: t.opening})
 	}
 	if _, err := t.send(ctx); err != nil {
 		t.failed = err
 	}
-	failpoint.Hit(failpoint.TxSent)
+	if !t.reads {
+		failpoint.Hit(failpoint.TxSent)
+	}
 	return t.failed
 }
 
@@ -62,7 +64,7 @@ func (t *Tx) send(ctx context.Context) (done int, err error) {
 	for _, w := range all {
 		batch.Queue(w.text, w.args...)
 	}
-	err = t.conn.Raw(func(driver any) error {
+	err = t.on.Raw(func(driver any) error {
 		c, ok := driver.(*stdlib.Conn)
 		if !ok {
 			return fmt.Errorf("the connection is a %T", driver)
@@ -102,7 +104,7 @@ func (w waiting) read(r pgx.BatchResults) error {
 	return rows.Err()
 }
 
-const begin, commit = "begin", "commit"
+const commit = "commit"
 
 // errUndone is a commit that the server has answered with a rollback, as it
 // does where a statement has failed before and nobody has looked.
@@ -132,10 +134,10 @@ func (t *Tx) commitPipeline(ctx context.Context) error {
 // rollbackPipeline ends a transaction that was not committed. Where it cannot be sent,
 // the pool closes the connection instead, and with it the transaction.
 func (t *Tx) rollbackPipeline(ctx context.Context) {
-	if !t.begun || len(t.queued) > 0 && t.queued[0].text == begin {
+	if !t.begun || len(t.queued) > 0 && t.queued[0].text == t.opening {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	_, _ = t.conn.ExecContext(ctx, "rollback")
+	_, _ = t.on.ExecContext(ctx, "rollback")
 }

@@ -14,7 +14,6 @@ const preparedMax = 256
 // they have prepared: parsing one takes longer than running it.
 type preparing struct {
 	driver.Connector
-	hasty bool // statements are short, and never broken off once begun
 }
 
 // Connect opens a connection.
@@ -27,7 +26,7 @@ func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, fmt.Errorf("the connection is a %T", c)
 	}
-	return &preparedConn{engine: e, hasty: p.hasty, kept: map[string]*kept{}}, nil
+	return &preparedConn{engine: e, kept: map[string]*kept{}}, nil
 }
 
 // engine is what a connection of SQLite's driver does, beside running statements.
@@ -43,8 +42,7 @@ type engine interface {
 // promises, it is used by one goroutine at a time.
 type preparedConn struct {
 	engine
-	hasty bool
-	kept  map[string]*kept
+	kept map[string]*kept
 }
 
 // kept is a prepared statement; lent while its rows are being read.
@@ -68,23 +66,8 @@ func (c *preparedConn) Close() error {
 	return c.engine.Close()
 }
 
-// BeginTx begins a transaction.
-func (c *preparedConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	return c.engine.BeginTx(c.patience(ctx), o)
-}
-
-// patience is ctx, or one that never ends where statements are short: for one
-// that may end the driver starts a goroutine a statement, to break it off.
-func (c *preparedConn) patience(ctx context.Context) context.Context {
-	if c.hasty && ctx.Err() == nil {
-		return context.WithoutCancel(ctx)
-	}
-	return ctx
-}
-
 // ExecContext runs a statement that returns no rows.
 func (c *preparedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	ctx = c.patience(ctx)
 	s, release, err := c.lend(ctx, query)
 	if err != nil {
 		return nil, err
@@ -96,7 +79,6 @@ func (c *preparedConn) ExecContext(ctx context.Context, query string, args []dri
 
 // QueryContext runs a statement that returns rows.
 func (c *preparedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	ctx = c.patience(ctx)
 	s, release, err := c.lend(ctx, query)
 	if err != nil {
 		return nil, err

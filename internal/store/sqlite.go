@@ -55,14 +55,14 @@ func (db *DB) dialSQLite(ctx context.Context, o Options, path string) error {
 	if err := syncDirectory(filepath.Dir(path)); err != nil {
 		return fault.New(fault.Unavailable, "store.unwritable", "the data directory cannot be synced").Because(err.Error())
 	}
-	if db.write, err = openPrepared(sqliteURL(path, "immediate", false), true); err != nil {
+	if db.write, err = openPrepared(sqliteURL(path, "immediate", false)); err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
 	db.write.SetMaxOpenConns(1)
 	if err := migrate(ctx, db.write, migration{SQLite, o.Log, path}); err != nil {
 		return errors.Join(err, db.write.Close())
 	}
-	if db.read, err = openPrepared(sqliteURL(path, "deferred", true), false); err != nil {
+	if db.read, err = openPrepared(sqliteURL(path, "deferred", true)); err != nil {
 		return errors.Join(fmt.Errorf("open %s: %w", path, err), db.write.Close())
 	}
 	db.read.SetMaxOpenConns(8)
@@ -70,12 +70,12 @@ func (db *DB) dialSQLite(ctx context.Context, o Options, path string) error {
 	return nil
 }
 
-func openPrepared(url string, hasty bool) (*sql.DB, error) {
+func openPrepared(url string) (*sql.DB, error) {
 	c, err := sqlite.NewConnector(url)
 	if err != nil {
 		return nil, err
 	}
-	return sql.OpenDB(preparing{Connector: c, hasty: hasty}), nil
+	return sql.OpenDB(preparing{Connector: c}), nil
 }
 
 func sqliteURL(path, lock string, readOnly bool) string {

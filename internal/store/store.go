@@ -149,10 +149,11 @@ func (db *DB) inTx(ctx context.Context, fn func(*Tx) error) error {
 		return db.reached(ctx, fmt.Errorf("connect: %w", err))
 	}
 	defer func() { _ = conn.Close() }()
-	t, err := db.begin(ctx, conn)
+	t, err := db.begin(ctx, conn, [...]string{SQLite: "BEGIN IMMEDIATE", Postgres: "begin"}[db.Dialect])
 	if err != nil {
 		return db.reached(ctx, err)
 	}
+	t.brief = true
 	defer t.rollback(ctx)
 	if err := fn(t); err != nil {
 		return db.reached(ctx, cmp.Or(t.failed, err))
@@ -178,12 +179,12 @@ func (db *DB) doubted(ctx context.Context, err error) error {
 // begin begins a transaction; on PostgreSQL its begin travels with its first
 // statement, and its commit with the last, as each round trip is one while the
 // journal's head is held.
-func (db *DB) begin(ctx context.Context, conn *sql.Conn) (*Tx, error) {
-	t := &Tx{Dialect: db.Dialect, on: conn, conn: conn, now: db.now, pipelined: db.Dialect == Postgres}
+func (db *DB) begin(ctx context.Context, conn *sql.Conn, opening string) (*Tx, error) {
+	t := &Tx{Dialect: db.Dialect, on: conn, now: db.now, opening: opening, pipelined: db.Dialect == Postgres}
 	if t.pipelined {
 		return t, nil
 	}
-	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if _, err := conn.ExecContext(ctx, opening); err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
 	t.begun = true
@@ -195,7 +196,7 @@ func (t *Tx) commit(ctx context.Context) error {
 	if t.pipelined {
 		return t.commitPipeline(ctx)
 	}
-	if _, err := t.conn.ExecContext(ctx, "COMMIT"); err != nil {
+	if _, err := t.on.ExecContext(t.span(ctx), "COMMIT"); err != nil {
 		return &Uncertain{err}
 	}
 	t.begun = false
@@ -210,22 +211,31 @@ func (t *Tx) rollback(ctx context.Context) {
 	case t.pipelined:
 		t.rollbackPipeline(ctx)
 	case t.begun:
-		_, _ = t.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		_, _ = t.on.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 	}
 }
 
 // ReadTx runs fn in a read-only transaction that sees one snapshot throughout.
-func (db *DB) ReadTx(ctx context.Context, fn func(*Tx) error) error {
-	o := &sql.TxOptions{ReadOnly: true}
-	if db.Dialect == Postgres {
-		o.Isolation = sql.LevelRepeatableRead
-	}
-	tx, err := db.read.BeginTx(ctx, o)
+func (db *DB) ReadTx(ctx context.Context, fn func(*Tx) error) error { return db.readTx(ctx, false, fn) }
+
+// Glance is ReadTx for statements that are brief: on SQLite each ends by itself,
+// and ctx is looked at between them. To break one off takes two goroutines.
+func (db *DB) Glance(ctx context.Context, fn func(*Tx) error) error { return db.readTx(ctx, true, fn) }
+
+func (db *DB) readTx(ctx context.Context, brief bool, fn func(*Tx) error) error {
+	conn, err := db.read.Conn(ctx)
 	if err != nil {
-		return db.reached(ctx, fmt.Errorf("begin read: %w", err))
+		return db.reached(ctx, fmt.Errorf("connect: %w", err))
 	}
-	defer func() { _ = tx.Rollback() }()
-	return db.reached(ctx, fn(&Tx{Dialect: db.Dialect, on: tx, now: db.now}))
+	defer func() { _ = conn.Close() }()
+	t, err := db.begin(ctx, conn, [...]string{SQLite: "BEGIN", Postgres: "begin isolation level repeatable read read only"}[db.Dialect])
+	if err != nil {
+		return db.reached(ctx, err)
+	}
+	defer t.rollback(ctx)
+	t.brief, t.reads = brief, true
+	err = fn(t)
+	return db.reached(ctx, cmp.Or(t.failed, err))
 }
 
 // Readers is how many read transactions may be open at once; more wait. Whoever

@@ -115,16 +115,28 @@ func TestFailedInsert(t *testing.T) {
 	})
 }
 
-func TestReadTxRefusesWrites(t *testing.T) {
+// reading is each way to read.
+func reading(db *store.DB) map[string]func(context.Context, func(*store.Tx) error) error {
+	return map[string]func(context.Context, func(*store.Tx) error) error{"ReadTx": db.ReadTx, "Glance": db.Glance}
+}
+
+func TestReadingRefusesWrites(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
-		db := open()
-		if err := db.ReadTx(t.Context(), func(tx *store.Tx) error { return put(t.Context(), tx, "a") }); err == nil {
-			t.Error("a read transaction wrote")
+		for name, read := range reading(open()) {
+			if err := read(t.Context(), func(tx *store.Tx) error { return put(t.Context(), tx, "a") }); err == nil {
+				t.Errorf("%s wrote", name)
+			}
+			queued := func(tx *store.Tx) error {
+				return errors.Join(tx.Later(t.Context(), "DELETE FROM blobs"), tx.Answers(t.Context()))
+			}
+			if err := read(t.Context(), queued); err == nil {
+				t.Errorf("%s wrote what was queued", name)
+			}
 		}
 	})
 }
 
-func TestReadTxIsOneSnapshot(t *testing.T) {
+func TestReadingSeesOneSnapshot(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
 		ctx, db := t.Context(), open()
 		count := func(tx *store.Tx) (n int) {
@@ -133,22 +145,57 @@ func TestReadTxIsOneSnapshot(t *testing.T) {
 			}
 			return n
 		}
-		err := db.ReadTx(ctx, func(tx *store.Tx) error {
-			before := count(tx)
-			if err := db.InTx(ctx, func(tx *store.Tx) error { return put(ctx, tx, "a") }); err != nil {
-				return err
+		already := 0
+		for name, read := range reading(db) {
+			err := read(ctx, func(tx *store.Tx) error {
+				before := count(tx)
+				if err := db.InTx(ctx, func(tx *store.Tx) error { return put(ctx, tx, name) }); err != nil {
+					return err
+				}
+				if after := count(tx); before != already || after != already {
+					t.Errorf("%s: %d rows before, %d after another's commit", name, before, after)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
-			if after := count(tx); before != 0 || after != 0 {
-				t.Errorf("%d rows before, %d after another's commit", before, after)
+			if already++; len(digests(t, db)) != already {
+				t.Errorf("%d rows in a new snapshot, not %d", len(digests(t, db)), already)
 			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
 		}
-		if n := len(digests(t, db)); n != 1 {
-			t.Errorf("%d rows in a new snapshot", n)
+	})
+}
+
+// Who reads gives up when its context ends: ReadTx within a statement that would
+// take for ever, Glance before the next one. Afterwards the store reads on, more
+// often than it has connections.
+func TestReadingEndsWithItsContext(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		db := open()
+		for range 2 * db.Readers() {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			err := db.ReadTx(ctx, func(tx *store.Tx) error {
+				return tx.QueryRow(ctx, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n").Scan(new(int64))
+			})
+			cancel()
+			if err == nil {
+				t.Fatal("what takes for ever has ended")
+			}
+			ctx, cancel = context.WithCancel(t.Context())
+			err = db.Glance(ctx, func(tx *store.Tx) error {
+				one := func() error { return tx.QueryRow(ctx, "SELECT 1").Scan(new(int)) }
+				if err := one(); err != nil {
+					t.Error(err)
+				}
+				cancel()
+				return one()
+			})
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("a statement after the end: %v", err)
+			}
 		}
+		digests(t, db)
 	})
 }
 

@@ -16,23 +16,25 @@ import (
 type Tx struct {
 	Dialect Dialect
 
-	on  runner
-	now func() time.Time
+	on      *sql.Conn // begun and ended by statements of its own
+	now     func() time.Time
+	opening string // the statement that begins it
+	begun   bool   // it has begun, or its begin is queued
+	reads   bool   // it writes nothing
+	brief   bool   // statements are short: on SQLite none is broken off once begun
 
-	conn  *sql.Conn // of a writing transaction
-	begun bool      // it has begun, or its begin is queued
-
-	pipelined bool      // a writing transaction on PostgreSQL, whose statements are queued
+	pipelined bool      // on PostgreSQL, where statements are queued
 	queued    []waiting // statements that wait to be sent together
 	failed    error     // of sending them
 }
 
-// runner runs statements at once: a *sql.Tx that reads, or the *sql.Conn of a
-// writing transaction, which is begun and ended by statements of its own.
-type runner interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+// span is ctx, or one that never ends for a statement that is not broken off: the
+// driver and database/sql each start a goroutine a statement to do that.
+func (t *Tx) span(ctx context.Context) context.Context {
+	if t.brief && t.Dialect == SQLite && ctx.Err() == nil {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
 }
 
 // Exec runs a statement that returns no rows.
@@ -40,7 +42,7 @@ func (t *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, e
 	if err := t.flush(ctx); err != nil {
 		return nil, err
 	}
-	return t.on.ExecContext(ctx, query, args...)
+	return t.on.ExecContext(t.span(ctx), query, args...)
 }
 
 // Query runs a statement that returns rows; the caller closes them before the next statement.
@@ -48,13 +50,13 @@ func (t *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, e
 	if err := t.flush(ctx); err != nil {
 		return nil, err
 	}
-	return t.on.QueryContext(ctx, query, args...)
+	return t.on.QueryContext(t.span(ctx), query, args...)
 }
 
 // QueryRow runs a statement that returns at most one row.
 func (t *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
-	_ = t.flush(ctx) // kept in t.failed: PostgreSQL refuses every later statement, InTx says why
-	return t.on.QueryRowContext(ctx, query, args...)
+	_ = t.flush(ctx) // kept in t.failed: PostgreSQL refuses every later statement, the transaction's end says why
+	return t.on.QueryRowContext(t.span(ctx), query, args...)
 }
 
 // Each runs a query and calls scan for every row.
@@ -189,7 +191,7 @@ func (t *Tx) Later(ctx context.Context, query string, args ...any) error {
 		t.queue(waiting{text: query, args: args})
 		return nil
 	}
-	if _, err := t.on.ExecContext(ctx, query, args...); err != nil {
+	if _, err := t.on.ExecContext(t.span(ctx), query, args...); err != nil {
 		return fmt.Errorf("%s: %w", beginning(query), err)
 	}
 	return nil
@@ -240,7 +242,7 @@ func (t *Tx) Savepoint(ctx context.Context, name string, fn func() error) error 
 	failpoint.Hit(failpoint.TxSavepoint)
 	if failed != nil {
 		t.failed = nil
-		if _, err := t.on.ExecContext(ctx, "ROLLBACK TO SAVEPOINT "+name); err != nil {
+		if _, err := t.on.ExecContext(t.span(ctx), "ROLLBACK TO SAVEPOINT "+name); err != nil {
 			t.failed = fmt.Errorf("roll back to %s after %w: %w", name, failed, err)
 			return t.failed
 		}
