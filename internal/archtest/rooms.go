@@ -76,7 +76,7 @@ var rooms = []room{
 	{path: "internal/verify", kind: still, imports: "event cosign trust"},
 	{path: "internal/witness", imports: "store verify"},
 	{path: "internal/seal", imports: "store failpoint"},
-	{path: "internal/keyring", imports: "event journal seal trust"},
+	{path: "internal/keyring", imports: "event journal seal trust verify"},
 	{path: "internal/vault", imports: "store failpoint"},
 	{path: "internal/view", imports: "event store release " + nouns, nouns: true},
 

@@ -285,3 +285,26 @@ func TestCompromisedKey(t *testing.T) {
 		}
 	})
 }
+
+// A key of the right name that has not signed this journal signs nothing more of it.
+func TestKeysOfAnotherJournal(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		db, keyDir := open(), t.TempDir()+"/keys"
+		h := raise(t, db, keyDir)
+		h.furnish()
+		must(t, h.CheckKeys(h.ctx))
+		_, err := h.Journal.SignNow(h.ctx)
+		must(t, err)
+		must(t, h.CheckKeys(h.ctx))
+		strange := t.TempDir() + "/keys"
+		_, err = seal.Open(strange, h.Journal.Origin(), true)
+		must(t, err)
+		other := raise(t, db, strange)
+		if err := other.CheckKeys(h.ctx); codeOf(err) != "keys.other-journal" || fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("with another's keys: %v", err)
+		}
+		h.rotate("journal")
+		must(t, h.CheckKeys(h.ctx))
+		must(t, raise(t, db, keyDir).CheckKeys(h.ctx))
+	})
+}

@@ -10,9 +10,11 @@ import (
 	"context"
 
 	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/seal"
 	"signalbox.dev/signalbox/internal/trust"
+	"signalbox.dev/signalbox/internal/verify"
 )
 
 // purposes are those whose keys are rotated.
@@ -36,8 +38,12 @@ func Signing(ctx context.Context, j *journal.Journal, k *seal.Keys, p seal.Purpo
 	return vkey, err
 }
 
-// Check reports why not each of the keys that sign now can, or nil.
+// Check reports why not each of the keys that sign now can, or nil. Keys of
+// which none has signed the newest checkpoint are another journal's.
 func Check(ctx context.Context, j *journal.Journal, k *seal.Keys) error {
+	if err := continues(ctx, j, k); err != nil {
+		return err
+	}
 	for _, p := range purposes() {
 		vkey, err := Signing(ctx, j, k, p)
 		if err == nil {
@@ -46,6 +52,34 @@ func Check(ctx context.Context, j *journal.Journal, k *seal.Keys) error {
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// continues holds the keys against the newest checkpoint, if there is one.
+func continues(ctx context.Context, j *journal.Journal, k *seal.Keys) error {
+	text, err := j.Checkpoint(ctx)
+	if fault.KindOf(err) == fault.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var public []byte
+	if err := j.Snapshot(ctx, func(s *journal.Snapshot) error { // after the checkpoint: it was signed by none of a later rotation
+		public, err = Public(ctx, s, k)
+		return err
+	}); err != nil {
+		return err
+	}
+	keys, err := trust.Parse(public)
+	if err != nil {
+		return err
+	}
+	if _, err := verify.Checkpoint([]byte(text), keys); err != nil {
+		return fault.New(fault.Unavailable, "keys.other-journal", "the journal key is not the one that has signed this journal").
+			Because("the newest checkpoint does not verify under it").
+			Remedy("give the server the keys of this installation; a new key takes an old one's place by keys rotate alone").Cause(err)
 	}
 	return nil
 }

@@ -124,6 +124,11 @@ func (l Line) Rotate(origin string, r Rotated, reason string, sign Sign) ([]even
 	if len(l.Turns) == MaxTurns {
 		return nil, Rotated{}, fault.New(fault.Conflict, "keys.often", fmt.Sprintf("the key was rotated %d times, the most there may be", MaxTurns))
 	}
+	if r.New == r.Old || slices.ContainsFunc(l.Turns, func(t Turn) bool { return t.Old == r.New || t.New == r.New }) {
+		return nil, Rotated{}, fault.New(fault.Conflict, "keys.used", fmt.Sprintf("the key that is to be the next %s key is, or was, one before", r.Purpose)).
+			Because("no key follows itself, and none that was ended comes back").
+			Remedy("have the server's settings name another key by object or id, or the token alone, where a new one is made")
+	}
 	var err error
 	if r.ByOld, err = sign(r.Old, r.Words(origin)); err != nil {
 		return nil, Rotated{}, err

@@ -3,12 +3,14 @@ package trust_test
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
 	"golang.org/x/mod/sumdb/note"
 
 	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/trust"
 )
 
@@ -189,4 +191,33 @@ func FuzzFollow(f *testing.F) {
 			}
 		}
 	})
+}
+
+// No key follows itself or comes back: the journal would take no fact more.
+func TestRotateRefusesUsedKeys(t *testing.T) {
+	turns, keys := chain(t, 2)
+	asked := 0
+	sign := func(string, []byte) ([]byte, error) { asked++; return nil, nil }
+	for i, key := range keys {
+		r := trust.Rotated{Purpose: trust.ForJournal, Old: keys[2], New: key}
+		_, _, err := trust.Line{Turns: turns}.Rotate(origin, r, "test", sign)
+		if code := codeOf(err); code != "keys.used" || asked != 0 {
+			t.Errorf("the key %d is to follow: %v", i, err)
+		}
+	}
+	if _, _, err := (trust.Line{}).Rotate(origin, trust.Rotated{Purpose: trust.ForJournal, Old: keys[0], New: keys[0]}, "test", sign); codeOf(err) != "keys.used" {
+		t.Errorf("it is to follow itself: %v", err)
+	}
+	_, fresh := pair(t)
+	if _, _, err := (trust.Line{Turns: turns}).Rotate(origin, trust.Rotated{Purpose: trust.ForJournal, Old: keys[2], New: fresh}, "test", sign); codeOf(err) == "keys.used" || asked != 2 {
+		t.Errorf("a new one: %v", err)
+	}
+}
+
+func codeOf(err error) string {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f.Code
+	}
+	return ""
 }
