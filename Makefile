@@ -3,7 +3,7 @@
 # make build    the binary, bin/signalbox
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: build build-sigstore sigstore demo test lint unit race generate check-generated prove mutate fuzz bench bench-peers bench-unit install tools clean
+.PHONY: build build-sigstore sigstore build-hsm hsm demo test lint unit race generate check-generated prove mutate fuzz bench bench-peers bench-unit install tools clean
 
 TOOLS := bin/staticcheck bin/gofumpt bin/templ bin/govulncheck
 # Where goroutines meet: these run under the race detector as well.
@@ -24,6 +24,14 @@ build-sigstore:
 sigstore:
 	@echo "== sigstore"
 	go -C sigstore vet -mod=mod ./... && go -C sigstore test -mod=mod ./...
+
+# The product with signing keys in PKCS#11 tokens: a module of its own, for it is C.
+build-hsm:
+	CGO_ENABLED=1 go -C hsm build -mod=mod -trimpath -o ../bin/signalbox-hsm ./cmd/signalbox
+
+hsm:
+	@echo "== hsm"
+	go -C hsm vet -mod=mod ./... && go -C hsm test -mod=mod -race ./...
 
 # What the product is measured beside: a module of its own, for the same reason.
 bench-peers:
@@ -67,7 +75,7 @@ check-generated: tools
 		diff <(echo "$$before") <(echo "$$after") | sed -n 's/^> [0-9a-f]*  //p'; exit 1; fi
 
 # The whole of it: both stores, the scripts over the built binary, the browser.
-test: install lint check-generated sigstore bench-peers
+test: install lint check-generated sigstore hsm bench-peers
 	@echo "== tests"
 	scripts/with-postgres.sh go run ./scripts/ci -p $(PARALLEL) -timeout 20m ./... $(if $(RACE),-- -race -timeout 20m -short -p 1 $(RACE:%=./%/...))
 

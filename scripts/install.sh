@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests stand on: git, ssh, OpenSSL, PostgreSQL 15 or later, Chromium,
-# Prometheus, and a
-# C compiler for the race detector. On Debian as root it installs what is
+# Prometheus, SoftHSM, and a
+# C compiler for the race detector and PKCS#11. On Debian as root it installs what is
 # missing; elsewhere it says what to install.
 set -euo pipefail
 
@@ -16,6 +16,7 @@ has openssl || missing+=(openssl)
 has_postgres || missing+=(postgresql)
 has_chromium || missing+=(chromium)
 has prometheus || missing+=(prometheus)
+has softhsm2-util || missing+=(softhsm2)
 has gcc || has cc || missing+=(gcc libc6-dev)
 
 if ! has go; then

@@ -98,7 +98,7 @@ var rooms = []room{
 	{path: "internal/dossier", imports: "settings event wire report survey release " + nouns},
 	{path: "internal/survey", imports: "catalog change connect/git wire terminal"},
 	{path: "internal/doctor", imports: "settings wire terminal"},
-	{path: "internal/settings", imports: "catalog"},
+	{path: "internal/settings", imports: "catalog seal"},
 	{path: "internal/steward", imports: "settings terminal wire"},
 	{path: "internal/receipt", imports: "verify wire terminal"},
 	{path: "internal/cli", imports: "steward settings event wire terminal verify receipt seal connect/git lint prose desk survey dossier doctor report anchor release " + nouns},

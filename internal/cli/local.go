@@ -9,6 +9,7 @@ import (
 	"signalbox.dev/signalbox/internal/doctor"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/release"
+	"signalbox.dev/signalbox/internal/seal"
 	"signalbox.dev/signalbox/internal/settings"
 	"signalbox.dev/signalbox/internal/steward"
 )
@@ -18,6 +19,7 @@ import (
 type Local struct {
 	Version string                 // of this build
 	Bundles release.BundleVerifier // nil: Sigstore bundles are refused
+	Tokens  seal.Tokens            // nil: keys in PKCS#11 tokens are refused
 
 	Serve       func(context.Context, ServeOptions, Streams) error
 	Demo        func(context.Context, DemoOptions, Streams) error
@@ -119,11 +121,11 @@ func absent(what string) error {
 		Remedy("use a build of signalbox that has one")
 }
 
-var storeNames = []string{"data", "database", "database-file", "keys-dir", "vault", "vault-quota", "vault-endpoint", "vault-region", "vault-ca", "vault-keys-file", "vault-lock", "vault-retention", "vault-legal-hold"}
+var storeNames = []string{"data", "database", "database-file", "keys-dir", "journal-key", "permit-key", "vault", "vault-quota", "vault-endpoint", "vault-region", "vault-ca", "vault-keys-file", "vault-lock", "vault-retention", "vault-legal-hold"}
 
 // store is the options of the store, as set.
 func (c call) store() (StoreOptions, error) {
-	o := StoreOptions{Data: c.setting("data"), Database: c.setting("database"), Keys: c.setting("keys-dir")}
+	o := StoreOptions{Data: c.setting("data"), Database: c.setting("database"), Keys: c.setting("keys-dir"), JournalKey: c.setting("journal-key"), PermitKey: c.setting("permit-key"), Tokens: c.local.Tokens}
 	var err error
 	if o.Vault, err = c.vaultOptions(); err != nil {
 		return o, err

@@ -44,7 +44,7 @@ func (c *Control) RotateKey(ctx context.Context, r Request, q Rotation) (trust.R
 		return line.Rotate(c.Journal.Origin(), turn, q.Reason, func(by string, words []byte) ([]byte, error) { return c.Keys.Sign(p, by, words) })
 	})
 	if minted != "" && done.New != minted && fault.KindOf(err) != fault.Unavailable {
-		_ = c.Keys.Forget(p, minted) // no fact names it
+		_ = c.Keys.Discard(p, minted) // no fact names it
 	}
 	if err == nil && q.Forget {
 		err = c.Keys.Forget(p, done.Old)

@@ -60,7 +60,7 @@ func (d *demo) serve(ctx context.Context, src source) error {
 		d.Listen = "127.0.0.1:0"
 	}
 	s, err := server.Open(ctx, server.Options{
-		Data: d.Data, Database: d.Database, Keys: d.Keys, Listen: d.Listen,
+		Data: d.Data, Database: d.Database, Keys: d.Keys, JournalKey: d.JournalKey, PermitKey: d.PermitKey, Tokens: d.Tokens, Listen: d.Listen,
 		Repositories: []string{src.repository}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

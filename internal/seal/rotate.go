@@ -36,12 +36,16 @@ func (k *Keys) scan(d directory, p Purpose) error {
 	if err != nil {
 		return fmt.Errorf("look for %s keys: %w", p, err)
 	}
-	d.create = false
+	d.Create = false
+	before := k.later[p]
 	k.later[p] = nil
 	for _, file := range files {
 		s, err := d.signing(Purpose(strings.TrimSuffix(file, ".key")))
 		if err != nil {
 			return err
+		}
+		if i := slices.IndexFunc(before, func(b signing) bool { return b.public == s.public }); i >= 0 {
+			s = before[i] // with what is known of it
 		}
 		k.later[p] = append(k.later[p], s)
 	}
@@ -56,7 +60,7 @@ func (k *Keys) find(p Purpose, vkey string) (signing, error) {
 	if known := k.known(p, vkey); known.signer != nil {
 		return known, nil
 	}
-	d, err := k.at.directory(false)
+	d, err := k.at.directory()
 	if err != nil {
 		return signing{}, err
 	}
@@ -89,8 +93,22 @@ func (k *Keys) known(p Purpose, vkey string) signing {
 
 // Check reports why a key cannot sign, or nil; "" is the first of its purpose.
 func (k *Keys) Check(p Purpose, vkey string) error {
-	_, err := k.find(p, vkey)
+	s, err := k.find(p, vkey)
+	if err == nil && s.held != nil {
+		err = s.held.check()
+	}
 	return err
+}
+
+// Where says in a few words where the private half of a key is, "" the first of its purpose.
+func (k *Keys) Where(p Purpose, vkey string) string {
+	switch s, err := k.find(p, vkey); {
+	case err != nil:
+		return "not here"
+	case s.held != nil:
+		return "in " + s.held.at.Place()
+	}
+	return "in a file"
 }
 
 // Sign is the signature of a key over what a rotation says.
@@ -112,36 +130,86 @@ func (k *Keys) Mint(p Purpose) (vkey string, err error) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	d, err := k.at.directory(false)
+	d, err := k.at.directory()
 	if err != nil {
 		return "", err
 	}
 	defer d.root.Close()
-	secret, err := d.generate()
+	if err := k.scan(d, p); err != nil {
+		return "", err
+	}
+	text, made, err := d.generate(p)
 	if err != nil {
 		return "", fmt.Errorf("make a %s key: %w", p, err)
 	}
-	s, err := parseSigning(secret)
+	s, err := d.parse(p, text)
 	if err != nil {
 		return "", err
 	}
-	if err := d.write(Purpose(string(p)+"-"+ID(s.public)), secret); err != nil {
-		return "", fmt.Errorf("write the %s key: %w", p, err)
+	if known, err := k.taken(p, s); known || err != nil {
+		return s.public, err
+	}
+	s.made = made
+	if s.minted, err = d.write(Purpose(string(p)+"-"+ID(s.public)), text); err != nil {
+		err = fmt.Errorf("write the %s key: %w", p, err)
+		if made {
+			err = errors.Join(err, d.Tokens.Remove(s.held.at))
+		}
+		return "", err
 	}
 	k.later[p] = append(k.later[p], s)
 	return s.public, nil
 }
 
-// Forget deletes a key for good: one that was ended, or that no fact came to name.
+// taken reports whether a key that was found in a token is one of ours already: whether
+// it was ended is for the journal to say. Of no other purpose may it be.
+func (k *Keys) taken(p Purpose, s signing) (bool, error) {
+	for _, other := range []Purpose{Journal, Permit} {
+		if other != p && k.known(other, s.public).signer != nil {
+			return true, twoPurposes(k.at.Dir)
+		}
+	}
+	for i := range k.later[p] {
+		if k.later[p][i].public == s.public {
+			k.later[p][i].minted = false
+		}
+	}
+	return k.known(p, s.public).signer != nil, nil
+}
+
+func twoPurposes(dir string) error {
+	return fault.New(fault.Conflict, "seal.two-purposes", "one key is to sign for the journal and permits").At(fault.Position{File: dir}).
+		Because("who is tricked into signing for one would have signed for the other").Remedy("give each purpose a key of its own")
+}
+
+// Forget deletes for good a key that was ended.
 func (k *Keys) Forget(p Purpose, vkey string) error {
+	return k.remove(p, vkey, func(signing) (file, key bool) { return true, true })
+}
+
+// Discard deletes a key that Mint has made and no fact came to name. One that
+// was there before Mint came upon it stays where it is.
+func (k *Keys) Discard(p Purpose, vkey string) error {
+	return k.remove(p, vkey, func(s signing) (file, key bool) { return s.minted, s.made })
+}
+
+// remove deletes what whole says of a key: its file, and the key in its token.
+func (k *Keys) remove(p Purpose, vkey string, whole func(signing) (file, key bool)) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	label := string(p)
 	if k.first[p].public != vkey {
 		label += "-" + ID(vkey)
 	}
-	if k.known(p, vkey).signer == nil {
+	s := k.known(p, vkey)
+	file, key := whole(s)
+	if s.signer == nil || !file {
 		return nil
+	}
+	if s.held != nil && key {
+		if err := s.held.destroy(); err != nil {
+			return err
+		}
 	}
 	err := os.Remove(filepath.Join(k.at.Dir, label+".key"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -3,7 +3,7 @@
 //
 // It signs checkpoints and deployment permits and turns names of people into
 // pseudonyms. Checking is left to verify, which is written apart so that one
-// error cannot hide in both. The invariants: a secret leaves this package only
+// error cannot hide in both, and speaking to tokens to the build that has C in it. The invariants: a secret leaves this package only
 // as a signature, a pseudonym or a new token; a key that is missing is never
 // minted in silence, for a journal signed by a new key is another journal.
 package seal
@@ -26,6 +26,7 @@ type Purpose string
 
 // The purposes. The first key of each is the file <purpose>.key in the
 // directory of keys; one that a rotation brought is <purpose>-<key hash>.key.
+// Of a key that a token holds the file has the public half, and says where it is.
 const (
 	Journal  Purpose = "journal"  // Ed25519: checkpoints and receipts
 	Permit   Purpose = "permit"   // Ed25519: deployment permits
@@ -47,6 +48,9 @@ type Keys struct {
 type signing struct {
 	signer note.Signer
 	public string // name+hash+base64
+	held   *held  // the signer, where a token has the key
+	minted bool   // by this process, for a fact to come
+	made   bool   // and generated in its token
 }
 
 // Signer signs checkpoints as C2SP signed notes, by the key that the journal

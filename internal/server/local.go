@@ -45,7 +45,7 @@ func Local(bundles release.BundleVerifier) cli.Local {
 }
 
 func storeOptions(o cli.StoreOptions) Options {
-	return Options{Data: o.Data, Database: o.Database, Keys: o.Keys, Vault: VaultOptions(o.Vault), Log: slog.New(slog.DiscardHandler)}
+	return Options{Data: o.Data, Database: o.Database, Keys: o.Keys, JournalKey: o.JournalKey, PermitKey: o.PermitKey, Tokens: o.Tokens, Vault: VaultOptions(o.Vault), Log: slog.New(slog.DiscardHandler)}
 }
 
 func serveOptions(o cli.ServeOptions, log io.Writer) (Options, error) {
@@ -133,7 +133,7 @@ func examine(ctx context.Context, o cli.StoreOptions) []doctor.Finding {
 	}
 	defer func() { _ = opened.Close() }()
 	findings = append(findings, doctor.Finding{Check: "open", OK: true, What: "database, keys, journal and vault open"})
-	return append(findings, opened.clock(ctx), opened.checkpoint(ctx), opened.administrator(ctx), opened.policy(ctx), opened.views(ctx), opened.files(ctx))
+	return append(findings, opened.signing(ctx), opened.clock(ctx), opened.checkpoint(ctx), opened.administrator(ctx), opened.policy(ctx), opened.views(ctx), opened.files(ctx))
 }
 
 // there reports whether an installation may be where the options say: on

@@ -16,6 +16,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/release"
+	"signalbox.dev/signalbox/internal/seal"
 )
 
 // Options say where the server keeps its data and how it is reached.
@@ -23,6 +24,9 @@ type Options struct {
 	Data         string // directory of the embedded database, keys and vault
 	Database     string // "" for the embedded store, or postgres://…
 	Keys         string // directory of the signing keys; "" is Data/keys
+	JournalKey   string // URI of the token, or of the key in it, that the next journal key is to be; "" is a file
+	PermitKey    string
+	Tokens       seal.Tokens // nil: keys in tokens are refused
 	Vault        VaultOptions
 	Listen       string // address, host:port; "" is 127.0.0.1:8420
 	TLSCert      string // certificate and key files, both or neither

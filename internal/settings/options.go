@@ -44,6 +44,8 @@ var options = []Option{
 	{Name: "database", Env: "SIGNALBOX_DATABASE", Key: "database", Meaning: "postgres://… where the embedded database is not wanted", Secret: true},
 	{Name: "database-file", Env: "SIGNALBOX_DATABASE_FILE", Key: "database_file", Meaning: "file that holds the database's address, where it contains a password"},
 	{Name: "keys-dir", Env: "SIGNALBOX_KEYS_DIR", Key: "keys_dir", Meaning: "directory of the signing keys; keys within the data directory unless set"},
+	{Name: "journal-key", Env: "SIGNALBOX_JOURNAL_KEY", Key: "journal_key", Meaning: "PKCS#11 URI (RFC 7512) of the token in which the next journal key is made, or of the key that is to be it; a file in the directory of keys unless set; only the build with PKCS#11"},
+	{Name: "permit-key", Env: "SIGNALBOX_PERMIT_KEY", Key: "permit_key", Meaning: "the same for the next permit key"},
 	{Name: "vault", Env: "SIGNALBOX_VAULT", Key: "vault", Meaning: "where original files are kept: disk, disk:DIRECTORY, database, or s3://BUCKET/PREFIX; unless set, vault within the data directory, or the database where it is PostgreSQL"},
 	{Name: "vault-quota", Env: "SIGNALBOX_VAULT_QUOTA", Key: "vault_quota", Meaning: "most bytes of all original files together, such as 50GiB; no bound unless set"},
 	{Name: "vault-endpoint", Env: "SIGNALBOX_VAULT_ENDPOINT", Key: "vault_endpoint", Meaning: "address of the S3 service, such as https://s3.example.com; http:// on this machine alone"},

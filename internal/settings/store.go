@@ -1,11 +1,16 @@
 package settings
 
+import "signalbox.dev/signalbox/internal/seal"
+
 // Store says where the server's data is.
 type Store struct {
 	Data     string // directory of the embedded database, keys and vault
 	Database string // "" for the embedded database, or postgres://…
 	Keys     string // directory of the signing keys; "" is Data/keys
 	Vault    Vault
+
+	JournalKey, PermitKey string      // URI of the token, or of the key in it, that the next key is to be; "" is a file
+	Tokens                seal.Tokens // reaches tokens; nil in builds that cannot
 }
 
 // Vault says where original files are kept, as the settings have it.
