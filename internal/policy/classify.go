@@ -92,9 +92,7 @@ func (p *Program) scope(v *values, c *Classification) time.Time {
 		c.Governance = Full
 		c.add(Reason{Gate: gateScope, Title: "Governed by a scope rule", Code: "no-rule", Verdict: CannotTell, Why: "No scope rule matches this release.", Required: "one scope rule that matches", Next: "Add a ScopeRule that matches, or correct the environment or service."})
 		return w.until
-	case winner == nil:
-		c.Governance = Full
-	default:
+	case winner != nil:
 		c.Governance, c.ScopeRule = winner.Governance, winner.Name
 		if winner.observed(v.in.Now) {
 			c.Observe = winner.Observe

@@ -135,7 +135,9 @@ func (in *Inputs) excessList() string {
 		return over(MaxItemWord, f.Severity) || over(MaxItemText, f.Rule, f.Package, f.Tool) || over(MaxItemPlace, f.Location)
 	}):
 		return "findings.items"
-	case len(in.Load.Parts) > MaxInputList || slices.ContainsFunc(in.Load.Parts, func(p LoadPart) bool { return over(MaxItemText, p.Name, p.Tool) }):
+	case len(in.Load.Parts) > MaxInputList || slices.ContainsFunc(in.Load.Parts, func(p LoadPart) bool {
+		return over(MaxItemText, p.Name, p.Tool) || endless(p.times()) != "" || endless([]figure{{"error_rate", p.ErrorRate}, {"previous_error_rate", p.PreviousErrorRate}}) != ""
+	}):
 		return "load.parts"
 	case len(in.Approval.Votes) > MaxInputList || slices.ContainsFunc(in.Approval.Votes, func(v Vote) bool {
 		return len(v.Groups) > MaxItemList || over(MaxItemText, v.Groups...) || over(MaxItemWord, v.Answer) || over(MaxItemText, v.Reason)

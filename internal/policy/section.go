@@ -112,16 +112,24 @@ func (in *Inputs) excess() string {
 		{"coverage.branch_rate", in.Coverage.BranchRate},
 	}
 	for _, list := range [...][]figure{figures[:], in.rates(), in.times()} {
-		for _, v := range list {
-			if math.IsNaN(v.value) || math.IsInf(v.value, 0) {
-				return v.name
-			}
+		if name := endless(list); name != "" {
+			return name
 		}
 	}
 	if over := in.excessText(); over != "" {
 		return over
 	}
 	return in.excessList()
+}
+
+// endless names the first figure that is not a finite number, or "".
+func endless(figures []figure) string {
+	for _, f := range figures {
+		if math.IsNaN(f.value) || math.IsInf(f.value, 0) {
+			return f.name
+		}
+	}
+	return ""
 }
 
 func (in *Inputs) excessText() string {
@@ -195,7 +203,7 @@ func inputIndex(name string) ([]int, bool) {
 	head, rest, dotted := strings.Cut(name, ".")
 	t := reflect.TypeFor[Inputs]()
 	i, ok := fieldIndex(t, head)
-	if !ok || !dotted {
+	if !dotted {
 		return []int{i}, ok
 	}
 	if _, isSection := sectionNamed(head); !isSection {
