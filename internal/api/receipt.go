@@ -16,7 +16,7 @@ const maxReceipts = 4
 // A receipt that cannot be given takes nothing from the answer: the facts stand.
 func (c *call) acknowledge(r journal.Receipt) {
 	note, err := c.Journal.Acknowledge(c.ctx, r)
-	if err != nil {
+	if err != nil && c.ctx.Err() == nil { // whoever has gone needs none
 		c.Log.Error("no receipt was given", "reference", idOf(c.ctx), "command", r.Command, "error", err)
 	}
 	if note == "" {
