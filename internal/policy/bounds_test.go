@@ -421,3 +421,94 @@ func TestWhatStillAges(t *testing.T) {
 		t.Errorf("%s", r.Why)
 	}
 }
+
+// Every section that is read whole must be known, and what was classified once
+// is decided on as often as one likes.
+func TestSectionsReadWholeMustBeKnown(t *testing.T) {
+	for s := range sectionCount {
+		p := listed(t, "size(["+s.String()+"]) == 1")
+		full := tested(func(in *Inputs) {
+			*in = in.With(Lists{[]Finding{}, []Vote{}, []Commit{}, []Statement{}, []LoadPart{}})
+			in.Load.P50, in.Load.P95, in.Load.P99, in.Load.Mean = 1, 1, 1, 1
+			in.Previous.LoadP50, in.Previous.LoadP95, in.Previous.LoadP99, in.Previous.LoadMean = 1, 1, 1, 1
+		})
+		if r := reason(t, p.Decide(full), "probe"); r.Verdict != Go {
+			t.Errorf("%s, known: %s", s, r.Why)
+		}
+		*full.known(s) = false
+		if r := reason(t, p.Decide(full), "probe"); r.Verdict != CannotTell {
+			t.Errorf("%s, not known: %s %s", s, r.Verdict, r.Why)
+		}
+	}
+	in := fine()
+	c := compiled(t, probe("condition: approval.satisfied\n")).Classify(in)
+	first := c.Decide(in.Approval, in.Calendar, Lists{})
+	want := compiled(t, probe("condition: approval.satisfied\n")).Decide(in)
+	if other := c.Decide(Approval{Known: true}, Calendar{}, Lists{}); other.Verdict != NoGo || first.Verdict != Go {
+		t.Errorf("%s, then %s", first.Verdict, other.Verdict)
+	}
+	if diff := cmp.Diff(want, first); diff != "" {
+		t.Errorf("a second decision changed the first: %s", diff)
+	}
+	if diff := cmp.Diff(want, c.Decide(in.Approval, in.Calendar, Lists{})); diff != "" {
+		t.Errorf("a third differs from the first: %s", diff)
+	}
+}
+
+// What is of this very moment is fresh.
+func TestOfThisMoment(t *testing.T) {
+	for age, want := range map[float64]string{0: "passed", 1: "passed", 1.001: "stale", -0.001: "stale"} {
+		r := reason(t, compiled(t, probe("condition: findings.critical == 0\nmax_age: 1h\n")).Decide(with(func(in *Inputs) { in.Findings.AgeHours = age })), "probe")
+		if r.Code != want || strings.Contains(r.Why, "future") != (age < 0) {
+			t.Errorf("%g: %s %s", age, r.Code, r.Why)
+		}
+	}
+	// Of a scope's and the mode's end of observing the later one is told.
+	for until, want := range map[string]string{"2027-03-02": "board", "2027-03-09": "ada-example"} {
+		files := without("ScopeRule", doc("ScopeRule", "name: all\ngovernance: full\nobserve: {by: ada-example, until: "+until+"}\n"))
+		files[0].Data = []byte(strings.Replace(string(files[0].Data), "version: \"1\"\n", "version: \"1\"\nmode: observe\nby: board\nuntil: 2027-03-03T09:00:00Z\n", 1))
+		if o := compiled(t, files).Decide(fine()); o.Enforced || o.Observe.By != want {
+			t.Errorf("until %s: %+v", until, o.Observe)
+		}
+	}
+	// Four things that are not known are tried both ways, five are not.
+	names := []string{"load.known", "previous.known", "attestation.known", "coverage.known", "tests.known"}
+	for n, want := range map[int]Verdict{maxPresence: Go, maxPresence + 1: CannotTell} {
+		p := listed(t, "service.owned || ("+strings.Join(names[:n], " && ")+")")
+		in := with(func(in *Inputs) { in.Tests.Known, in.Coverage.Known, in.Attestation.Known = false, false, false })
+		if r := reason(t, p.Decide(in), "probe"); r.Verdict != want {
+			t.Errorf("%d not known: %s %s", n, r.Verdict, r.Why)
+		}
+	}
+	for message, want := range map[string]string{"zero": "could not be computed", "divides": "could not be computed", "division by zero": "divides by zero"} {
+		if got := failure(errors.New(message)); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", message, got)
+		}
+	}
+}
+
+// A look at each text of a list is cheap enough, for their lengths are declared.
+func TestTextsInListsAreShort(t *testing.T) {
+	for list, item := range map[string]reflect.Type{
+		"findings.items": reflect.TypeFor[Finding](), "approval.votes": reflect.TypeFor[Vote](), "change.commit_list": reflect.TypeFor[Commit](),
+		"attestation.statements": reflect.TypeFor[Statement](), "load.parts": reflect.TypeFor[LoadPart](),
+	} {
+		for j := range item.NumField() {
+			name := item.Field(j).Tag.Get("cel")
+			condition := fmt.Sprintf("%s.all(x, x.%s.matches('abcd'))", list, name)
+			switch item.Field(j).Type.Kind() {
+			case reflect.String:
+			case reflect.Slice:
+				condition = fmt.Sprintf("%s.all(x, x.%s.all(y, y != 'a'))", list, name)
+			default:
+				continue
+			}
+			if _, problems := Compile(sample(doc("Attestor", "name: a\nslsa_level: 1\nkeys: [{name: k, key: /"+strings.Repeat("A", 42)+"=}]\n"), doc("Gate", "name: probe\ntitle: P\ncondition: \""+condition+"\"\n"))); Failed(problems) {
+				t.Errorf("%s: %v", condition, problems)
+			}
+		}
+	}
+	if _, problems := Compile(probe("condition: service.flags.all(f, f.matches('abcd'))\n")); !Failed(problems) { // the control: these may be long
+		t.Error("a thousand long texts are cheap")
+	}
+}

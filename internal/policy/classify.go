@@ -331,7 +331,7 @@ func (p *Program) chosen(c *Classification, r Reason, fit []*releaseType) {
 // sentence begins with a capital letter.
 func sentence(s string) string {
 	if s == "" {
-		return s
+		return ""
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
 }

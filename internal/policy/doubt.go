@@ -148,7 +148,7 @@ func (v *values) turn(r *rule, held bool) time.Time {
 func (v *values) later(r *rule, by time.Duration) bool {
 	other := *v.in
 	other.Now = other.Now.Add(by)
-	for s := section(0); s < sectionCount; s++ {
+	for s := range sectionCount {
 		if age := other.age(s); age != nil {
 			*age += by.Hours()
 		}

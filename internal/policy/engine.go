@@ -134,25 +134,26 @@ func (p *Program) frozen(in *Inputs, r *Reason) {
 	k := &in.Calendar
 	ends := !k.OpenEnd && k.ThawsAt.After(in.Now)
 	byTime := map[bool]Verdict{true: Wait, false: NoGo}[ends]
-	verdict, lift := Go, map[string]bool{}
+	verdict, lift := Go, []string{}
 	for _, name := range k.Rules {
 		rule, _ := p.FreezeRule(name)
 		if rule.Verdict == "" {
 			rule.Verdict = byTime
 		}
 		verdict = verdict.Worse(rule.Verdict)
-		lift[lifters(rule.MayLift)] = true
+		lift = append(lift, lifters(rule.MayLift))
 	}
 	if len(k.Rules) < max(len(k.Freezes), 1) { // some follow no rule
 		verdict = verdict.Worse(byTime)
-		lift[lifters(nil)] = true
+		lift = append(lift, lifters(nil))
 	}
 	r.Code, r.Verdict = "frozen", verdict
 	r.Why, r.Observed = "A freeze is in force.", "frozen"
 	if len(k.Freezes) > 0 {
 		r.Observed = "frozen by " + shorten(strings.Join(k.Freezes, ", "))
 	}
-	r.Lift, r.Next = strings.Join(sortedKeys(lift), ", and "), "Ask for the freeze to be lifted."
+	slices.Sort(lift)
+	r.Lift, r.Next = strings.Join(slices.Compact(lift), ", and "), "Ask for the freeze to be lifted."
 	if ends {
 		r.Until = k.ThawsAt
 		r.Why = "A freeze is in force until " + k.ThawsAt.UTC().Format(time.RFC3339) + "."

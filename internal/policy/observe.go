@@ -113,7 +113,7 @@ func appendShown(to []byte, v reflect.Value) []byte {
 		}
 		return appendList(to, v)
 	}
-	if t, ok := v.Interface().(time.Time); ok && !t.IsZero() {
+	if t, _ := v.Interface().(time.Time); !t.IsZero() {
 		return t.UTC().AppendFormat(to, time.RFC3339)
 	}
 	return append(to, "nothing"...)

@@ -113,7 +113,7 @@ const Walks = "walk"
 
 // atoms are the operands of and, or, not and ?:, at whatever depth.
 func atoms(x ast.Expr) []ast.Expr {
-	if x.Kind() != ast.CallKind || !slices.Contains([]string{"_&&_", "_||_", "!_", "_?_:_"}, x.AsCall().FunctionName()) {
+	if !slices.Contains([]string{"_&&_", "_||_", "!_", "_?_:_"}, x.AsCall().FunctionName()) { // "" of what is no call
 		return []ast.Expr{x}
 	}
 	var all []ast.Expr
@@ -128,9 +128,9 @@ func atoms(x ast.Expr) []ast.Expr {
 func (q *Question) Holds(in *Inputs, thresholds map[string]float64) (held, told bool) {
 	var spent uint64
 	v := &values{in: in, parameters: q.values, thresholds: thresholds, spent: &spent}
-	result, err := v.run(&q.rule)
+	result, _ := v.run(&q.rule) // nothing where it cannot be computed
 	held, told = result.(bool)
-	return held, told && err == nil
+	return held, told
 }
 
 // Tree is the condition as CEL has checked it; it must not be changed.

@@ -384,10 +384,8 @@ func (v *values) run(r *rule) (any, error) {
 		return nil, errBudget
 	}
 	result, details, err := r.program.Eval(v)
-	if r.metered && details != nil {
-		if c := details.ActualCost(); c != nil {
-			*v.spent += *c
-		}
+	if c := details.ActualCost(); c != nil { // of what is metered
+		*v.spent += *c
 	}
 	if err != nil {
 		return nil, err

@@ -41,6 +41,7 @@ func TestEngineReasonsInFull(t *testing.T) {
 		{gateChangeType, func(in *Inputs) { in.Release.ChangeType, in.Change.Breaking = Standard, true }, Reason{Code: "not-standard", Verdict: Go, Why: "The change is declared standard but counts as normal, because it is breaking.", Observed: "normal"}},
 		{gateChangeType, func(in *Inputs) { in.Release.ChangeType = "odd" }, Reason{Code: "unknown", Verdict: CannotTell, Why: "The declared change type is none of standard, normal, emergency; the change counts as normal.", Observed: "normal"}},
 		{gateSize, func(in *Inputs) { in.Release.Size, in.Change.SemverStep = "", Minor }, Reason{Code: "passed", Verdict: Go, Why: "No size is declared, and the step of the version is minor, so it counts as minor.", Observed: "minor"}},
+		{gateSize, func(*Inputs) {}, Reason{Code: "passed", Verdict: Go, Why: "The release is declared patch, and the step of the version is patch, so it counts as patch.", Observed: "patch"}},
 		{gateSize, func(in *Inputs) { in.Change.Complete = false }, Reason{Code: "unknown", Verdict: CannotTell, Why: "What the change does to the version is not known; the release counts as major.", Observed: "major", Next: "Let the server or a pipeline read the whole change, or declare the release major."}},
 		{gateType, func(*Inputs) {}, Reason{Code: "passed", Verdict: Go, Why: "A patch normal release is of type any.", Observed: "any"}},
 		{gateScope, func(*Inputs) {}, Reason{Code: "passed", Verdict: Go, Why: "Scope rule all governs this release: in full.", Observed: "all"}},
@@ -52,6 +53,15 @@ func TestEngineReasonsInFull(t *testing.T) {
 		if diff := cmp.Diff(c.want, got); diff != "" || r.Severity != Block || r.Title == "" {
 			t.Errorf("%s: %s", c.gate, diff)
 		}
+	}
+	if r := reason(t, compiled(t, sample()).Decide(fine()), gateApproval); r.Required != "2 approvals of release-approvers" || r.Where.Line == 0 {
+		t.Errorf("%q at %s", r.Required, r.Where)
+	}
+	if r := reason(t, compiled(t, sample()).Decide(fine()), gateSize); r.Required != "major, minor or patch: the strictest of the declaration and the change" {
+		t.Errorf("%q", r.Required)
+	}
+	if r := reason(t, compiled(t, sample()).Decide(fine()), gateChangeType); r.Required != "standard, normal or emergency" {
+		t.Errorf("%q", r.Required)
 	}
 	if c := compiled(t, sample()).Classify(with(func(in *Inputs) { in.Service.Name = strings.Repeat("x", MaxInputText+1) })); c.Verdict != CannotTell || c.Governance != Full {
 		t.Errorf("beyond the limits: %s %s", c.Verdict, c.Governance)
@@ -94,18 +104,19 @@ func TestShorten(t *testing.T) {
 // Explanations follow what decided, and tell spans and instants as people read them.
 func TestExplanationsOfParts(t *testing.T) {
 	for condition, want := range map[string]string{
-		"false ? true : findings.high > 3":             "`findings.high > 3` does not hold: findings.high is 0.",
-		"true ? findings.high > 3 : true":              "`findings.high > 3` does not hold: findings.high is 0.",
-		"release.submitted_at - now > duration('1h')":  "`release.submitted_at - now > duration(\"1h\")` does not hold: release.submitted_at is 2027-02-28T09:00:00Z, now is 2027-03-01T09:00:00Z, `release.submitted_at - now` is -1d, `duration(\"1h\")` is 1h.",
-		"now - now > duration('1h')":                   "`now - now > duration(\"1h\")` does not hold: now is 2027-03-01T09:00:00Z, `now - now` is 0s, `duration(\"1h\")` is 1h.",
-		"release.submitted_at + duration('1h') > now":  "`release.submitted_at + duration(\"1h\") > now` does not hold: release.submitted_at is 2027-02-28T09:00:00Z, now is 2027-03-01T09:00:00Z, `release.submitted_at + duration(\"1h\")` is 2027-02-28T10:00:00Z.",
-		"findings.high > 3 && findings.high > 3":       "`findings.high > 3` does not hold: findings.high is 0.",
-		"(service.owned || true) && findings.high > 3": "`findings.high > 3` does not hold: findings.high is 0.",
-		"!(service.owned || findings.high > 3)":        "`service.owned` holds: service.owned is true.",
-		"size(service.name + service.team) > 99":       "`size(service.name + service.team) > 99` does not hold: service.name is example, service.team is example-team, `size(service.name + service.team)` is 19.",
-		"service.name + service.team == 'x'":           "`service.name + service.team == \"x\"` does not hold: service.name is example, service.team is example-team, `service.name + service.team` is exampleexample-team.",
+		"false ? true : findings.high > 3":                "`findings.high > 3` does not hold: findings.high is 0.",
+		"true ? findings.high > 3 : true":                 "`findings.high > 3` does not hold: findings.high is 0.",
+		"release.submitted_at - now > duration('1h')":     "`release.submitted_at - now > duration(\"1h\")` does not hold: release.submitted_at is 2027-02-28T09:00:00Z, now is 2027-03-01T09:00:00Z, `release.submitted_at - now` is -1d, `duration(\"1h\")` is 1h.",
+		"now - now > duration('1h')":                      "`now - now > duration(\"1h\")` does not hold: now is 2027-03-01T09:00:00Z, `now - now` is 0s, `duration(\"1h\")` is 1h.",
+		"release.submitted_at + duration('1h') > now":     "`release.submitted_at + duration(\"1h\") > now` does not hold: release.submitted_at is 2027-02-28T09:00:00Z, now is 2027-03-01T09:00:00Z, `release.submitted_at + duration(\"1h\")` is 2027-02-28T10:00:00Z.",
+		"findings.high > 3 && findings.high > 3":          "`findings.high > 3` does not hold: findings.high is 0.",
+		"(service.owned || true) && findings.high > 3":    "`findings.high > 3` does not hold: findings.high is 0.",
+		"!(service.owned || findings.high > 3)":           "`service.owned` holds: service.owned is true.",
+		"load.parts.all(findings, findings.p95_ms < 1.0)": "`load.parts.all(findings, findings.p95_ms < 1.0)` does not hold: load.parts is 2 items.",
+		"size(service.name + service.team) > 99":          "`size(service.name + service.team) > 99` does not hold: service.name is example, service.team is example-team, `size(service.name + service.team)` is 19.",
+		"service.name + service.team == 'x'":              "`service.name + service.team == \"x\"` does not hold: service.name is example, service.team is example-team, `service.name + service.team` is exampleexample-team.",
 	} {
-		if r := reason(t, listed(t, condition).Decide(fine()), "probe"); r.Code != "failed" || r.Why != want {
+		if r := reason(t, listed(t, condition).Decide(tested(func(*Inputs) {})), "probe"); r.Code != "failed" || r.Why != want {
 			t.Errorf("%s: %s\nwant %s", condition, r.Why, want)
 		}
 	}
@@ -147,6 +158,10 @@ func TestOneMistakeIsOneProblem(t *testing.T) {
 		"too long":                {probe("condition: size('" + strings.Repeat("x", maxExpression) + "') > 0\n"), "policy.expression", "is too long", "", 1},
 		"too deep":                {probe("condition: " + strings.Repeat("(", maxNesting+9) + "true" + strings.Repeat(")", maxNesting+9) + "\n"), "policy.expression", "nested too deeply", "", 1},
 		"an attestor of nobody":   {sample(doc("Attestor", "name: builder\nslsa_level: 1\nkeys: [{name: k, key: /"+strings.Repeat("A", 42)+"=}]\n"), doc("Gate", "name: probe\ntitle: P\ncondition: '\"buidler\" in attestation.attestors'\n")), "policy.no-attestor", "did you mean \"builder\"?", "13:13", 1},
+		"a name of nothing":       {probe("condition: param == 1\n"), "policy.unknown-input", "there is no Parameter of that name", "", 1},
+		"another of nothing":      {probe("condition: threshold == 1\n"), "policy.unknown-input", "add it under thresholds", "", 1},
+		"too many parts":          {probe("condition: size([" + strings.Repeat("1,", maxNodes) + "1]) > 0\n"), "policy.expression", "is too long", "", 1},
+		"an expectation more":     {sample(good("probe", "expect: {verdict: go, more: 1}\n")), "policy.unknown-field", "more", "", 1},
 		"it ends":                 {probe("condition: findings.high ==\n"), "policy.expression-syntax", "it ends too early", "", 1},
 		"and in words":            {probe("condition: service.owned and service.owned\n"), "policy.expression-syntax", "write &&", "", 1},
 	} {
@@ -257,5 +272,75 @@ func TestShownInPart(t *testing.T) {
 	}
 	if packs := Packs(); !slices.Equal(packs, []string{"starter", "regulated"}) {
 		t.Error(packs)
+	}
+}
+
+// What a gate requires and what it means that it fails is told in its own words where it has any.
+func TestRequiredInWords(t *testing.T) {
+	failing := func(more string) Reason {
+		return reason(t, compiled(t, probe("condition: findings.age_hours > 3.0 && findings.high <= param.limit\n"+more)).Decide(fine()), "probe")
+	}
+	why := "`findings.age_hours > 3.0` does not hold: findings.age_hours is 2."
+	for more, want := range map[string][2]string{
+		"":                            {"findings.age_hours > 3.0 && findings.high <= param.limit (param.limit = 2)", why},
+		"required: old enough\n":      {"old enough", why},
+		"description: It is young.\n": {"findings.age_hours > 3.0 && findings.high <= param.limit (param.limit = 2)", "It is young. " + why},
+	} {
+		if r := failing(more); r.Required != want[0] || r.Why != want[1] {
+			t.Errorf("%q: required %q, why %q", more, r.Required, r.Why)
+		}
+	}
+	// Without an explanation the description stands alone, and without that what is required.
+	dear := listed(t, "findings.age_hours > 3.0")
+	spent := uint64(DecisionBudget)
+	in := fine()
+	g := dear.gates[len(dear.gates)-1]
+	g.condition.metered = true
+	v := &values{in: &in, parameters: dear.parameters, spent: &spent}
+	if got := v.failed(&g); got != "Required is: findings.age_hours > 3.0." {
+		t.Error(got)
+	}
+	spent = DecisionBudget - RuleBudget
+	if got := v.failed(&g); !strings.Contains(got, "does not hold") {
+		t.Errorf("with just enough budget: %s", got)
+	}
+	if s := sentence(""); s != "" {
+		t.Error(s)
+	}
+	p := compiled(t, without("ScopeRule", doc("ScopeRule", "name: all\ngovernance: full\nreason: .\n")))
+	if r := reason(t, p.Decide(fine()), gateScope); r.Code != "passed" {
+		t.Errorf("%+v", r)
+	}
+	two := compiled(t, without("ReleaseType", typed("second", "service.tier < 3"), typed("first", "service.tier < 2")))
+	if r := reason(t, two.Decide(fine()), gateType); r.Code != "two-types" || r.Where.Line < 13 || !strings.Contains(r.Why, "second and first both cover") {
+		t.Errorf("%+v", r)
+	}
+	slow := compiled(t, without("ReleaseType", doc("ReleaseType", "name: any\nsize: [major, minor, patch]\nchange_types: [standard, normal, emergency]\nchain: none\nlead_time: 4h\n")))
+	for observed, change := range map[string]func(*Inputs){
+		"submitted at 2027-02-28T09:00:00Z": func(*Inputs) {},
+		"release is not known":              func(in *Inputs) { in.Release.Known = false },
+		"not submitted":                     func(in *Inputs) { in.Release.SubmittedAt = time.Time{} },
+	} {
+		if r := reason(t, slow.Decide(with(change)), gateLeadTime); r.Observed != observed || (r.Next == "Submit the release.") != (observed == "not submitted") {
+			t.Errorf("%s: %+v", observed, r)
+		}
+	}
+}
+
+// A gate that is only ever switched off in the tests was never seen to refuse.
+func TestLintSeesThroughRelaxations(t *testing.T) {
+	gate := doc("Gate", "name: probe\ntitle: P\ncondition: findings.critical == 0\n")
+	off := doc("Relaxation", "name: r\ngate: probe\nto: off\nuntil: 2027-04-01\nby: board\nreason: R.\n")
+	seen := good("probe", "cases: [{name: x, inputs: {findings: {critical: 1}}, expect: {verdict: no-go}}]\n")
+	untested := func(files []File) bool {
+		return slices.ContainsFunc(Lint(files), func(p Problem) bool {
+			return p.Code == "policy.untested-gate" && strings.Contains(p.What, "Gate probe refuse")
+		})
+	}
+	if untested(sample(gate, seen)) || !untested(sample(gate, off, seen)) {
+		t.Error("a gate that is switched off counts as seen to refuse")
+	}
+	if all := compiled(t, sample(gate, off)).Relaxations(); len(all) != 1 || all[0].Name != "r" || all[0].Gate != "probe" {
+		t.Errorf("%+v", all)
 	}
 }

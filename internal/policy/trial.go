@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -98,11 +97,10 @@ func blockers(o Outcome) string {
 func (r *reader) testCase(d *document.Reader, f *bundle.Fields) {
 	base := r.testFields(d, f, "", testCase{inputs: Inputs{Contract: Contract}, verdict: NoGo})
 	rows := f.Mappings("cases")
-	if !f.Has("cases") {
+	switch {
+	case !f.Has("cases"):
 		r.keep(f, base)
-		return
-	}
-	if f.EmptyList("cases") {
+	case f.EmptyList("cases"):
 		r.out.Add(Problem{Where: f.KeyAt("cases"), Code: "policy.empty-list", What: `"cases" is empty`, Fix: "add a case"})
 	}
 	for _, row := range rows {
@@ -157,7 +155,7 @@ func verdictNamed(s string) Verdict {
 
 // inputs reads sections: one that is mentioned is known, unless it says otherwise.
 func (r *reader) inputs(f *bundle.Fields, in *Inputs) {
-	for s := section(0); s < sectionCount; s++ {
+	for s := range sectionCount {
 		m := f.Mapping(s.String())
 		if m == nil {
 			continue
@@ -192,5 +190,3 @@ func assignItems(f *bundle.Fields, name string, into reflect.Value) {
 	}
 	into.Set(list)
 }
-
-func sortedKeys(m map[string]bool) []string { return slices.Sorted(maps.Keys(m)) }

@@ -55,12 +55,8 @@ func (s *scoped) track(checked *cel.Ast) cel.Program {
 
 // tell follows and, or, not and ?: to the parts that made x what it is.
 func (t *telling) tell(x ast.Expr, is bool) {
-	if x.Kind() != ast.CallKind {
-		t.part(x, is)
-		return
-	}
 	args := x.AsCall().Args()
-	switch x.AsCall().FunctionName() {
+	switch x.AsCall().FunctionName() { // "" of what is no call
 	case "_&&_", "_||_":
 		all := (x.AsCall().FunctionName() == "_&&_") == is // every operand decided, else those that are as x is
 		for _, a := range args {
