@@ -25,6 +25,7 @@ import (
 // The documents say how they are run, in comments that no reader sees:
 //
 //	<!-- after PATH -->   at the top: the blocks of that document run first
+//	<!-- build hsm -->    at the top: signalbox is the build with PKCS#11
 //	<!-- exit N -->       above a block: its last command ends with N, and no other fails
 //
 // Every block of sh is run, in order, one bash for each document. A block of
@@ -64,9 +65,16 @@ func TestDocuments(t *testing.T) {
 	if left != len(tooLong) {
 		t.Errorf("%d lines are left out, want %d", left, len(tooLong))
 	}
-	binary := build(t)
+	usual := build(t)
 	for _, d := range all {
 		t.Run(strings.TrimSuffix(d.name, ".md"), func(t *testing.T) {
+			binary := usual
+			if d.hsm {
+				var err error
+				if binary, err = buildHSM(t.Context(), t.TempDir()); err != nil {
+					t.Fatal(err)
+				}
+			}
 			if err := d.run(t, binary); err != nil {
 				t.Error(err)
 			}
@@ -78,6 +86,7 @@ func TestDocuments(t *testing.T) {
 type document struct {
 	name   string
 	after  string // path of the document whose blocks come first
+	hsm    bool   // it is run with the build that has PKCS#11
 	blocks []block
 	left   int // lines that are not run
 }
@@ -118,6 +127,7 @@ func parse(name, text string) (document, error) {
 		if m := afterNote.FindStringSubmatch(line); m != nil {
 			d.after = m[1]
 		}
+		d.hsm = d.hsm || line == "<!-- build hsm -->"
 		if m := exitNote.FindStringSubmatch(line); m != nil {
 			exit, _ = strconv.Atoi(m[1])
 			continue
@@ -308,6 +318,11 @@ func TestDocumentRunner(t *testing.T) {
 				t.Errorf("the error is %v, want one that says %q", err, c.wrong)
 			}
 		})
+	}
+	for text, want := range map[string]bool{"<!-- build hsm -->\n": true, "<!-- build other -->\n": false, "": false} {
+		if d, err := parse("d.md", text+sh("true")); err != nil || d.hsm != want {
+			t.Errorf("%q is run with PKCS#11: %t, %v", text, d.hsm, err)
+		}
 	}
 	d, err := parse("d.md", sh("make test\ntrue")+sh("go run ./cmd/signalbox demo"))
 	if err != nil || d.left != 2 || len(d.blocks) != 1 || d.blocks[0].code != "true" {

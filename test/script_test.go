@@ -28,15 +28,19 @@
 // A PATH is names and indexes joined by dots, such as reasons.0.gate. A script
 // finds $DATA, a data directory; $DATABASE, what --database takes; $STORE,
 // sqlite or postgres; and $EXAMPLE, the files that scripts share. What "serve" is given stands before the flags for those.
+// hsm.txtar also finds $HSM and $ORDINARY, directories of the build that signs by PKCS#11 tokens and of the usual
+// one, and $MODULE, the library of SoftHSM.
 package test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,6 +54,8 @@ const binaryVariable = "SIGNALBOX_TEST_BINARY"
 
 func TestScripts(t *testing.T) {
 	binary := build(t)
+	dir := t.TempDir()
+	withHSM := sync.OnceValues(func() (string, error) { return buildHSM(t.Context(), dir) })
 	scripts, err := filepath.Glob("scripts/*.txtar")
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("no scripts: %v", err)
@@ -61,13 +67,17 @@ func TestScripts(t *testing.T) {
 	for store, database := range stores {
 		t.Run(store, func(t *testing.T) {
 			for _, script := range scripts {
-				runScript(t, script, setup{binary, store, database(t)})
+				runScript(t, script, setup{binary, withHSM, store, database(t)})
 			}
 		})
 	}
 }
 
-type setup struct{ binary, store, database string }
+type setup struct {
+	binary          string
+	withHSM         func() (string, error) // built when it is first asked for
+	store, database string
+}
 
 func runScript(t *testing.T, script string, s setup) {
 	testscript.Run(t, testscript.Params{
@@ -83,6 +93,13 @@ func runScript(t *testing.T, script string, s setup) {
 			env.Setenv("DATA", filepath.Join(env.WorkDir, "data"))
 			shared, err := example()
 			env.Setenv("EXAMPLE", shared)
+			if filepath.Base(script) == "hsm.txtar" {
+				withHSM, failed := s.withHSM()
+				err = errors.Join(err, failed)
+				env.Setenv("ORDINARY", filepath.Dir(s.binary))
+				env.Setenv("HSM", filepath.Dir(withHSM))
+				env.Setenv("MODULE", softHSM())
+			}
 			env.Values[serverKey{}] = &running{}
 			env.Values[serviceKey{}] = httptest.NewUnstartedServer(nil)
 			return err

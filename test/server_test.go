@@ -51,7 +51,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "NO_COLOR=1", "SIGNALBOX_DRAIN=0s"}
+	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "SOFTHSM2_CONF=" + ts.Getenv("SOFTHSM2_CONF"), "NO_COLOR=1", "SIGNALBOX_DRAIN=0s"}
 	cmd.Stdout, cmd.Stderr = log, log
 	ts.Check(cmd.Start())
 	ts.Check(log.Close())
