@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/event"
 )
 
@@ -47,23 +48,15 @@ type Vote struct {
 	Withdrawn   bool         `json:"withdrawn,omitempty"`
 }
 
-// Voter is what is known of a person who voted or could.
-type Voter struct {
-	ID      string
-	Groups  []string
-	May     bool // holds the right to approve
-	Present bool // has not departed
-}
-
 // Question is what Weigh answers.
 type Question struct {
 	Now          time.Time
 	Chain        Chain
 	Environment  string
 	Subject      string
-	Votes        []Vote           // oldest first
-	Voters       map[string]Voter // every person of the chain's groups, and whoever voted
-	Contributors map[string]bool  // ids of persons who may not approve
+	Votes        []Vote                   // oldest first
+	People       map[string]access.Person // by id: every person of the chain's groups, and whoever voted
+	Contributors map[string]bool          // ids of persons who may not approve
 }
 
 // Exclusion is a vote that does not count, and why. Person is an id.
@@ -123,27 +116,27 @@ func Weigh(q Question) Standing {
 }
 
 // newest is each person's last vote for the environment, in order of person.
-func newest(votes []Vote, environment string) []Vote {
-	list := make([]Vote, 0, len(votes))
-	for _, v := range slices.Backward(votes) {
-		if v.Environment == environment {
-			list = append(list, v)
+func newest(votes []Vote, environment string) []*Vote {
+	list := make([]*Vote, 0, len(votes))
+	for i := range slices.Backward(votes) {
+		if votes[i].Environment == environment {
+			list = append(list, &votes[i])
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Vote) int { return strings.Compare(a.Person, b.Person) })
-	return slices.CompactFunc(list, func(a, b Vote) bool { return a.Person == b.Person })
+	slices.SortStableFunc(list, func(a, b *Vote) int { return strings.Compare(a.Person, b.Person) })
+	return slices.CompactFunc(list, func(a, b *Vote) bool { return a.Person == b.Person })
 }
 
 // excludes is the reason why a vote does not count, or "". A rejection by a
 // contributor counts: it can only make the answer stricter.
-func (q Question) excludes(v Vote, t Tier) string {
-	voter, known := q.Voters[v.Person]
+func (q *Question) excludes(v *Vote, t Tier) string {
+	voter, known := q.People[v.Person]
 	switch {
 	case v.Withdrawn:
 		return "withdrawn"
-	case !known || !voter.Present:
+	case !known || voter.Departed:
 		return "departed"
-	case !voter.May:
+	case !access.Gives(voter.Roles, access.Approve):
 		return "no-right"
 	case !inAny(voter.Groups, t.Groups):
 		return "not-in-group"
@@ -159,10 +152,10 @@ func (q Question) excludes(v Vote, t Tier) string {
 	return ""
 }
 
-func (q Question) eligible(t Tier, counted []string) int {
+func (q *Question) eligible(t Tier, counted []string) int {
 	n := 0
-	for id, v := range q.Voters {
-		if v.Present && v.May && inAny(v.Groups, t.Groups) && !q.Contributors[id] && !slices.Contains(counted, id) {
+	for id, p := range q.People {
+		if !p.Departed && inAny(p.Groups, t.Groups) && access.Gives(p.Roles, access.Approve) && !q.Contributors[id] && !slices.Contains(counted, id) {
 			n++
 		}
 	}

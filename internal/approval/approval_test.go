@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/event"
 )
 
@@ -13,12 +14,15 @@ var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // question is two of the group "board", subject s, with Ann, Ben, Cid as members and Dee outside it.
 func question(votes ...Vote) Question {
-	member := func(id string) Voter { return Voter{ID: id, Groups: []string{"board"}, May: true, Present: true} }
+	approver := []string{"approver"}
+	member := func(id string) access.Person {
+		return access.Person{ID: id, Groups: []string{"board"}, Roles: approver}
+	}
 	return Question{
 		Now:         now,
 		Chain:       Chain{Name: "two", Tiers: []Tier{{Name: "board", Groups: []string{"board"}, Quorum: 2}}, ValidFor: 24 * time.Hour},
 		Environment: "production", Subject: "s", Votes: votes,
-		Voters:       map[string]Voter{"ann": member("ann"), "ben": member("ben"), "cid": member("cid"), "dee": {ID: "dee", May: true, Present: true}},
+		People:       map[string]access.Person{"ann": member("ann"), "ben": member("ben"), "cid": member("cid"), "dee": {ID: "dee", Roles: approver}},
 		Contributors: map[string]bool{},
 	}
 }
@@ -40,8 +44,8 @@ func TestWeigh(t *testing.T) {
 		"a contributor":             {change: func(q *Question) { q.Contributors["ann"] = true }, votes: []Vote{vote("ann", Approve), vote("ben", Approve)}, want: Standing{Required: 2, Approvals: 1, Eligible: 1}},
 		"outside the group":         {votes: []Vote{vote("dee", Approve), vote("ben", Approve)}, want: Standing{Required: 2, Approvals: 1, Eligible: 2}},
 		"a stranger":                {votes: []Vote{vote("eve", Approve), vote("ben", Approve)}, want: Standing{Required: 2, Approvals: 1, Eligible: 2}},
-		"departed":                  {change: func(q *Question) { v := q.Voters["ann"]; v.Present = false; q.Voters["ann"] = v }, votes: []Vote{vote("ann", Approve), vote("ben", Approve)}, want: Standing{Required: 2, Approvals: 1, Eligible: 1}},
-		"without the right":         {change: func(q *Question) { v := q.Voters["ann"]; v.May = false; q.Voters["ann"] = v }, votes: []Vote{vote("ann", Approve), vote("ben", Approve)}, want: Standing{Required: 2, Approvals: 1, Eligible: 1}},
+		"departed":                  {change: func(q *Question) { p := q.People["ann"]; p.Departed = true; q.People["ann"] = p }, votes: []Vote{vote("ann", Approve), vote("ben", Approve)}, want: Standing{Required: 2, Approvals: 1, Eligible: 1}},
+		"without the right":         {change: func(q *Question) { p := q.People["ann"]; p.Roles = []string{"viewer"}; q.People["ann"] = p }, votes: []Vote{vote("ann", Approve), vote("ben", Approve)}, want: Standing{Required: 2, Approvals: 1, Eligible: 1}},
 		"other content":             {change: func(q *Question) { q.Subject = "t" }, votes: []Vote{vote("ann", Approve), vote("ben", Approve)}, want: Standing{Required: 2, Lapsed: 2, Eligible: 3}},
 		"another environment":       {change: func(q *Question) { q.Environment = "staging" }, votes: []Vote{vote("ann", Approve), vote("ben", Approve)}, want: Standing{Required: 2, Eligible: 3}},
 		"expired to the instant":    {change: func(q *Question) { q.Now = now.Add(23 * time.Hour) }, votes: []Vote{vote("ann", Approve), vote("ben", Approve)}, want: Standing{Required: 2, Lapsed: 2, Eligible: 3}},

@@ -109,7 +109,7 @@ func TestLimitsAreReached(t *testing.T) {
 		in := fine()
 		in.Attestation.Statements = make([]Statement, 1)
 		reflect.ValueOf(&in.Attestation.Statements[0]).Elem().Field(j).SetString(long(MaxItemPlace + 1))
-		if in.excessList() != "attestation.statements" {
+		if in.excessList(&most) != "attestation.statements" {
 			t.Errorf("%s of a statement has no limit", s.Field(j).Name)
 		}
 	}

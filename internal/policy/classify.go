@@ -26,6 +26,7 @@ type Classification struct {
 
 	program *Program
 	in      *Inputs
+	modest  bool
 	until   time.Time // how long it can hold as far as time goes
 	spent   uint64    // of the decision's budget
 }
@@ -55,9 +56,10 @@ func (p *Program) Classify(in Inputs) Classification {
 }
 
 func (p *Program) classify(in *Inputs) Classification {
-	c := Classification{program: p, in: in, Reasons: make([]Reason, 0, 6)}
-	v := &values{in: in, parameters: p.parameters, spent: new(uint64)}
-	if over := in.excess(); over != "" {
+	over, modest := in.excess()
+	c := Classification{program: p, in: in, modest: modest, Reasons: make([]Reason, 0, 6)}
+	v := &values{in: in, parameters: p.parameters, spent: new(uint64), modest: modest}
+	if over != "" {
 		c.Governance = Full
 		c.add(Reason{Gate: gateInputs, Title: "Inputs within their limits", Code: "out-of-limits", Verdict: CannotTell, Why: fmt.Sprintf("What is given as %s is longer than is accepted, or not a number.", over), Required: fmt.Sprintf("texts of at most %d bytes, lists of at most %d items, finite numbers", MaxInputText, MaxInputList)})
 		c.Verdict = worst(c.Reasons)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"signalbox.dev/signalbox/internal/bundle"
@@ -21,11 +22,15 @@ func (c Classification) Decide(a Approval, k Calendar, l Lists) Outcome {
 	in := *c.in
 	in.Approval, in.Calendar = a, k
 	in = in.With(l)
-	if c.program.listed || in.excess() != "" {
+	var over string
+	if over, c.modest = in.excess(); c.program.listed || over != "" {
 		c = c.program.classify(&in)
 	}
 	return c.program.decide(&in, c)
 }
+
+// roomObserved is room for what a gate observed, in bytes: more than most take.
+const roomObserved = 48
 
 // ownReasons is how many reasons the engine adds to those of gates, at most.
 const ownReasons = 5
@@ -33,7 +38,8 @@ const ownReasons = 5
 // decide weighs what is classified; in becomes what gates see.
 func (p *Program) decide(in *Inputs, c Classification) Outcome {
 	spent := c.spent
-	v := &values{in: in, parameters: p.parameters, spent: &spent}
+	v := &values{in: in, parameters: p.parameters, spent: &spent, modest: c.modest, texts: &strings.Builder{}}
+	v.texts.Grow(roomObserved * len(p.gates))
 	o := Outcome{
 		Enforced: c.Observe == nil, Governance: c.Governance, ScopeRule: c.ScopeRule, Observe: c.Observe,
 		Size: c.Size, ChangeType: c.ChangeType, Until: c.until,

@@ -322,7 +322,7 @@ func TestBudget(t *testing.T) {
 		t.Errorf("looking ahead cost the decision %d", used)
 	}
 	var spent uint64 = DecisionBudget
-	v = &values{in: &in, parameters: p.parameters, spent: &spent}
+	v = &values{in: &in, parameters: p.parameters, spent: &spent, texts: &strings.Builder{}}
 	r := p.gates[1].reason
 	v.weigh(&p.gates[1], &r)
 	if r.Verdict != CannotTell || r.Why != "The expression ran out of its budget." {

@@ -82,20 +82,20 @@ func listIn(s section) string {
 }
 
 // listSize is the declared size of a part of a list, told by its path for CEL.
-func listSize(path string) (size uint64, ok bool) {
+func (l *limits) listSize(path string) (size int, ok bool) {
 	switch path {
 	case "findings.items.@items.severity", "approval.votes.@items.answer", "change.commit_list.@items.type":
-		return MaxItemWord, true
+		return l.word, true
 	case "load.parts.@items.name", "load.parts.@items.tool", "findings.items.@items.rule", "findings.items.@items.package", "findings.items.@items.tool", "approval.votes.@items.reason", "approval.votes.@items.groups.@items":
-		return MaxItemText, true
+		return l.itemText, true
 	case "findings.items.@items.location":
-		return MaxItemPlace, true
+		return l.place, true
 	case "approval.votes.@items.groups", "attestation.statements.@items.keys", "attestation.statements.@items.levels":
-		return MaxItemList, true
+		return l.itemList, true
 	case "attestation.statements":
-		return MaxStatements, true
+		return l.statements, true
 	}
-	return MaxItemPlace, strings.HasPrefix(path, "attestation.statements.@items.")
+	return l.place, strings.HasPrefix(path, "attestation.statements.@items.")
 }
 
 // unlisted reports whether the list of a section was not loaded.
@@ -125,28 +125,40 @@ func (v *values) unloaded(r *rule) string {
 	return ""
 }
 
+// limits are the sizes of a text, of a list and of what stands in its items.
+type limits struct{ text, list, word, itemText, place, itemList, statements int }
+
+// most are the limits of all inputs, and few of those that are modest: most are,
+// and what a rule costs with them is so much less that it need not be metered.
+var (
+	most = limits{MaxInputText, MaxInputList, MaxItemWord, MaxItemText, MaxItemPlace, MaxItemList, MaxStatements}
+	few  = limits{modest, modest, MaxItemWord, modest, modest, MaxItemList, MaxStatements}
+)
+
+const modest = 256
+
 // excessList names the first list that is over a limit, or "".
-func (in *Inputs) excessList() string {
+func (in *Inputs) excessList(l *limits) string {
 	over := func(limit int, texts ...string) bool {
 		return slices.ContainsFunc(texts, func(t string) bool { return len(t) > limit })
 	}
 	switch {
-	case len(in.Findings.Items) > MaxInputList || slices.ContainsFunc(in.Findings.Items, func(f Finding) bool {
-		return over(MaxItemWord, f.Severity) || over(MaxItemText, f.Rule, f.Package, f.Tool) || over(MaxItemPlace, f.Location)
+	case len(in.Findings.Items) > l.list || slices.ContainsFunc(in.Findings.Items, func(f Finding) bool {
+		return over(l.word, f.Severity) || over(l.itemText, f.Rule, f.Package, f.Tool) || over(l.place, f.Location)
 	}):
 		return "findings.items"
-	case len(in.Load.Parts) > MaxInputList || slices.ContainsFunc(in.Load.Parts, func(p LoadPart) bool {
-		return over(MaxItemText, p.Name, p.Tool) || endless(p.times()) != "" || endless([]figure{{"error_rate", p.ErrorRate}, {"previous_error_rate", p.PreviousErrorRate}}) != ""
+	case len(in.Load.Parts) > l.list || slices.ContainsFunc(in.Load.Parts, func(p LoadPart) bool {
+		return over(l.itemText, p.Name, p.Tool) || endless(p.times()) != "" || endless([]figure{{"error_rate", p.ErrorRate}, {"previous_error_rate", p.PreviousErrorRate}}) != ""
 	}):
 		return "load.parts"
-	case len(in.Approval.Votes) > MaxInputList || slices.ContainsFunc(in.Approval.Votes, func(v Vote) bool {
-		return len(v.Groups) > MaxItemList || over(MaxItemText, v.Groups...) || over(MaxItemWord, v.Answer) || over(MaxItemText, v.Reason)
+	case len(in.Approval.Votes) > l.list || slices.ContainsFunc(in.Approval.Votes, func(v Vote) bool {
+		return len(v.Groups) > l.itemList || over(l.itemText, v.Groups...) || over(l.word, v.Answer) || over(l.itemText, v.Reason)
 	}):
 		return "approval.votes"
-	case len(in.Change.CommitList) > MaxInputList || slices.ContainsFunc(in.Change.CommitList, func(c Commit) bool { return over(MaxItemWord, c.Type) }):
+	case len(in.Change.CommitList) > l.list || slices.ContainsFunc(in.Change.CommitList, func(c Commit) bool { return over(l.word, c.Type) }):
 		return "change.commit_list"
-	case len(in.Attestation.Statements) > MaxStatements || slices.ContainsFunc(in.Attestation.Statements, func(s Statement) bool {
-		return len(s.Keys) > MaxItemList || len(s.Levels) > MaxItemList || over(MaxItemPlace, append(append(s.texts(), s.Keys...), s.Levels...)...)
+	case len(in.Attestation.Statements) > l.statements || slices.ContainsFunc(in.Attestation.Statements, func(s Statement) bool {
+		return len(s.Keys) > l.itemList || len(s.Levels) > l.itemList || over(l.place, append(append(s.texts(), s.Keys...), s.Levels...)...)
 	}):
 		return "attestation.statements"
 	}
@@ -161,7 +173,7 @@ func (s Statement) texts() []string {
 // it cannot tell, where the whole would be refused.
 func (in Inputs) Bounded() Inputs {
 	for {
-		switch in.excessList() {
+		switch in.excessList(&most) {
 		case "findings.items":
 			in.Findings.Items = nil
 		case "load.parts":

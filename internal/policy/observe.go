@@ -78,7 +78,9 @@ func (v *values) observe(g *gate) string {
 		}
 	}
 	v.scratch = seen
-	return shorten(string(seen))
+	start := v.texts.Len()
+	v.texts.Write(seen)
+	return shorten(v.texts.String()[start:])
 }
 
 func shorten(s string) string {

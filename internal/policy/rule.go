@@ -14,13 +14,18 @@ import (
 	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/ext"
+
 	"signalbox.dev/signalbox/internal/bundle"
+	"signalbox.dev/signalbox/internal/predicate"
 )
 
 // Costs, in CEL's units; 200,000 is some 50 ms. A rule whose worst case is at
-// most CheapRule runs unmetered; one above RuleBudget is refused.
+// most CheapRule runs unmetered, one above RuleBudget is refused. One whose worst
+// case with modest inputs is at most briefRule takes that out of the decision's
+// budget where they are, and runs unmetered as well: metering doubles its time.
 const (
 	CheapRule      = 1_000
+	briefRule      = 10_000
 	RuleBudget     = 200_000
 	DecisionBudget = 2_000_000
 )
@@ -48,8 +53,11 @@ type rule struct {
 	paths    bool     // it reads which components the change touches
 	named    []string // attestors that it compares with
 	metered  bool
-	tree     *ast.AST           // checked
-	tracked  func() cel.Program // keeps the value of every part; nil where it cannot be made
+	brief    cel.Program         // unmetered, for modest inputs; nil where even they may cost too much
+	worst    uint64              // what brief costs at most
+	quick    predicate.Predicate // the same without an interpreter; nil: only program can tell
+	tree     *ast.AST            // checked
+	tracked  func() cel.Program  // keeps the value of every part; nil where it cannot be made
 }
 
 func (r *rule) absent() bool { return r.source == nil }
@@ -71,6 +79,7 @@ type scoped struct {
 	env        *cel.Env
 	names      []string // of all inputs, for suggestions
 	parameters map[string]any
+	modest     bool // no parameter is a long text
 }
 
 // environment declares Inputs, parameters as constants and thresholds as numbers.
@@ -82,7 +91,7 @@ func environment(params []Parameter, thresholds []string) (*scoped, error) {
 		cel.ExpressionNodeLimit(maxNodes), cel.EnableMacroCallTracking(), cel.RegexProgramSizeLimit(maxPattern),
 		cel.Variable("now", cel.TimestampType),
 	}
-	s := &scoped{names: []string{"now"}, parameters: map[string]any{}}
+	s := &scoped{names: []string{"now"}, parameters: map[string]any{}, modest: true}
 	t := reflect.TypeFor[Inputs]()
 	for _, name := range sectionNames {
 		i, _ := fieldIndex(t, name)
@@ -93,6 +102,8 @@ func environment(params []Parameter, thresholds []string) (*scoped, error) {
 		if name := "param." + p.Name; p.Value != nil && !slices.Contains(s.names, name) {
 			opts = append(opts, cel.Variable(name, celType(p.Value)))
 			s.names, s.parameters[name] = append(s.names, name), p.Value
+			text, _ := p.Value.(string)
+			s.modest = s.modest && len(text) <= modest
 		}
 	}
 	for _, name := range thresholds {
@@ -156,19 +167,36 @@ func (s *scoped) compile(r *rule, want wanted, out *bundle.Problems) {
 
 func (s *scoped) plan(r *rule, checked *cel.Ast, out *bundle.Problems) {
 	e := r.source
-	estimate, err := s.env.EstimateCost(checked, bounds{})
+	estimate, err := s.env.EstimateCost(checked, bounds{most})
 	if err != nil || estimate.Max >= RuleBudget {
 		out.Add(Problem{Where: e.At(1, 0), Code: "policy.cost", What: fmt.Sprintf("%q may take too long", e.Field), Why: fmt.Sprintf("its worst case costs more than %d", RuleBudget), Fix: "compare counts instead of walking through lists within lists"})
 		return
 	}
+	r.quick = predicate.Of(checked.NativeRep().Expr(), predicate.Names{Type: reflect.TypeFor[Inputs](), Of: s.meaning})
 	r.tree, r.tracked = checked.NativeRep(), sync.OnceValue(func() cel.Program { return s.track(checked) })
 	opts := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
 	if r.metered = estimate.Max > CheapRule; r.metered {
+		if small, err := s.env.EstimateCost(checked, bounds{few}); err == nil && small.Max <= briefRule && s.modest {
+			r.worst = small.Max
+			r.brief, _ = s.env.Program(checked, opts...) // what is wrong with it is wrong with the other
+		}
 		opts = append(opts, cel.EvalOptions(cel.OptTrackCost), cel.CostLimit(RuleBudget))
 	}
 	if r.program, err = s.env.Program(checked, opts...); err != nil {
 		out.Add(Problem{Where: e.At(1, 0), Code: "policy.expression", What: fmt.Sprintf("%q cannot be made ready to run", e.Field), Why: words(err.Error())})
 	}
+}
+
+// meaning is what a name stands for.
+func (s *scoped) meaning(name string) (m predicate.Meaning, known bool) {
+	if threshold, is := strings.CutPrefix(name, "threshold."); is {
+		return predicate.Meaning{Number: threshold}, true
+	}
+	if m.Constant, known = s.parameters[name]; known {
+		return m, true
+	}
+	m.Index, known = inputIndex(name)
+	return m, known
 }
 
 // inspect finds out what the rule reads.
@@ -293,20 +321,20 @@ func (r *rule) note(i input) {
 const maxNumeral = 400
 
 // bounds are the declared sizes of inputs, on which estimates of cost rest.
-type bounds struct{}
+type bounds struct{ limits }
 
-func (bounds) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
+func (b bounds) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
 	if len(n.Path()) == 0 {
 		return nil
 	}
-	if size, declared := listSize(strings.Join(n.Path(), ".")); declared {
-		return &cost.SizeEstimate{Max: size}
+	if size, declared := b.listSize(strings.Join(n.Path(), ".")); declared {
+		return &cost.SizeEstimate{Max: uint64(size)}
 	}
 	switch n.Type().Kind() {
 	case types.StringKind, types.BytesKind:
-		return &cost.SizeEstimate{Max: MaxInputText}
+		return &cost.SizeEstimate{Max: uint64(b.text)}
 	case types.ListKind:
-		return &cost.SizeEstimate{Max: MaxInputList}
+		return &cost.SizeEstimate{Max: uint64(b.list)}
 	}
 	return nil
 }
@@ -324,8 +352,11 @@ type values struct {
 	in         *Inputs
 	parameters map[string]any
 	thresholds map[string]float64
-	spent      *uint64 // of the decision's budget
-	scratch    []byte  // room for a text
+	spent      *uint64          // of the decision's budget
+	modest     bool             // in is within the limits of few
+	scratch    []byte           // room for a text
+	texts      *strings.Builder // one after the other, of which each is a part
+	subject    predicate.Subject
 }
 
 var errBudget = errors.New("the decision ran out of its budget")
@@ -383,7 +414,12 @@ func (v *values) run(r *rule) (any, error) {
 	if r.metered && *v.spent >= DecisionBudget {
 		return nil, errBudget
 	}
-	result, details, err := r.program.Eval(v)
+	program := r.program
+	if v.modest && r.brief != nil {
+		program = r.brief
+		*v.spent += r.worst
+	}
+	result, details, err := program.Eval(v)
 	if c := details.ActualCost(); c != nil { // of what is metered
 		*v.spent += *c
 	}
@@ -397,6 +433,12 @@ func (v *values) run(r *rule) (any, error) {
 func (v *values) holds(r *rule) (bool, error) {
 	if r.absent() {
 		return true, nil
+	}
+	if r.quick != nil {
+		v.subject.Inputs, v.subject.Numbers = reflect.ValueOf(v.in).Elem(), v.thresholds
+		if held, told := r.quick(&v.subject); told {
+			return held, nil
+		}
 	}
 	result, err := v.run(r)
 	if err != nil {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"math"
 	"math/bits"
 	"reflect"
@@ -102,8 +103,9 @@ const (
 	MaxInputList = 1000
 )
 
-// excess names the first input that is over a limit or not a finite number, or "".
-func (in *Inputs) excess() string {
+// excess names the first input that is over a limit or not a finite number, or "";
+// modest is whether none is over a limit of few.
+func (in *Inputs) excess() (over string, modest bool) {
 	figures := [...]figure{
 		{"findings.age_hours", in.Findings.AgeHours},
 		{"tests.age_hours", in.Tests.AgeHours},
@@ -113,13 +115,13 @@ func (in *Inputs) excess() string {
 	}
 	for _, list := range [...][]figure{figures[:], in.rates(), in.times()} {
 		if name := endless(list); name != "" {
-			return name
+			return name, false
 		}
 	}
-	if over := in.excessText(); over != "" {
-		return over
+	if cmp.Or(in.excessText(&few), in.excessList(&few)) == "" {
+		return "", true
 	}
-	return in.excessList()
+	return cmp.Or(in.excessText(&most), in.excessList(&most)), false
 }
 
 // endless names the first figure that is not a finite number, or "".
@@ -132,7 +134,7 @@ func endless(figures []figure) string {
 	return ""
 }
 
-func (in *Inputs) excessText() string {
+func (in *Inputs) excessText(limit *limits) string {
 	r, s, e, c := &in.Release, &in.Service, &in.Environment, &in.Change
 	for _, l := range [...]struct {
 		name  string
@@ -144,7 +146,7 @@ func (in *Inputs) excessText() string {
 		{"change", [6]string{string(c.Provenance), c.SemverStep, c.Head}},
 		{"evidence", [6]string{string(in.Findings.Provenance), string(in.Tests.Provenance), string(in.Coverage.Provenance), string(in.Load.Provenance), string(in.Attestation.Provenance), in.Previous.Version}},
 	} {
-		if long(l.texts[:]) {
+		if long(limit.text, l.texts[:]) {
 			return l.name
 		}
 	}
@@ -163,16 +165,16 @@ func (in *Inputs) excessText() string {
 		{"calendar.rules", in.Calendar.Rules},
 		{"calendar.exempt", in.Calendar.Exempt},
 	} {
-		if len(l.list) > MaxInputList || long(l.list) {
+		if len(l.list) > limit.list || long(limit.text, l.list) {
 			return l.name
 		}
 	}
 	return ""
 }
 
-func long(texts []string) bool {
+func long(limit int, texts []string) bool {
 	for _, t := range texts {
-		if len(t) > MaxInputText {
+		if len(t) > limit {
 			return true
 		}
 	}

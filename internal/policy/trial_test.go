@@ -272,13 +272,14 @@ func TestEveryTextIsLimited(t *testing.T) {
 			default:
 				continue
 			}
-			if in.excess() == "" {
+			if over, _ := in.excess(); over == "" {
 				t.Errorf("%s.%s has no limit", section.Name, section.Type.Field(j).Name)
 			}
 		}
 	}
-	if in := fine(); in.excess() != "" {
-		t.Errorf("fine inputs are refused for %s", in.excess())
+	in := fine()
+	if over, modest := in.excess(); over != "" || !modest {
+		t.Errorf("fine inputs are refused for %q, modest %t", over, modest)
 	}
 }
 

@@ -111,9 +111,9 @@ var (
 	listsForm   = strict.MustForm[policy.Lists]()
 )
 
-// canonical is v's RFC 8785 form, of about size bytes, and its digest "sha256:…".
-func canonical[T any](f strict.Form[T], v *T, size int) (text []byte, digest string, err error) {
-	if text, err = f.Append(make([]byte, 0, size), v); err != nil {
+// canonical is v's RFC 8785 form, in room as far as that is enough, and its digest "sha256:…".
+func canonical[T any](f strict.Form[T], v *T, room []byte) (text []byte, digest string, err error) {
+	if text, err = f.Append(room[:0], v); err != nil {
 		return nil, "", err
 	}
 	return text, Sum(text), nil
@@ -122,7 +122,7 @@ func canonical[T any](f strict.Form[T], v *T, size int) (text []byte, digest str
 // Sizes in bytes, for room to write in: more than most subjects and bases take.
 const (
 	subjectSize = 1 << 10
-	basisSize   = 4 << 10
+	basisSize   = 3 << 10
 )
 
 // Sum is the digest of bytes as it is written: "sha256:" and 64 hexadecimal digits.
@@ -150,12 +150,11 @@ type basis struct {
 	Stop    string         `json:"stop,omitempty"`
 }
 
-// timeless is in without what only the clock moves, and without lists.
-func timeless(in policy.Inputs) policy.Inputs {
-	in, _ = in.Apart()
+// timeless leaves out of in what only the clock moves, and lists.
+func timeless(in *policy.Inputs) {
+	*in = in.With(policy.Lists{})
 	in.Now = time.Time{}
 	in.Findings.AgeHours, in.Tests.AgeHours, in.Coverage.AgeHours, in.Load.AgeHours = 0, 0, 0, 0
-	return in
 }
 
 // Decide is the facts that record a decision and move the release with it.

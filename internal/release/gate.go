@@ -48,10 +48,11 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 	if d.Evidence, err = f.Artifact.ContentDigest(); err != nil {
 		return Decision{}, err
 	}
-	if _, d.Subject, err = f.subject(d.Evidence); err != nil {
+	room := make([]byte, 0, basisSize) // for one canonical text after the other; the basis stays
+	if _, d.Subject, err = f.subject(d.Evidence, room); err != nil {
 		return Decision{}, err
 	}
-	var ends []time.Time
+	var until time.Time // as far as anything but the permit goes
 	if f.Policy == nil {
 		d.Verdict, d.Enforced, d.Governance = policy.CannotTell, true, policy.Full
 		d.Reasons = []policy.Reason{noPolicy}
@@ -73,20 +74,22 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 		f.explain(&d, class, votes, freezes)
 		d.close(f.Release.Phase)
 		d.halt(f.Stop)
-		ends = []time.Time{out.Until, votes.Until, freezes.Next, f.PolicyUntil}
+		until = earliest(out.Until, votes.Until, freezes.Next, f.PolicyUntil)
 		if d.Permitted() {
 			ttl := policy.DefaultPermitTTL
 			if class.Type != nil {
 				ttl = class.Type.PermitTTL
 			}
-			d.PermitUntil = earliest(append(ends, now.Add(ttl))...)
+			d.PermitUntil = earliest(until, now.Add(ttl))
 		}
 	}
-	d.Until = earliest(append(ends, d.PermitUntil)...)
+	d.Until = earliest(until, d.PermitUntil)
 	d.believe(in)
 	d.Issuers = f.issuers(d.Believed.Attestors)
 	d.Inputs, d.AgeHours, d.LoadAge = in, [3]float64{in.Findings.AgeHours, in.Tests.AgeHours, in.Coverage.AgeHours}, in.Load.AgeHours
-	d.BasisText, d.Basis, err = canonical(basisForm, &basis{Schema: basisSchema, Subject: d.Subject, Policy: d.Policy, Inputs: timeless(in), Lists: d.Lists, Verdict: d.Verdict, Counted: d.Approvals, Engine: Engine, Stop: d.Stop}, basisSize)
+	b := basis{Schema: basisSchema, Subject: d.Subject, Policy: d.Policy, Inputs: in, Lists: d.Lists, Verdict: d.Verdict, Counted: d.Approvals, Engine: Engine, Stop: d.Stop}
+	timeless(&b.Inputs)
+	d.BasisText, d.Basis, err = canonical(basisForm, &b, room)
 	return d, err
 }
 
@@ -133,10 +136,11 @@ func (f *Facts) Subject() (text, digest string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	return f.subject(evidence)
+	canonical, digest, err := f.subject(evidence, make([]byte, 0, subjectSize))
+	return string(canonical), digest, err
 }
 
-func (f *Facts) subject(evidence string) (text, digest string, err error) {
+func (f *Facts) subject(evidence string, room []byte) (text []byte, digest string, err error) {
 	s := subject{
 		Schema: 1, Service: f.Release.Service, Version: f.Release.Version, Digest: f.Release.Digest, Environment: f.Environment,
 		Revision: f.Release.Revision, Size: f.Release.Size, ChangeType: f.Release.ChangeType, Evidence: evidence,
@@ -147,8 +151,7 @@ func (f *Facts) subject(evidence string) (text, digest string, err error) {
 	if f.Policy != nil {
 		s.Policy = f.Policy.Digest()
 	}
-	b, digest, err := canonical(subjectForm, &s, subjectSize)
-	return string(b), digest, err
+	return canonical(subjectForm, &s, room)
 }
 
 // Chain is the question that the votes for this release answer at an instant.
@@ -163,7 +166,7 @@ func (f *Facts) Chain(now time.Time) (approval.Question, error) {
 func (f *Facts) question(now time.Time, class policy.Classification, subject string) approval.Question {
 	q := approval.Question{
 		Now: now, Environment: f.Environment, Subject: subject, Votes: f.Release.Votes,
-		Contributors: f.Contributors(),
+		People: f.People, Contributors: f.Contributors(),
 	}
 	if class.Chain == nil {
 		return q
@@ -171,10 +174,6 @@ func (f *Facts) question(now time.Time, class policy.Classification, subject str
 	q.Chain = approval.Chain{Name: class.Chain.Name, ValidFor: class.Chain.ValidFor, Rejections: class.Chain.Rejections}
 	for _, t := range class.Chain.Tiers {
 		q.Chain.Tiers = append(q.Chain.Tiers, approval.Tier{Name: t.Name, Groups: t.Groups, Quorum: t.Quorum})
-	}
-	q.Voters = make(map[string]approval.Voter, len(f.People))
-	for id, p := range f.People {
-		q.Voters[id] = approval.Voter{ID: id, Groups: p.Groups, Present: !p.Departed, May: access.Gives(p.Roles, access.Approve)}
 	}
 	return q
 }

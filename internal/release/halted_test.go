@@ -199,7 +199,7 @@ func TestChainThatIsAsked(t *testing.T) {
 	if err != nil || q.Chain.Name == "" || len(q.Chain.Tiers) != 1 || q.Chain.Tiers[0].Quorum != 2 || q.Subject != subject || q.Environment != "production" || !q.Now.Equal(now) {
 		t.Errorf("%+v: %v", q, err)
 	}
-	if !q.Contributors["ann"] || len(q.Votes) != 2 || !q.Voters["ben"].May || !q.Voters["ben"].Present {
+	if !q.Contributors["ann"] || len(q.Votes) != 2 || len(q.People) != len(f.People) || len(q.People["ben"].Roles) == 0 {
 		t.Errorf("%+v", q)
 	}
 	f.Release.Change.By = "person/eve" // who attached the change had a hand in it
@@ -207,7 +207,7 @@ func TestChainThatIsAsked(t *testing.T) {
 		t.Errorf("%v", q.Contributors)
 	}
 	f.Policy = nil
-	if q, err := f.Chain(now); err != nil || !q.Now.Equal(now) || len(q.Chain.Tiers) != 0 || q.Voters != nil {
+	if q, err := f.Chain(now); err != nil || !q.Now.Equal(now) || len(q.Chain.Tiers) != 0 || q.People != nil {
 		t.Errorf("without a policy: %+v %v", q, err)
 	}
 }

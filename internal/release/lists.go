@@ -66,7 +66,7 @@ func (f *Facts) list(now time.Time, in policy.Inputs, votes approval.Standing) (
 	if lists.Empty() {
 		return lists, "", nil
 	}
-	_, digest, err := canonical(listsForm, &lists, basisSize)
+	_, digest, err := canonical(listsForm, &lists, nil)
 	if err != nil {
 		return lists, "", fmt.Errorf("lists that rules read: %w", err)
 	}
