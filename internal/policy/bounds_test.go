@@ -232,6 +232,9 @@ func TestSilenceOfLoad(t *testing.T) {
 		{"previous.load_p95_ms >= 0.0", func(*Inputs) {}, Go},
 		{"!previous.exists || previous.load_p99_ms >= 0.0", func(in *Inputs) { in.Previous = Previous{Known: true} }, Go},
 		{"previous.exists && previous.load_known", func(in *Inputs) { in.Previous.LoadKnown = false }, NoGo},
+		{"load.p99_ms >= 0.0", func(in *Inputs) { in.Previous = Previous{Known: true} }, CannotTell},
+		{"load.requests > 0", func(in *Inputs) { in.Load.Parts[0].Requests = 0 }, Go},
+		{"load.parts.all(p, p.requests > 0)", func(in *Inputs) { in.Load.Parts[0].Requests = 0 }, CannotTell},
 		{"findings.high == 0", func(in *Inputs) { in.Load, in.Previous = Load{}, Previous{} }, Go},
 		{"change.components.size() == 0", func(in *Inputs) { in.Change.Components = nil }, CannotTell},
 		{"change.components.size() == 0", func(in *Inputs) { in.Change.Components = []string{} }, Go},
@@ -414,6 +417,21 @@ func TestWhatStillAges(t *testing.T) {
 	o = compiled(t, without("ScopeRule", doc("ScopeRule", "name: later\nmatch: '"+later+"'\ngovernance: light\n"), perhaps)).Decide(fine())
 	if r := reason(t, o, gateScope); r.Code != "unknown" || o.Until.Sub(monday.Add(10*time.Minute+time.Second)).Abs() > time.Second {
 		t.Errorf("%s, until %s", r.Code, o.Until)
+	}
+	if r := reason(t, probed(t, warnOneDay).Decide(with(func(in *Inputs) { in.Findings.Critical = 1 })), "probe"); !strings.HasSuffix(r.Why, "The gate is relaxed to warn until 2027-03-02T09:00:00Z by owner: Known finding.") {
+		t.Errorf("%s", r.Why)
+	}
+	if r := reason(t, probed(t, offUntilNoon).Decide(fine()), "probe"); r.Verdict != CannotTell || r.Code != "relaxed" || r.Observed != "not asked" {
+		t.Errorf("a gate that is not asked says %+v", r)
+	}
+	stale := reason(t, compiled(t, probe("condition: findings.critical == 0\nmax_age: 90m\n")).Decide(fine()), "probe")
+	if stale.Observed != "findings.age_hours = 2" || stale.Required != "at most 1h30m old" {
+		t.Errorf("%+v", stale)
+	}
+	both := listed(t, "findings.high == 0 && change.commit_list.size() == 0 && approval.votes.size() == 0")
+	in := with(func(in *Inputs) { in.Findings.Unrated = 1; *in = in.With(Lists{Commits: []Commit{}, Votes: []Vote{}}) })
+	if r := reason(t, both.Decide(in), "probe"); r.Verdict != CannotTell || !strings.Contains(r.Why, "without a severity") {
+		t.Errorf("%+v", r)
 	}
 	// Of two that are as lenient the first is named.
 	p := probed(t, warnOneDay, strings.Replace(strings.Replace(warnOneDay, "r3", "r4", 1), "by: owner", "by: somebody", 1))

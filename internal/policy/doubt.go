@@ -103,7 +103,7 @@ func (v *values) withstands(r *rule) bool {
 		}
 		w := *v
 		w.in = &other
-		if held, err := w.holds(r); err != nil || !held {
+		if held, _ := w.holds(r); !held { // nor where it cannot be computed
 			return false
 		}
 	}
@@ -155,8 +155,8 @@ func (v *values) later(r *rule, by time.Duration) bool {
 	}
 	w := *v
 	w.in = &other
-	held, err := w.holds(r)
-	return err == nil && held
+	held, _ := w.holds(r)
+	return held
 }
 
 // ordinal is n and what it counts.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -109,6 +110,7 @@ func TestExplanationsOfParts(t *testing.T) {
 		"release.submitted_at - now > duration('1h')":     "`release.submitted_at - now > duration(\"1h\")` does not hold: release.submitted_at is 2027-02-28T09:00:00Z, now is 2027-03-01T09:00:00Z, `release.submitted_at - now` is -1d, `duration(\"1h\")` is 1h.",
 		"now - now > duration('1h')":                      "`now - now > duration(\"1h\")` does not hold: now is 2027-03-01T09:00:00Z, `now - now` is 0s, `duration(\"1h\")` is 1h.",
 		"release.submitted_at + duration('1h') > now":     "`release.submitted_at + duration(\"1h\") > now` does not hold: release.submitted_at is 2027-02-28T09:00:00Z, now is 2027-03-01T09:00:00Z, `release.submitted_at + duration(\"1h\")` is 2027-02-28T10:00:00Z.",
+		"findings.high > 3 && 1 / findings.critical > 0":  "`findings.high > 3` does not hold: findings.high is 0.",
 		"findings.high > 3 && findings.high > 3":          "`findings.high > 3` does not hold: findings.high is 0.",
 		"(service.owned || true) && findings.high > 3":    "`findings.high > 3` does not hold: findings.high is 0.",
 		"!(service.owned || findings.high > 3)":           "`service.owned` holds: service.owned is true.",
@@ -257,6 +259,9 @@ func TestShownInPart(t *testing.T) {
 		if want := "service.flags = [" + strings.TrimSuffix(strings.Repeat("f, ", min(n, 10)), ", ") + more + "]"; r.Observed != want {
 			t.Errorf("%s, want %s", r.Observed, want)
 		}
+	}
+	if s := show(reflect.ValueOf(int64(1090))); s != "1090" {
+		t.Error(s)
 	}
 	for s, want := range map[string]string{"ERROR: a\nb": "a", "a": "a", "\na": "", "policy.Findings has": "the section findings has"} {
 		if got := words(s); got != want {

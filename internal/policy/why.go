@@ -78,14 +78,9 @@ func (t *telling) tell(x ast.Expr, is bool) {
 }
 
 func (t *telling) held(x ast.Expr) (held, known bool) {
-	val, ok := t.state.Value(x.ID())
-	if !ok {
-		if x.Kind() == ast.LiteralKind {
-			held, known = x.AsLiteral().Value().(bool)
-		}
-		return held, known
+	if val, ok := t.state.Value(x.ID()); ok {
+		held, known = val.Value().(bool)
 	}
-	held, known = val.Value().(bool)
 	return held, known
 }
 
