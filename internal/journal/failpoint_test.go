@@ -500,13 +500,13 @@ func kills(t *testing.T, place func() *site, n int, engine store.Dialect) {
 func TestKillPointsSQLite(t *testing.T) {
 	kills(t, func() *site {
 		return &site{options: store.Options{Data: t.TempDir()}, dir: t.TempDir(), done: map[string]string{}}
-	}, cycles(2, 100), store.SQLite)
+	}, cycles(2, 20), store.SQLite)
 }
 
 func TestKillPointsPostgres(t *testing.T) {
 	kills(t, func() *site {
 		return &site{options: store.Options{Database: storetest.PostgresURL(t)}, dir: t.TempDir(), done: map[string]string{}}
-	}, cycles(1, 100), store.Postgres)
+	}, cycles(1, 20), store.Postgres)
 }
 
 // The negative control: had a kill taken something with it, the checks would say so.
