@@ -4,7 +4,6 @@ import (
 	"bytes"
 
 	"signalbox.dev/signalbox/internal/access"
-	"signalbox.dev/signalbox/internal/control"
 	"signalbox.dev/signalbox/internal/counsel"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
@@ -42,11 +41,11 @@ func checkPolicy(c *call, q wire.CheckRequest) (wire.PolicyCheck, error) {
 		return wire.PolicyCheck{}, err
 	}
 	defer done()
-	found, err := c.Control.CheckPolicy(c.ctx, c.request(), control.CheckRequest{Files: policyFiles(q.Files), Coverage: q.Coverage})
+	found, err := counsel.Check(c.ctx, c.Control, c.request(), counsel.CheckRequest{Files: policyFiles(q.Files), Coverage: q.Coverage})
 	return wireCheck(found), err
 }
 
-func wireCheck(found control.Checked) wire.PolicyCheck {
+func wireCheck(found counsel.Checked) wire.PolicyCheck {
 	w := wire.PolicyCheck{Digest: found.Digest, Problems: []wire.PolicyProblem{}, Tests: []wire.PolicyTest{}}
 	for _, p := range found.Problems {
 		w.Problems = append(w.Problems, wire.PolicyProblem{

@@ -85,7 +85,7 @@ var rooms = []room{
 	{path: "internal/control/controltest", imports: "change control journal seal store vault view", tests: true},
 	{path: "internal/upkeep", imports: "event state journal seal store vault verify view"},
 	{path: "internal/telemetry"},
-	{path: "internal/counsel", imports: "access control policy prose"},
+	{path: "internal/counsel", imports: "access control lint policy prose"},
 	{path: "internal/watch", imports: "control event journal store view connect"},
 	{path: "internal/publish", imports: "event journal store verify witness"},
 	{path: "internal/anchor", imports: "connect/git verify"},

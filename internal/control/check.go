@@ -11,48 +11,15 @@ import (
 	"signalbox.dev/signalbox/internal/policy"
 )
 
-// CheckRequest asks what is wrong with a bundle.
-type CheckRequest struct {
-	Files    []policy.File
-	Coverage bool // also what its test cases exercise
-}
-
-// Checked is what was found. One that does not compile has neither results nor coverage.
-type Checked struct {
-	Digest   string
-	Problems []policy.Problem
-	Tests    []policy.TestResult
-	Coverage *lint.Coverage
-}
-
-// CheckPolicy looks a bundle over beside the catalog, and runs its test cases.
-// A problem or a failing test is an answer and no error. Nothing is recorded.
-func (c *Control) CheckPolicy(ctx context.Context, r Request, q CheckRequest) (Checked, error) {
-	if err := r.Actor.May(access.Policy); err != nil {
-		return Checked{}, err
-	}
-	around, err := view(ctx, c, surroundings)
-	if err != nil {
-		return Checked{}, err
-	}
-	done := Checked{Digest: policy.Digest(q.Files), Problems: lint.Check(q.Files, around)}
-	program, _ := policy.Compile(q.Files)
-	if program == nil || ctx.Err() != nil {
-		return done, ctx.Err()
-	}
-	done.Tests = program.Test()
-	if q.Coverage && ctx.Err() == nil {
-		found, err := lint.Cover(program)
-		if err != nil {
-			return done, err
-		}
-		done.Coverage = &found
-	}
-	return done, ctx.Err()
-}
-
-// surroundings are what lint asks of the catalog: services, environments, and
+// Surroundings are what lint asks of the catalog: services, environments, and
 // who of those present is in which group.
+func (c *Control) Surroundings(ctx context.Context, r Request) (lint.Options, error) {
+	if err := r.Actor.May(access.Policy); err != nil {
+		return lint.Options{}, err
+	}
+	return view(ctx, c, surroundings)
+}
+
 func surroundings(l *Load) (lint.Options, error) {
 	known, err := governed(l)
 	if err != nil {
@@ -90,4 +57,16 @@ func governed(l *Load) (mandate.Catalog, error) {
 		c.Places = append(c.Places, policy.Environment{Known: true, Name: e.Name, Kind: e.Kind, Region: e.Region})
 	}
 	return c, err
+}
+
+// names are those of all services and environments of the catalog.
+func names(l *Load) (services, environments []string, err error) {
+	all, err := governed(l)
+	for _, s := range all.Services {
+		services = append(services, s.Name)
+	}
+	for _, e := range all.Places {
+		environments = append(environments, e.Name)
+	}
+	return services, environments, err
 }

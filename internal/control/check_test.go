@@ -16,7 +16,7 @@ func TestLooksTakeRights(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		looks := map[string]func(control.Request) error{
 			"check": func(r control.Request) error {
-				_, err := h.CheckPolicy(h.ctx, r, control.CheckRequest{Files: policy.Starter()})
+				_, err := counsel.Check(h.ctx, h.Control, r, counsel.CheckRequest{Files: policy.Starter()})
 				return err
 			},
 			"compare": func(r control.Request) error {
@@ -52,7 +52,7 @@ func TestCheckForetellsActivation(t *testing.T) {
 		edited[0].Data = append(edited[0].Data, "\n# another digest\n"...)
 		foretold := func() (codes string) {
 			t.Helper()
-			found, err := h.CheckPolicy(h.ctx, h.as("cid"), control.CheckRequest{Files: edited})
+			found, err := counsel.Check(h.ctx, h.Control, h.as("cid"), counsel.CheckRequest{Files: edited})
 			must(t, err)
 			for _, p := range found.Problems {
 				if p.Severity == policy.LevelError {

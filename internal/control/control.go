@@ -14,13 +14,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
 
 	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/journal"
@@ -44,7 +47,10 @@ type Control struct {
 	Bundles release.BundleVerifier        // nil: Sigstore bundles are refused
 	Decided func(context.Context, Answer) // told of each answer of the gate; nil tells nobody
 
-	programs programs
+	programs     programs
+	services     state.Held[catalog.Service] // by name
+	environments state.Held[catalog.Environment]
+	present      state.Held[present] // everybody, under ""
 }
 
 // Files is the vault as commands use it.
@@ -78,36 +84,48 @@ func NewID() string { return uuid.Must(uuid.NewV7()).String() }
 type Load struct {
 	Now time.Time // see journal.Clock
 
-	clock journal.Clock
-	ctx   context.Context
-	from  *journal.Snapshot
-	reads map[event.Stream]uint64
-	parts [][]byte
+	clock    journal.Clock
+	ctx      context.Context
+	from     *journal.Snapshot
+	expected []event.Stream                // to be seen along with what is seen next
+	seen     map[event.Stream]state.Stored // of the snapshot
+	reads    map[event.Stream]uint64
+	parts    [][]byte
 }
 
 func loading(ctx context.Context, s *journal.Snapshot) (*Load, error) {
 	clock, err := s.Clock(ctx)
-	return &Load{Now: clock.Now, clock: clock, ctx: ctx, from: s, reads: map[event.Stream]uint64{}}, err
+	return &Load{Now: clock.Now, clock: clock, ctx: ctx, from: s, seen: map[event.Stream]state.Stored{}, reads: map[event.Stream]uint64{}}, err
 }
 
-// Set remembers the version of a set: all of its members are read with it.
-func (l *Load) Set(set event.Stream) error {
-	_, err := l.load(set)
+// expect names streams that will be read, so that one query is enough for all.
+func (l *Load) expect(streams ...event.Stream) { l.expected = append(l.expected, streams...) }
+
+// see looks at streams without remembering that the decision rests on them.
+func (l *Load) see(streams ...event.Stream) error {
+	known := func(s event.Stream) bool { _, known := l.seen[s]; return known }
+	unseen := slices.DeleteFunc(slices.Clone(streams), known)
+	if len(unseen) == 0 {
+		return nil
+	}
+	unseen = append(unseen, slices.DeleteFunc(l.expected, known)...)
+	l.expected = nil
+	stored, err := l.from.LoadAll(l.ctx, unseen...)
+	maps.Copy(l.seen, stored)
 	return err
 }
 
-func (l *Load) load(streams ...event.Stream) (map[event.Stream][]byte, error) {
-	stored, err := l.from.LoadAll(l.ctx, streams...)
-	if err != nil {
-		return nil, err
+// load sees streams and remembers that the decision rests on them.
+func (l *Load) load(streams ...event.Stream) error {
+	err := l.see(streams...)
+	for _, s := range streams {
+		l.reads[s] = l.seen[s].Version
 	}
-	states := make(map[event.Stream][]byte, len(stored))
-	for s, e := range stored {
-		l.reads[s] = e.Version
-		states[s] = e.State
-	}
-	return states, nil
+	return err
 }
+
+// Set remembers the version of a set: all of its members are read with it.
+func (l *Load) Set(set event.Stream) error { return l.load(set) }
 
 // find lists the streams that bear a key. The caller reads the set they belong
 // to, so that a new one is never a phantom; for unique keys the journal itself refuses.
@@ -122,57 +140,42 @@ func (l *Load) overlapping(name, value string, from, until time.Time) ([]event.S
 
 // read is the typed state of a stream; the zero state where it does not exist.
 func read[S any](l *Load, s event.Stream) (S, error) {
-	states, err := l.load(s)
-	if err != nil {
+	if err := l.load(s); err != nil {
 		var zero S
 		return zero, err
 	}
-	return event.Decode[S](states[s])
+	return event.Decode[S](l.seen[s].State)
 }
 
 // readAll is the typed states of all streams that bear a key, in order.
 func readAll[S any](l *Load, name, value string) ([]S, error) {
 	streams, err := l.find(name, value)
-	if err != nil || len(streams) == 0 {
-		return nil, err
+	if err == nil {
+		err = l.load(streams...)
 	}
-	return readEach[S](l, streams)
-}
-
-func readEach[S any](l *Load, streams []event.Stream) ([]S, error) {
-	states, err := l.load(streams...)
 	if err != nil {
 		return nil, err
 	}
-	return decodeEach[S](streams, states)
+	return peekEach[S](l, streams)
 }
 
 // peekAll is readAll for members of a set whose version was read: every change
 // of a member touches the set, so the members' own versions need no watching.
 func peekAll[S any](l *Load, name, value string) ([]S, error) {
 	streams, err := l.find(name, value)
-	if err != nil || len(streams) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	return peekEach[S](l, streams)
 }
 
 func peekEach[S any](l *Load, streams []event.Stream) ([]S, error) {
-	stored, err := l.from.LoadAll(l.ctx, streams...)
-	if err != nil {
+	if err := l.see(streams...); err != nil {
 		return nil, err
 	}
-	states := make(map[event.Stream][]byte, len(stored))
-	for s, e := range stored {
-		states[s] = e.State
-	}
-	return decodeEach[S](streams, states)
-}
-
-func decodeEach[S any](streams []event.Stream, states map[event.Stream][]byte) ([]S, error) {
 	var all []S
 	for _, stream := range streams {
-		s, err := event.Decode[S](states[stream])
+		s, err := event.Decode[S](l.seen[stream].State)
 		if err != nil {
 			return nil, fmt.Errorf("state of %s: %w", stream, err)
 		}
@@ -183,12 +186,27 @@ func decodeEach[S any](streams []event.Stream, states map[event.Stream][]byte) (
 
 // readOne is the state of the one stream that bears a unique key, or false.
 func readOne[S any](l *Load, name, value string) (S, bool, error) {
-	all, err := readAll[S](l, name, value)
+	return first(readAll[S](l, name, value))
+}
+
+func first[S any](all []S, err error) (S, bool, error) {
 	if err != nil || len(all) == 0 {
 		var zero S
 		return zero, false, err
 	}
 	return all[0], true, nil
+}
+
+// held is the member of a set that bears a key; nil where there is none.
+func held[S any](l *Load, h *state.Held[S], set event.Stream, name, value string) (*S, error) {
+	if err := l.Set(set); err != nil {
+		return nil, err
+	}
+	one, known, err := h.Get(l.reads[set], value, func() (S, bool, error) { return first(peekAll[S](l, name, value)) })
+	if err != nil || !known {
+		return nil, err
+	}
+	return &one, nil
 }
 
 // act is one try: it reads, asks a noun, and returns the facts and the result.

@@ -468,6 +468,49 @@ func TestDeparture(t *testing.T) {
 	})
 }
 
+// What a replica holds of the catalog and of people is what stands: of another's
+// change it knows with its next decision.
+func TestReplicaHoldsWhatStands(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		db, keyDir := open(), t.TempDir()+"/keys"
+		h := raise(t, db, keyDir)
+		h.furnish()
+		other := raise(t, db, keyDir)
+		other.who = h.who
+		h.approve(h.prepare(), "ben", "cid")
+		asked := func() string {
+			t.Helper()
+			d, err := other.Ask(h.ctx, h.as("ci"), h.gate())
+			must(t, err)
+			fresh := raise(t, db, keyDir) // holds nothing
+			fresh.who = h.who
+			if again := fresh.ask(); !again.Standing || again.Decision.ID != d.Decision.ID {
+				t.Errorf("%s on what was held, %s on what stands", d.Decision.Basis, again.Decision.Basis)
+			}
+			return d.Decision.Basis
+		}
+		seen := map[string]string{}
+		for _, change := range []struct {
+			name string
+			make func()
+		}{
+			{"none", func() {}},
+			{"of the catalog", func() {
+				_, err := h.ImportCatalog(h.ctx, h.as("root"), "catalog.yaml", []byte(strings.Replace(catalogFile, "tier: 1", "tier: 0", 1)))
+				must(t, err)
+			}},
+			{"of a person", func() { must(t, h.Depart(h.ctx, h.as("root"), "ben", "left")) }},
+		} {
+			change.make()
+			basis := asked()
+			if before, twice := seen[basis]; twice {
+				t.Errorf("a change %s was not seen: as with %s", change.name, before)
+			}
+			seen[basis] = change.name
+		}
+	})
+}
+
 // New evidence after a vote is other content: the vote lapses by itself.
 func TestVoteLapsesWithNewEvidence(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {

@@ -13,30 +13,49 @@ import (
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
 	"signalbox.dev/signalbox/internal/seal"
+	"signalbox.dev/signalbox/internal/trust"
 	"signalbox.dev/signalbox/internal/verify"
 )
+
+// signable is a permit, and the public half of the key that signs it.
+type signable struct {
+	release.Permit
+	by string
+}
+
+// signable is a permit with the key that signs now: whoever issued it had no later one.
+func (c *Control) signable(l *Load, p release.Permit) (signable, error) {
+	line, err := read[trust.Line](l, trust.StreamOf(trust.ForPermits))
+	return signable{p, orElse(line.Current(), c.Keys.First(seal.Permit))}, err
+}
 
 // Permit is the signed deployment permit: made of its fact alone, so the
 // same bytes each time, until the permit key is rotated.
 func (c *Control) Permit(ctx context.Context, id string) ([]byte, error) {
-	p, err := c.PermitState(ctx, id)
+	p, err := view(ctx, c, func(l *Load) (signable, error) {
+		p, err := l.issued(id)
+		if err != nil {
+			return signable{}, err
+		}
+		return c.signable(l, p)
+	})
 	if err != nil {
 		return nil, err
 	}
-	by, err := keyring.Signing(ctx, c.Journal, c.Keys, seal.Permit) // read after the permit: whoever issued it had no later key
-	if err != nil {
-		return nil, err
-	}
+	return c.sign(p)
+}
+
+func (c *Control) sign(p signable) ([]byte, error) {
 	payload, err := verify.Permit{
 		ID: p.ID, Release: p.Release, ReleaseType: orElse(p.Type, "none"), Service: p.Service, Version: p.Version, Environment: p.Environment,
 		Digest: p.Digest, Origin: c.Journal.Origin(), Position: p.Position, Engine: fmt.Sprint(release.Engine),
 		Decided: p.NotBefore.Time(), NotBefore: p.NotBefore.Time(), NotAfter: p.NotAfter.Time(),
-		Policy: p.Policy, Change: orNothing(p.Change), Evidence: p.Evidence, Basis: p.Basis, Levels: []string{}, KeyID: seal.ID(by),
+		Policy: p.Policy, Change: orNothing(p.Change), Evidence: p.Evidence, Basis: p.Basis, Levels: []string{}, KeyID: seal.ID(p.by),
 	}.Encode()
 	if err != nil {
 		return nil, err
 	}
-	return c.Keys.SignEnvelope(by, payload)
+	return c.Keys.SignEnvelope(p.by, payload)
 }
 
 func orElse(s, otherwise string) string {
@@ -56,13 +75,16 @@ func orNothing(digest string) string {
 
 // PermitState is a permit as it stands: issued, redeemed or recalled.
 func (c *Control) PermitState(ctx context.Context, id string) (release.Permit, error) {
-	return view(ctx, c, func(l *Load) (release.Permit, error) {
-		p, err := l.permit(id)
-		if err == nil && p.ID == "" {
-			err = fault.New(fault.NotFound, "permit.unknown", "there is no permit "+id)
-		}
-		return p, err
-	})
+	return view(ctx, c, func(l *Load) (release.Permit, error) { return l.issued(id) })
+}
+
+// issued is permit for one that there must be.
+func (l *Load) issued(id string) (release.Permit, error) {
+	p, err := l.permit(id)
+	if err == nil && p.ID == "" {
+		err = fault.New(fault.NotFound, "permit.unknown", "there is no permit "+id)
+	}
+	return p, err
 }
 
 // RecallPermit takes a permit back before it is redeemed.

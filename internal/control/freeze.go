@@ -78,10 +78,7 @@ func (c *Control) follow(l *Load, f *calendar.Freeze) error {
 
 // known refuses a scope that names what nobody knows: such a freeze would cover nothing.
 func (c *Control) known(l *Load, s calendar.Scope) error {
-	if err := l.Set(event.SetCatalog); err != nil {
-		return err
-	}
-	services, environments, err := c.names(l)
+	services, environments, err := names(l)
 	if err != nil {
 		return err
 	}

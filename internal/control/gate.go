@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/activation"
 	"signalbox.dev/signalbox/internal/calendar"
 	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/change"
@@ -22,6 +23,7 @@ import (
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
 	"signalbox.dev/signalbox/internal/strict"
+	"signalbox.dev/signalbox/internal/trust"
 )
 
 // GateRequest asks whether a version of a service may go to an environment now.
@@ -51,20 +53,26 @@ func (c *Control) Ask(ctx context.Context, r Request, q GateRequest) (Answer, er
 	if err := c.Journal.Writable(); err != nil {
 		return Answer{}, err
 	}
-	asked, repeated := r, false
+	var receipt journal.Receipt
+	asked := r
 	asked.Recorded = func(j journal.Receipt) {
-		repeated = j.Repeated
+		receipt = j
 		r.recorded(j)
 	}
+	var permit signable
 	answer, err := do(ctx, c, asked, q, func(l *Load) ([]event.Draft, Answer, error) {
+		l.expectGate(q.Digest)
 		drafts, state, err := c.open(l, r.Actor, q.ReleaseRequest)
 		if err != nil {
 			return nil, Answer{}, err
 		}
-		more, answer, err := c.decide(l, state, q.Environment)
+		more, answer, p, err := c.decide(l, state, q.Environment)
+		if err == nil && p.ID != "" {
+			permit, err = c.signable(l, p)
+		}
 		return append(drafts, more...), answer, err
 	})
-	if err == nil && repeated && answer.Decision.Verdict == policy.Go {
+	if err == nil && receipt.Repeated && answer.Decision.Verdict == policy.Go {
 		err = c.followable(ctx, answer.Decision)
 	}
 	if err != nil {
@@ -73,29 +81,36 @@ func (c *Control) Ask(ctx context.Context, r Request, q GateRequest) (Answer, er
 	if c.Decided != nil {
 		c.Decided(ctx, answer)
 	}
-	if answer.Decision.Permit == "" {
+	switch {
+	case answer.Decision.Permit == "":
 		return answer, nil
+	case receipt.Repeated:
+		answer.Permit, err = c.Permit(ctx, answer.Decision.Permit)
+		return answer, err
+	case !answer.Standing:
+		permit.Position = receipt.Next - 1 // its fact is the last
 	}
-	answer.Permit, err = c.Permit(ctx, answer.Decision.Permit)
+	answer.Permit, err = c.sign(permit)
 	return answer, err
 }
 
-func (c *Control) decide(l *Load, state release.State, environment string) ([]event.Draft, Answer, error) {
+// decide is a decision with its facts, and the permit that it yields or yielded.
+func (c *Control) decide(l *Load, state release.State, environment string) ([]event.Draft, Answer, release.Permit, error) {
 	if err := l.clock.Sure(); err != nil {
-		return nil, Answer{}, err
+		return nil, Answer{}, release.Permit{}, err
 	}
 	facts, err := c.facts(l, state, environment)
 	if err != nil {
-		return nil, Answer{}, err
+		return nil, Answer{}, release.Permit{}, err
 	}
 	d, err := release.Gate(l.Now, facts)
 	if err != nil {
-		return nil, Answer{}, err
+		return nil, Answer{}, release.Permit{}, err
 	}
 	if standing, stands := state.Stands(environment, d.Basis, l.Now); stands {
-		earlier, usable, err := l.standing(standing.Position)
-		if err != nil || usable {
-			return nil, Answer{Decision: earlier, Standing: true}, err
+		earlier, permit, err := l.standing(standing.Position)
+		if usable := permit.Redeemed == 0 && permit.Recalled == 0; err != nil || usable {
+			return nil, Answer{Decision: earlier, Standing: true}, permit, err
 		}
 	}
 	d.ID = NewID()
@@ -103,26 +118,33 @@ func (c *Control) decide(l *Load, state release.State, environment string) ([]ev
 		d.Permit = NewID()
 	}
 	l.parts = append(l.parts, d.BasisText)
-	return append(state.Decide(d), d.Issue()...), Answer{Decision: d}, nil
+	return append(state.Decide(d), d.Issue()...), Answer{Decision: d}, d.Yields(), nil
 }
 
-// standing is an earlier decision, and whether it may be answered again: its
-// permit, if it has one, has been neither redeemed nor recalled.
-func (l *Load) standing(position uint64) (d release.Decision, usable bool, err error) {
+// standing is an earlier decision, and its permit if it has one.
+func (l *Load) standing(position uint64) (d release.Decision, p release.Permit, err error) {
 	fact, err := l.from.Fact(l.ctx, position)
 	if err != nil {
-		return d, false, fmt.Errorf("standing decision: %w", err)
+		return d, p, fmt.Errorf("standing decision: %w", err)
 	}
-	if err := fact.Body(&d); err != nil || d.Permit == "" {
-		return d, true, err
+	if err = fact.Body(&d); err == nil && d.Permit != "" {
+		p, err = l.permit(d.Permit)
 	}
-	p, err := l.permit(d.Permit)
-	return d, p.Redeemed == 0 && p.Recalled == 0, err
+	return d, p, err
+}
+
+// expectGate expects what every decision about an artifact rests on.
+func (l *Load) expectGate(digest string) {
+	l.expect(activation.Stream, event.SetCatalog, event.SetGrants, event.SetFreezes, halt.Stream, trust.StreamOf(trust.ForPermits))
+	if artifact, err := evidence.Stream(digest); err == nil {
+		l.expect(artifact)
+	}
 }
 
 // facts loads all that a decision about a release and an environment rests on.
 func (c *Control) facts(l *Load, state release.State, environment string) (release.Facts, error) {
 	f := release.Facts{Release: state, Environment: environment, TZData: c.TZData}
+	l.expectGate(state.Digest)
 	steps := []func() error{
 		func() (err error) { f.Policy, f.PolicyUntil, err = c.active(l); return },
 		func() error { return c.catalogued(l, &f) },
@@ -260,43 +282,33 @@ func (c *Control) reread(ctx context.Context, a evidence.Added) (evidence.Claim,
 
 // catalogued fills the service and the environment. Every change of the
 // catalog touches its set, so the entries themselves need not be remembered.
-func (c *Control) catalogued(l *Load, f *release.Facts) error {
-	if err := l.Set(event.SetCatalog); err != nil {
+func (c *Control) catalogued(l *Load, f *release.Facts) (err error) {
+	if f.Service, err = held(l, &c.services, event.SetCatalog, catalog.ServiceName, f.Release.Service); err != nil {
 		return err
 	}
-	service, known, err := readOne[catalog.Service](l, catalog.ServiceName, f.Release.Service)
-	if err != nil {
-		return err
-	}
-	if known {
-		f.Service = &service
-	}
-	place, known, err := readOne[catalog.Environment](l, catalog.EnvironmentName, f.Environment)
-	if err != nil {
-		return err
-	}
-	if known {
-		f.Place = &place
-	}
-	if f.Service == nil || f.Place == nil {
-		f.Services, f.Environments, err = c.names(l)
+	f.Place, err = held(l, &c.environments, event.SetCatalog, catalog.EnvironmentName, f.Environment)
+	if err == nil && (f.Service == nil || f.Place == nil) {
+		f.Services, f.Environments, err = names(l)
 	}
 	return err
 }
 
-func (c *Control) names(l *Load) (services, environments []string, err error) {
-	all, err := peekAll[catalog.Service](l, "catalog", catalog.ServiceNoun)
-	if err != nil {
-		return nil, nil, err
+// present is every present person.
+type present struct {
+	people map[string]access.Person // by id
+	behind map[string]string        // ids, by commit identity
+}
+
+func everybody(l *Load) (present, bool, error) {
+	p := present{people: map[string]access.Person{}, behind: map[string]string{}}
+	all, err := peekAll[access.Person](l, access.PersonAll, "present")
+	for _, one := range all {
+		p.people[one.ID] = one
+		for _, i := range one.Identities {
+			p.behind[i] = one.ID
+		}
 	}
-	for _, s := range all {
-		services = append(services, s.Name)
-	}
-	places, err := peekAll[catalog.Environment](l, "catalog", catalog.EnvironmentNoun)
-	for _, e := range places {
-		environments = append(environments, e.Name)
-	}
-	return services, environments, err
+	return p, err == nil, err
 }
 
 // people fills every present person, whoever voted, and who is behind each
@@ -305,25 +317,18 @@ func (c *Control) people(l *Load, f *release.Facts) error {
 	if err := l.Set(event.SetGrants); err != nil {
 		return err
 	}
-	all, err := peekAll[access.Person](l, access.PersonAll, "present")
+	all, _, err := c.present.Get(l.reads[event.SetGrants], "", func() (present, bool, error) { return everybody(l) })
 	if err != nil {
 		return err
 	}
-	f.People = map[string]access.Person{}
-	behind := map[string]string{}
-	for _, p := range all {
-		f.People[p.ID] = p
-		for _, i := range p.Identities {
-			behind[i] = p.ID
-		}
-	}
+	f.People = all.people
 	f.Identities = map[string]string{}
 	if f.Release.Change == nil {
 		return nil
 	}
 	for _, pseudonym := range f.Release.Change.Record.Contributors {
-		id, present := behind[pseudonym]
-		if !present {
+		id, there := all.behind[pseudonym]
+		if !there {
 			gone, known, err := readOne[access.Person](l, access.PersonIdentity, pseudonym)
 			if err != nil {
 				return err

@@ -9,7 +9,6 @@ import (
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/halt"
-	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/release"
 	"signalbox.dev/signalbox/internal/state"
 )
@@ -228,38 +227,29 @@ func (c *Control) RecallPermits(ctx context.Context, r Request, q PermitQuery, r
 // Permits lists the permits that rest on a basis, newest first; after is the
 // last one of the page before.
 func (c *Control) Permits(ctx context.Context, q PermitQuery, after string, limit int) (list []release.Permit, next string, err error) {
-	err = c.Journal.Snapshot(ctx, func(s *journal.Snapshot) error {
-		l, err := loading(ctx, s)
-		if err != nil {
-			return err
-		}
+	next, err = view(ctx, c, func(l *Load) (next string, err error) {
 		basis, err := c.basis(l, q)
 		if err != nil {
-			return err
+			return "", err
 		}
 		from := state.Listed{Name: release.PermitRestsOn, Value: string(basis), Limit: limit + 1}
 		if after != "" {
 			last, err := read[release.Permit](l, event.StreamOf(release.PermitNoun, after))
 			if err != nil {
-				return err
+				return "", err
 			}
 			from.Since, from.Stream = last.NotBefore, event.StreamOf(release.PermitNoun, after)
 		}
-		streams, err := s.Newest(ctx, from)
-		if err != nil {
-			return err
-		}
+		streams, err := l.from.Newest(ctx, from)
 		if len(streams) > limit {
 			streams, next = streams[:limit], streams[limit-1].ID()
 		}
-		for _, stream := range streams {
-			p, err := l.permit(stream.ID())
-			if err != nil {
-				return err
-			}
+		for i := 0; err == nil && i < len(streams); i++ {
+			var p release.Permit
+			p, err = l.permit(streams[i].ID())
 			list = append(list, p)
 		}
-		return nil
+		return next, err
 	})
 	return list, next, err
 }

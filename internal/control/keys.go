@@ -6,7 +6,6 @@ import (
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
-	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/keyring"
 	"signalbox.dev/signalbox/internal/seal"
 	"signalbox.dev/signalbox/internal/trust"
@@ -56,10 +55,6 @@ func (c *Control) RotateKey(ctx context.Context, r Request, q Rotation) (trust.R
 func (c *Control) CheckKeys(ctx context.Context) error { return keyring.Check(ctx, c.Journal, c.Keys) }
 
 // PublicKeys is the file of public keys, ended ones included: what verify.ParseKeys reads.
-func (c *Control) PublicKeys(ctx context.Context) (text []byte, err error) {
-	err = c.Journal.Snapshot(ctx, func(s *journal.Snapshot) error {
-		text, err = keyring.Public(ctx, s, c.Keys)
-		return err
-	})
-	return text, err
+func (c *Control) PublicKeys(ctx context.Context) ([]byte, error) {
+	return view(ctx, c, func(l *Load) ([]byte, error) { return keyring.Public(ctx, l.from, c.Keys) })
 }

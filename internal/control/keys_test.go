@@ -106,6 +106,42 @@ func TestRotation(t *testing.T) {
 	})
 }
 
+// The permit that an answer brings is the one that is asked for by its id, whether
+// the decision was recorded just now, stands, or is repeated under its key; and it is
+// signed by the key that signs then.
+func TestAnsweredPermit(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.approve(h.prepare(), "ben", "cid")
+		r := h.as("ci")
+		r.Key = "once"
+		var before []byte
+		for _, turn := range []string{"recorded", "repeated", "standing", "rotated"} {
+			switch turn {
+			case "standing":
+				r.Key = ""
+			case "rotated":
+				h.rotate("permit")
+			}
+			a, err := h.Ask(h.ctx, r, h.gate())
+			must(t, err)
+			if a.Standing != (r.Key == "") {
+				t.Errorf("%s: standing is %v", turn, a.Standing)
+			}
+			asked, err := h.Permit(h.ctx, a.Decision.Permit)
+			must(t, err)
+			if !bytes.Equal(a.Permit, asked) || len(asked) == 0 {
+				t.Errorf("%s: answered %s\nasked for %s", turn, a.Permit, asked)
+			}
+			if before != nil && bytes.Equal(before, asked) != (turn != "rotated") {
+				t.Errorf("%s: the permit before was %s", turn, before)
+			}
+			before = asked
+			_, err = verify.CheckPermit(a.Permit, h.public(), verify.Expect{Service: "shop", Version: "v1.1.0", Digest: digest, Environment: "production", Now: time.Now()})
+			must(t, err)
+		}
+	})
+}
+
 // oldSigner signs by the key that the journal began with, as a process would
 // that knows of no rotation.
 func oldSigner(t *testing.T, keyDir, purpose string) note.Signer {

@@ -79,7 +79,7 @@ func (c *Control) ConfirmRestore(ctx context.Context, r Request, proposal uint64
 // restoring records a step of a restore, and is the restore as it then stands.
 func (c *Control) restoring(ctx context.Context, r Request, content any, step func(*Load, Restoration) ([]event.Draft, error)) (Restoration, error) {
 	_, err := do(ctx, c, r, content, func(l *Load) ([]event.Draft, struct{}, error) {
-		if _, err := l.load(c.Journal.Stream()); err != nil {
+		if err := l.load(c.Journal.Stream()); err != nil {
 			return nil, struct{}{}, err
 		}
 		found, err := l.from.Restoration(l.ctx)

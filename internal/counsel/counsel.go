@@ -1,5 +1,5 @@
 // Package counsel says what a policy means, for whoever writes or reads one on
-// the server: compared with the one in force, laid out, described.
+// the server: looked over, compared with the one in force, laid out, described.
 //
 // Nothing is recorded and no decision rests on it; the rights are those of control.
 package counsel
@@ -10,9 +10,47 @@ import (
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/control"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/lint"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/prose"
 )
+
+// CheckRequest asks what is wrong with a bundle.
+type CheckRequest struct {
+	Files    []policy.File
+	Coverage bool // also what its test cases exercise
+}
+
+// Checked is what was found. One that does not compile has neither results nor coverage.
+type Checked struct {
+	Digest   string
+	Problems []policy.Problem
+	Tests    []policy.TestResult
+	Coverage *lint.Coverage
+}
+
+// Check looks a bundle over beside the catalog, and runs its test cases.
+// A problem or a failing test is an answer and no error. Nothing is recorded.
+func Check(ctx context.Context, c *control.Control, r control.Request, q CheckRequest) (Checked, error) {
+	around, err := c.Surroundings(ctx, r)
+	if err != nil {
+		return Checked{}, err
+	}
+	done := Checked{Digest: policy.Digest(q.Files), Problems: lint.Check(q.Files, around)}
+	program, _ := policy.Compile(q.Files)
+	if program == nil || ctx.Err() != nil {
+		return done, ctx.Err()
+	}
+	done.Tests = program.Test()
+	if q.Coverage && ctx.Err() == nil {
+		found, err := lint.Cover(program)
+		if err != nil {
+			return done, err
+		}
+		done.Coverage = &found
+	}
+	return done, ctx.Err()
+}
 
 // Compared is what changes its meaning between the bundle in force and another.
 type Compared struct {

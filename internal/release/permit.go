@@ -89,17 +89,25 @@ func (p Permit) ends() event.Micros {
 	return max(p.NotBefore+1, cmp.Or(p.Redeemed, p.Recalled, p.NotAfter))
 }
 
-// Issue is the fact of the permit that an enforced go yields; none for any
-// other decision. It lasts whole seconds and never past PermitUntil.
-func (d Decision) Issue() []event.Draft {
+// Yields is the permit that an enforced go yields; the zero one for any other
+// decision. It lasts whole seconds and never past PermitUntil.
+func (d Decision) Yields() Permit {
 	if !d.Permitted() || d.Permit == "" {
-		return nil
+		return Permit{}
 	}
-	p := Permit{
+	return Permit{
 		ID: d.Permit, Release: d.Release, Decision: d.ID, Service: d.Service, Version: d.Version, Digest: d.Digest, Environment: d.Environment,
 		Type: d.Type, Policy: d.Policy, Change: d.Change, Evidence: d.Evidence, Basis: d.Basis,
 		Approvers: append([]string{}, d.Approvals...), Issuers: append([]string{}, d.Issuers...),
 		NotBefore: event.MicrosOf(d.At.Truncate(time.Second)), NotAfter: event.MicrosOf(d.PermitUntil.Truncate(time.Second)),
+	}
+}
+
+// Issue is the fact of the permit that a decision yields; none where there is none.
+func (d Decision) Issue() []event.Draft {
+	p := d.Yields()
+	if p.ID == "" {
+		return nil
 	}
 	return []event.Draft{{Stream: event.StreamOf(PermitNoun, p.ID), Kind: event.PermitIssued, Body: p}}
 }
