@@ -76,7 +76,7 @@ type Recorded struct {
 
 // Body decodes the body into v. It is our own writing, so the reader is not strict.
 func (r Recorded) Body(v any) error {
-	if err := json1.Unmarshal(r.BodyBytes, v); err != nil {
+	if err := decode(r.BodyBytes, v); err != nil {
 		return fmt.Errorf("body of %s at %d: %w", r.Kind, r.Position, err)
 	}
 	return nil

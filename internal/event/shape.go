@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	json2 "github.com/go-json-experiment/json"
 	json1 "github.com/go-json-experiment/json/v1"
 )
 
@@ -67,8 +68,14 @@ func Decode[S any](state []byte) (S, error) {
 	if len(state) == 0 {
 		return s, nil
 	}
-	err := json1.Unmarshal(state, &s)
+	err := decode(state, &s)
 	return s, err
+}
+
+// decode reads JSON of our own writing as encoding/json does, but does not look all
+// of it through for mistakes beforehand: v is of no use after an error.
+func decode(b []byte, v any) error {
+	return json2.Unmarshal(b, v, json1.DefaultOptionsV1(), json1.ReportErrorsWithLegacySemantics(false))
 }
 
 // Past is the state of a stream as it stood before a position, folded from its

@@ -15,15 +15,31 @@ import (
 type batch[S any] struct {
 	shelf   shelf[S]
 	ids     []string // of the things that facts are about, in the order of their first fact
-	entries map[string]*open[S]
+	entries map[string]*open
 	notes   []noted
 }
 
 // open is an entry being folded.
-type open[S any] struct {
-	Entry[S]
+type open struct {
+	row
 	known   bool // there is a row
 	changed bool
+}
+
+// row is an Entry as it is stored. Its state stays as the fold writes it.
+type row struct {
+	State json.RawMessage `json:"state"`
+	First Mark            `json:"first"`
+	Last  Mark            `json:"last"`
+}
+
+// text is the row in JSON. encoding/json would look through the state once more.
+func (r row) text() ([]byte, error) {
+	marks, err := json.Marshal(struct {
+		First Mark `json:"first"`
+		Last  Mark `json:"last"`
+	}{r.First, r.Last})
+	return slices.Concat([]byte(`{"state":`), r.State, []byte(","), marks[min(1, len(marks)):]), err
 }
 
 // taken is a fact, and the id of the thing that it is about.
@@ -41,12 +57,12 @@ type noted struct {
 }
 
 func (s shelf[S]) apply(ctx context.Context, tx *store.Tx, facts []event.Recorded) error {
-	b := &batch[S]{shelf: s, entries: map[string]*open[S]{}}
+	b := &batch[S]{shelf: s, entries: map[string]*open{}}
 	var mine []taken
 	for _, f := range facts {
 		id, ours := s.take(f)
 		if ours && b.entries[id] == nil {
-			b.entries[id] = &open[S]{}
+			b.entries[id] = &open{}
 			b.ids = append(b.ids, id)
 		}
 		if ours || f.Kind == event.FieldsDisposed && len(s.notes) > 0 {
@@ -78,13 +94,15 @@ func (b *batch[S]) load(ctx context.Context, tx *store.Tx) error {
 	}
 	err := tx.AskAmong(ctx, func(r store.Row) error {
 		var id string
-		var row []byte
-		if err := r.Scan(&id, &row); err != nil {
+		var text []byte
+		err := r.Scan(&id, &text)
+		if err != nil {
 			return err
 		}
 		e := b.entries[id]
-		e.known, e.ID = true, id
-		return json.Unmarshal(row, &e.Entry)
+		e.known = true
+		e.row, err = event.Decode[row](text)
+		return err
 	}, "SELECT id, entry FROM view_"+b.shelf.name+" WHERE id IN (?)", ids)
 	if err == nil {
 		err = tx.Answers(ctx)
@@ -107,7 +125,7 @@ func (b *batch[S]) fold(ctx context.Context, tx *store.Tx, one taken) error {
 	}
 	mark := Mark{Position: f.Position, At: f.Time, By: f.Actor}
 	if !e.known && !e.changed {
-		e.ID, e.First = id, mark
+		e.First = mark
 	}
 	var err error
 	if e.State, err = b.shelf.fold(e.State, f); err != nil {
@@ -169,15 +187,19 @@ func (b *batch[S]) save(ctx context.Context, tx *store.Tx) error {
 		if !e.changed {
 			continue
 		}
-		text, err := json.Marshal(e.Entry)
+		text, err := e.text()
 		if err != nil {
-			return fmt.Errorf("encode %s %s: %w", s.name, e.ID, err)
+			return fmt.Errorf("encode %s %s: %w", s.name, id, err)
 		}
-		row := []any{e.ID, int64(e.First.Position), text}
+		values := []any{id, int64(e.First.Position), text}
 		if s.values != nil {
-			row = append(row, s.values(e.State)...)
+			columns, err := s.values(e.State)
+			if err != nil {
+				return fmt.Errorf("columns of %s %s: %w", s.name, id, err)
+			}
+			values = append(values, columns...)
 		}
-		rows.Values = append(rows.Values, row)
+		rows.Values = append(rows.Values, values)
 	}
 	if err := tx.Insert(ctx, rows); err != nil {
 		return fmt.Errorf("write %s: %w", s.name, err)

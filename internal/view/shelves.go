@@ -1,6 +1,7 @@
 package view
 
 import (
+	"encoding/json"
 	"strconv"
 
 	"signalbox.dev/signalbox/internal/access"
@@ -13,108 +14,118 @@ import (
 
 func releases() shelf[release.State] {
 	return shelf[release.State]{
-		name: "releases", number: raised(1, release.Shape()), take: of(release.Noun), fold: folded[release.State](release.Shape()),
-		columns: []string{"service"}, values: func(s release.State) []any { return []any{s.Service} },
+		name: "releases", number: raised(1, release.Shape()), take: of(release.Noun), fold: release.Shape().Fold,
+		columns: []string{"service"}, values: reading(func(s headed) []any { return []any{s.Service} }),
 	}
 }
 
-// decisions has a row for each decision, made of its fact alone.
+// headed is what the columns of a release or a decision are made of, the least of it.
+type headed struct {
+	ID          string `json:"id"`
+	Release     string `json:"release"`
+	Service     string `json:"service"`
+	Environment string `json:"environment"`
+	Verdict     string `json:"verdict"`
+}
+
+// decisions has a row for each decision, whose state is the body of its fact.
 func decisions() shelf[release.Decision] {
 	return shelf[release.Decision]{
-		name: "decisions", number: 1,
+		name: "decisions", number: 2,
 		take: func(f event.Recorded) (string, bool) {
-			var d struct {
-				ID string `json:"id"`
-			}
+			var d headed
 			if f.Kind != event.Decided || f.Body(&d) != nil {
 				return "", false
 			}
 			return d.ID, true
 		},
-		fold: func(_ release.Decision, f event.Recorded) (d release.Decision, err error) {
-			err = f.Body(&d)
-			return d, err
-		},
+		fold:    func(_ []byte, f event.Recorded) ([]byte, error) { return f.BodyBytes, nil },
 		columns: []string{"release_id", "service", "environment", "verdict"},
-		values: func(d release.Decision) []any {
-			return []any{d.Release, d.Service, d.Environment, string(d.Verdict)}
-		},
+		values: reading(func(d headed) []any {
+			return []any{d.Release, d.Service, d.Environment, d.Verdict}
+		}),
 	}
 }
 
 func people() shelf[access.Person] {
 	shape := shapeOf(access.PersonNoun, access.Shapes())
 	return shelf[access.Person]{
-		name: "people", number: raised(1, shape), take: of(access.PersonNoun), fold: folded[access.Person](shape),
+		name: "people", number: raised(1, shape), take: of(access.PersonNoun), fold: shape.Fold,
 		notes: []event.Kind{event.PersonDescribed},
 	}
 }
 
 func freezes() shelf[calendar.Freeze] {
 	return shelf[calendar.Freeze]{
-		name: "freezes", number: raised(1, calendar.Shape()), take: of(calendar.FreezeNoun), fold: folded[calendar.Freeze](calendar.Shape()),
-		columns: []string{"until", "lifted"}, values: func(f calendar.Freeze) []any { return []any{int64(f.Until), int64(f.Lifted)} },
+		name: "freezes", number: raised(1, calendar.Shape()), take: of(calendar.FreezeNoun), fold: calendar.Shape().Fold,
+		columns: []string{"until", "lifted"}, values: reading(func(f calendar.Freeze) []any { return []any{int64(f.Until), int64(f.Lifted)} }),
 		notes: []event.Kind{event.FreezeDeclared, event.FreezeLifted},
 	}
 }
 
 func deployments() shelf[release.Deployment] {
 	return shelf[release.Deployment]{
-		name: "deployments", number: raised(1, release.DeploymentShape()), take: of(release.DeploymentNoun), fold: folded[release.Deployment](release.DeploymentShape()),
+		name: "deployments", number: raised(1, release.DeploymentShape()), take: of(release.DeploymentNoun), fold: release.DeploymentShape().Fold,
 		columns: []string{"service", "environment", "authorised"},
-		values: func(d release.Deployment) []any {
+		values: reading(func(d release.Deployment) []any {
 			authorised := int64(0)
 			if d.Authorised {
 				authorised = 1
 			}
 			return []any{d.Service, d.Environment, authorised}
-		},
+		}),
 	}
 }
 
 func permits() shelf[release.Permit] {
 	return shelf[release.Permit]{
-		name: "permits", number: raised(2, release.PermitShape()), take: of(release.PermitNoun), fold: folded[release.Permit](release.PermitShape()),
-		columns: []string{"release_id"}, values: func(p release.Permit) []any { return []any{p.Release} },
+		name: "permits", number: raised(2, release.PermitShape()), take: of(release.PermitNoun), fold: release.PermitShape().Fold,
+		columns: []string{"release_id"}, values: reading(func(p release.Permit) []any { return []any{p.Release} }),
 	}
 }
 
 // tokens leaves the hash of the secret out: nobody needs it on a screen.
 func tokens() shelf[access.Token] {
 	shape := shapeOf(access.TokenNoun, access.Shapes())
-	fold := folded[access.Token](shape)
 	return shelf[access.Token]{
 		name: "tokens", number: raised(1, shape), take: of(access.TokenNoun),
-		fold: func(t access.Token, f event.Recorded) (access.Token, error) {
-			t, err := fold(t, f)
+		fold: func(state []byte, f event.Recorded) ([]byte, error) {
+			state, err := shape.Fold(state, f)
+			if err != nil {
+				return nil, err
+			}
+			t, err := event.Decode[access.Token](state)
+			if err != nil {
+				return nil, err
+			}
 			t.Hash = ""
-			return t, err
+			return json.Marshal(t)
 		},
-		columns: []string{"subject"}, values: func(t access.Token) []any { return []any{t.Subject} },
+		columns: []string{"subject"}, values: reading(func(t access.Token) []any { return []any{t.Subject} }),
 	}
 }
 
 func machines() shelf[access.Machine] {
 	shape := shapeOf(access.MachineNoun, access.Shapes())
 	return shelf[access.Machine]{
-		name: "machines", number: raised(1, shape), take: of(access.MachineNoun), fold: folded[access.Machine](shape),
-		columns: []string{"name"}, values: func(m access.Machine) []any { return []any{m.Name} },
+		name: "machines", number: raised(1, shape), take: of(access.MachineNoun), fold: shape.Fold,
+		columns: []string{"name"}, values: reading(func(m access.Machine) []any { return []any{m.Name} }),
 	}
 }
 
 func services() shelf[catalog.Service] {
 	shape := shapeOf(catalog.ServiceNoun, catalog.Shapes())
 	return shelf[catalog.Service]{
-		name: "services", number: raised(1, shape), take: of(catalog.ServiceNoun), fold: folded[catalog.Service](shape),
-		columns: []string{"name"}, values: func(s catalog.Service) []any { return []any{s.Name} },
+		name: "services", number: raised(1, shape), take: of(catalog.ServiceNoun), fold: shape.Fold,
+		columns: []string{"name"}, values: reading(func(s catalog.Service) []any { return []any{s.Name} }),
 	}
 }
 
 func environments() shelf[catalog.Environment] {
 	shape := shapeOf(catalog.EnvironmentNoun, catalog.Shapes())
 	return shelf[catalog.Environment]{
-		name: "environments", number: raised(1, shape), take: of(catalog.EnvironmentNoun), fold: folded[catalog.Environment](shape),
-		columns: []string{"name"}, values: func(e catalog.Environment) []any { return []any{e.Name} },
+		name: "environments", number: raised(1, shape), take: of(catalog.EnvironmentNoun), fold: shape.Fold,
+		columns: []string{"name"}, values: reading(func(e catalog.Environment) []any { return []any{e.Name} }),
 	}
 }
 
@@ -125,7 +136,13 @@ func activations() shelf[activation.Entry] {
 		take: func(f event.Recorded) (string, bool) {
 			return strconv.FormatUint(f.Position, 10), f.Kind == event.PolicyActivated || f.Kind == event.PolicyDeactivated
 		},
-		fold:  func(_ activation.Entry, f event.Recorded) (activation.Entry, error) { return activation.Of(f) },
+		fold: func(_ []byte, f event.Recorded) ([]byte, error) {
+			a, err := activation.Of(f)
+			if err != nil {
+				return nil, err
+			}
+			return json.Marshal(a)
+		},
 		notes: []event.Kind{event.PolicyActivated, event.PolicyDeactivated},
 	}
 }

@@ -9,7 +9,6 @@ package view
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"signalbox.dev/signalbox/internal/access"
@@ -116,9 +115,9 @@ type shelf[S any] struct {
 	name    string
 	number  int
 	take    func(f event.Recorded) (id string, mine bool)
-	fold    func(s S, f event.Recorded) (S, error)
-	columns []string // beside id, position and entry
-	values  func(S) []any
+	fold    func(state []byte, f event.Recorded) ([]byte, error) // JSON of S; nil before the first fact
+	columns []string                                             // beside id, position and entry
+	values  func(state []byte) ([]any, error)
 	notes   []event.Kind // whose private fields are kept
 }
 
@@ -132,17 +131,11 @@ func (s shelf[S]) reset(ctx context.Context, tx *store.Tx) error {
 	return err
 }
 
-// folded is the fold of a view that shows streams as their noun folds them.
-func folded[S any](shape event.Shape) func(S, event.Recorded) (S, error) {
-	return func(s S, f event.Recorded) (S, error) {
-		b, err := json.Marshal(s)
-		if err != nil {
-			return s, err
-		}
-		if b, err = shape.Fold(b, f); err != nil {
-			return s, err
-		}
-		return event.Decode[S](b)
+// reading is columns made of a state, or of a part of it.
+func reading[S any](values func(S) []any) func(state []byte) ([]any, error) {
+	return func(state []byte) ([]any, error) {
+		s, err := event.Decode[S](state)
+		return values(s), err
 	}
 }
 
