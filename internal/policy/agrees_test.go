@@ -161,3 +161,37 @@ func note(seen map[string]int, o Outcome) {
 		}
 	}
 }
+
+// TestTerse: an answer that says less is the same answer.
+func TestTerse(t *testing.T) {
+	less, failed := 0, 0
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 12))
+		p, _ := Compile(anyNaive(r).files())
+		for range 30 {
+			in := naiveInputs(r)
+			_, lists := in.Apart()
+			c := p.Classify(in)
+			whole := c.Decide(in.Approval, in.Calendar, lists)
+			c.Terse = true
+			terse := c.Decide(in.Approval, in.Calendar, lists)
+			for i := range whole.Reasons {
+				w, s := &whole.Reasons[i], &terse.Reasons[i]
+				if w.Observed != s.Observed && s.Observed == "" {
+					less++
+					w.Observed = ""
+				}
+				if w.Code == "failed" || w.Code == "relaxed" { // a relaxed gate may have failed
+					failed++
+					w.Why, s.Why = "", ""
+				}
+			}
+			if !reflect.DeepEqual(whole, terse) {
+				t.Fatalf("seed %d: %+v\nterse %+v", seed, whole, terse)
+			}
+		}
+	}
+	if less == 0 || failed == 0 {
+		t.Errorf("%d observations are left out, %d gates failed", less, failed)
+	}
+}

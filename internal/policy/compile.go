@@ -24,6 +24,7 @@ type Program struct {
 	parameters map[string]any
 	lists      sections       // whose list some rule reads
 	ranks      map[string]int // of gates, the engine's among them, by name
+	previous   bool           // some rule reads of the last good release
 	listed     bool           // some rule that runs before the type is known reads a list
 }
 
@@ -131,6 +132,7 @@ func (r *reader) compile(p *Program) {
 	}
 	for _, x := range p.rules() {
 		p.lists |= x.lists
+		p.previous = p.previous || x.sections().has(secPrevious) || x.lists.has(secLoad)
 	}
 	all := slices.Clone(engineGates[:])
 	for i := range p.gates {

@@ -24,7 +24,9 @@ func (c Classification) Decide(a Approval, k Calendar, l Lists) Outcome {
 	in = in.With(l)
 	var over string
 	if over, c.modest = in.excess(); c.program.listed || over != "" {
+		terse := c.Terse
 		c = c.program.classify(&in)
+		c.Terse = terse
 	}
 	return c.program.decide(&in, c)
 }
@@ -38,8 +40,10 @@ const ownReasons = 5
 // decide weighs what is classified; in becomes what gates see.
 func (p *Program) decide(in *Inputs, c Classification) Outcome {
 	spent := c.spent
-	v := &values{in: in, parameters: p.parameters, spent: &spent, modest: c.modest, texts: &strings.Builder{}}
-	v.texts.Grow(roomObserved * len(p.gates))
+	v := &values{in: in, parameters: p.parameters, spent: &spent, modest: c.modest, terse: c.Terse, texts: &strings.Builder{}}
+	if !c.Terse {
+		v.texts.Grow(roomObserved * len(p.gates))
+	}
 	o := Outcome{
 		Enforced: c.Observe == nil, Governance: c.Governance, ScopeRule: c.ScopeRule, Observe: c.Observe,
 		Size: c.Size, ChangeType: c.ChangeType, Until: c.until,

@@ -168,11 +168,4 @@ func (p *LoadPart) times() []figure {
 
 // NeedsPrevious reports whether some rule reads of the last good release, itself
 // or beside a component of a load test; else nobody need look for it.
-func (p *Program) NeedsPrevious() bool {
-	for _, r := range p.rules() {
-		if r.sections().has(secPrevious) || r.lists.has(secLoad) {
-			return true
-		}
-	}
-	return false
-}
+func (p *Program) NeedsPrevious() bool { return p.previous }

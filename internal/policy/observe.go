@@ -41,6 +41,9 @@ func constants(r *rule, p *Program) string {
 // failed says what it means that a gate's condition does not hold, and which of
 // its parts decided.
 func (v *values) failed(g *gate) string {
+	if v.terse {
+		return g.text.failed
+	}
 	switch why := v.why(&g.condition); {
 	case why == "":
 		return g.text.failed
@@ -56,6 +59,9 @@ const maxObserved = 500
 
 // observe says what a gate saw: its own expression, or the inputs read by its condition.
 func (v *values) observe(g *gate) string {
+	if v.terse && !g.observed.metered { // what is metered counts for the budget
+		return ""
+	}
 	if !g.observed.absent() && cmp.Or(v.in.unsure(g.observed.reads), v.unloaded(&g.observed)) == "" {
 		if result, err := v.run(&g.observed); err == nil {
 			return shorten(show(reflect.ValueOf(result)))

@@ -354,6 +354,7 @@ type values struct {
 	thresholds map[string]float64
 	spent      *uint64          // of the decision's budget
 	modest     bool             // in is within the limits of few
+	terse      bool             // see Classification
 	scratch    []byte           // room for a text
 	texts      *strings.Builder // one after the other, of which each is a part
 	subject    predicate.Subject

@@ -137,6 +137,7 @@ func Replay(r Recorded, candidate *policy.Program) Flip {
 	w.lists(r, in, class, candidate.NeedsLists())
 	f.Why = strings.Join(w.taken, "; ")
 	_, lists := w.in.Apart()
+	class.Terse = len(w.unknown) == 0 // else words are compared
 	out := class.Decide(w.in.Approval, w.in.Calendar, lists)
 	f.Observed = !out.Enforced && out.Observe != nil
 	f.Now = out.Verdict
