@@ -80,13 +80,14 @@ func (t *Tokens) Find(at seal.URI) (ed25519.PublicKey, seal.URI, error) {
 
 // Make generates a key that cannot be taken out of the token.
 func (t *Tokens) Make(at seal.URI) (ed25519.PublicKey, seal.URI, error) {
-	if at.ID == "" {
-		var id [16]byte
-		_, _ = rand.Read(id[:]) // never fails: see crypto/rand
-		at.ID = string(id[:])
-	}
 	f, err := ask(t.of(at), writing, func(s session) (found, error) {
-		_, private, err := s.ctx.GenerateKeyPair(s.handle, mechanism(edwardsMake), publicTemplate(at), privateTemplate(at))
+		at := at
+		if at.ID == "" { // another at each try: what one left behind is not in the way of the next
+			var id [16]byte
+			_, _ = rand.Read(id[:]) // never fails: see crypto/rand
+			at.ID = string(id[:])
+		}
+		private, err := s.generate(at)
 		if err != nil {
 			return found{}, err
 		}
@@ -101,7 +102,7 @@ func (t *Tokens) Make(at seal.URI) (ed25519.PublicKey, seal.URI, error) {
 // Sign is what the token answers to a message.
 func (t *Tokens) Sign(at seal.URI, message []byte) ([]byte, error) {
 	return ask(t.of(at), reading, func(s session) ([]byte, error) {
-		private, err := s.private(at)
+		private, err := s.known(at)
 		if err != nil {
 			return nil, err
 		}

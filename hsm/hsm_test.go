@@ -81,7 +81,7 @@ func (b *bench) furnish(dir string) error {
 }
 
 // fresh is a token of the test's own, without keys, and a way to it.
-func fresh(t *testing.T) (*Tokens, seal.URI) {
+func fresh(t testing.TB) (*Tokens, seal.URI) {
 	t.Helper()
 	if onBench.missing != "" {
 		if os.Getenv("CI") != "" {
@@ -113,7 +113,7 @@ func write(t testing.TB, file, text string) {
 }
 
 // say makes the module behave in a way, until the test ends or unsay.
-func say(t *testing.T, what, value string) {
+func say(t testing.TB, what, value string) {
 	t.Helper()
 	write(t, filepath.Join(onBench.dir, what), value)
 	t.Cleanup(func() { unsay(what) })
@@ -220,6 +220,7 @@ func TestKeyIsMadeAndFound(t *testing.T) {
 // The private half stays where it is.
 func TestKeyCannotBeTakenOut(t *testing.T) {
 	tokens, at := fresh(t)
+	say(t, "C_GenerateKeyPair.once", fmt.Sprint(pkcs11.CKR_CURVE_NOT_SUPPORTED)) // by its object identifier: by name it goes
 	_, at = make1(t, tokens, named(at, "journal"))
 	_, err := ask(tokens.of(at), reading, func(s session) (struct{}, error) {
 		private, err := s.private(at)
@@ -258,7 +259,7 @@ func TestUnfitKeys(t *testing.T) {
 		_, err := ask(tokens.of(at), writing, func(s session) (struct{}, error) {
 			private := privateTemplate(at)
 			private = slices.DeleteFunc(private, func(a *pkcs11.Attribute) bool { return a.Type == c.attribute })
-			_, _, err := s.ctx.GenerateKeyPair(s.handle, mechanism(edwardsMake), publicTemplate(at), append(private, pkcs11.NewAttribute(c.attribute, c.value)))
+			_, _, err := s.ctx.GenerateKeyPair(s.handle, mechanism(edwardsMake), publicTemplate(at, curves()[0]), append(private, pkcs11.NewAttribute(c.attribute, c.value)))
 			return struct{}{}, err
 		})
 		must(t, err)
@@ -528,4 +529,15 @@ func TestKeysOfAnInstallation(t *testing.T) {
 		t.Errorf("another key of its label and id: %v", err)
 	}
 	must(t, other.Check(seal.Permit, ""))
+}
+
+func BenchmarkSign(b *testing.B) {
+	tokens, at := fresh(b)
+	_, at, err := tokens.Make(named(at, "journal"))
+	must(b, err)
+	for b.Loop() {
+		if _, err := tokens.Sign(at, []byte("a message")); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

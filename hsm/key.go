@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/miekg/pkcs11"
 
@@ -13,6 +14,7 @@ import (
 
 // session is one session with a token whose user is logged in.
 type session struct {
+	token  *token
 	ctx    *pkcs11.Ctx
 	handle pkcs11.SessionHandle
 }
@@ -23,8 +25,11 @@ type found struct {
 	at     seal.URI
 }
 
-// curve is id-Ed25519 of RFC 8410, in DER.
-func curve() []byte { return []byte{0x06, 0x03, 0x2b, 0x65, 0x70} }
+// curves are the two ways in which tokens know the curve, in DER: id-Ed25519 of RFC
+// 8410, and the name that PKCS#11 3.0 has beside it.
+func curves() [][]byte {
+	return [][]byte{{0x06, 0x03, 0x2b, 0x65, 0x70}, append([]byte{0x13, 12}, "edwards25519"...)}
+}
 
 // called is the attributes by which a key's halves are found.
 func called(at seal.URI, class uint) []*pkcs11.Attribute {
@@ -40,8 +45,20 @@ func called(at seal.URI, class uint) []*pkcs11.Attribute {
 	return all
 }
 
-func publicTemplate(at seal.URI) []*pkcs11.Attribute {
-	return append(called(at, pkcs11.CKO_PUBLIC_KEY), pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, curve()), pkcs11.NewAttribute(pkcs11.CKA_VERIFY, true))
+// generate makes both halves.
+func (s session) generate(at seal.URI) (private pkcs11.ObjectHandle, err error) {
+	for _, curve := range curves() {
+		_, private, err = s.ctx.GenerateKeyPair(s.handle, mechanism(edwardsMake), publicTemplate(at, curve), privateTemplate(at))
+		var code pkcs11.Error
+		if !errors.As(err, &code) || !slices.Contains([]pkcs11.Error{pkcs11.CKR_CURVE_NOT_SUPPORTED, pkcs11.CKR_DOMAIN_PARAMS_INVALID, pkcs11.CKR_ATTRIBUTE_VALUE_INVALID}, code) {
+			break
+		}
+	}
+	return private, err
+}
+
+func publicTemplate(at seal.URI, curve []byte) []*pkcs11.Attribute {
+	return append(called(at, pkcs11.CKO_PUBLIC_KEY), pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, curve), pkcs11.NewAttribute(pkcs11.CKA_VERIFY, true))
 }
 
 func privateTemplate(at seal.URI) []*pkcs11.Attribute {
@@ -72,6 +89,20 @@ func (s session) private(at seal.URI) (pkcs11.ObjectHandle, error) {
 			Because("which of them is meant cannot be told").Remedy("name one of them by its id: id=%XX…")
 	}
 	return all[0], s.keeps(at, all[0])
+}
+
+// known is private, looked up once for all sessions that see the same token: a device
+// across a network is asked a dozen times for it. What a key may not do it cannot be
+// allowed later, so says the standard.
+func (s session) known(at seal.URI) (pkcs11.ObjectHandle, error) {
+	if handle, known := s.token.key(at); known {
+		return handle, nil
+	}
+	handle, err := s.private(at)
+	if err == nil {
+		s.token.learn(at, handle)
+	}
+	return handle, err
 }
 
 // keeps refuses a private key that the token would give away, or not use unattended.

@@ -87,7 +87,8 @@ type token struct {
 	begins  uint64 // of the module, when slot and idle were found
 	slot    uint
 	idle    []pkcs11.SessionHandle // logged in
-	refused string                 // a PIN that the token did not take
+	keys    map[seal.URI]pkcs11.ObjectHandle
+	refused string // a PIN that the token did not take
 }
 
 // session is a session whose user is logged in, and how it is given back; before that the
@@ -114,12 +115,12 @@ func (t *token) take(mode uint) (s session, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.begins == 0 || t.begins != t.module.begins {
-		t.idle, t.begins = nil, 0
+		t.forget()
 		if err := t.look(); err != nil {
 			return s, err
 		}
 	}
-	s.ctx = t.module.ctx
+	s.token, s.ctx = t, t.module.ctx
 	if last := len(t.idle) - 1; last >= 0 && mode == reading {
 		s.handle, t.idle = t.idle[last], t.idle[:last]
 		return s, nil
@@ -150,7 +151,27 @@ func (t *token) drop(ctx *pkcs11.Ctx) {
 	for _, h := range t.idle {
 		_ = ctx.CloseSession(h)
 	}
-	t.idle, t.begins = nil, 0
+	t.forget()
+}
+
+// forget drops what holds only for as long as the token is there.
+func (t *token) forget() { t.idle, t.keys, t.begins = nil, map[seal.URI]pkcs11.ObjectHandle{}, 0 }
+
+// key is the handle of a key that was looked up before.
+func (t *token) key(at seal.URI) (pkcs11.ObjectHandle, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	handle, known := t.keys[at]
+	return handle, known
+}
+
+// learn keeps a handle, unless the token was found gone meanwhile.
+func (t *token) learn(at seal.URI, handle pkcs11.ObjectHandle) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.begins == t.module.begins {
+		t.keys[at] = handle
+	}
 }
 
 // look looks for the token in the slots of the module.

@@ -45,6 +45,8 @@ type held struct {
 	hash   uint32
 	public ed25519.PublicKey
 
+	probing sync.Mutex // held while the token is asked whether it signs
+
 	mu   sync.Mutex
 	seen time.Time // when it last signed or failed to
 	why  error     // why it failed
@@ -62,6 +64,13 @@ func (h *held) Sign(message []byte) ([]byte, error) {
 	defer h.mu.Unlock()
 	h.seen, h.why = time.Now(), err
 	return sig, err
+}
+
+// lately is what came of asking the token a moment ago, if it was.
+func (h *held) lately() (why error, asked bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.why, !h.seen.IsZero() && time.Since(h.seen) < probed
 }
 
 func (h *held) ask(message []byte) ([]byte, error) {
@@ -100,14 +109,13 @@ func (h *held) id() string { return fmt.Sprintf("%08x", h.hash) }
 // check reports why the key cannot sign. The token is asked at most once in a while,
 // to sign words that are nothing's: no note, envelope or rotation begins like them.
 func (h *held) check() error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.seen.IsZero() && time.Since(h.seen) < probed {
-		return h.why
+	h.probing.Lock() // whoever asks meanwhile gets the same answer
+	defer h.probing.Unlock()
+	if why, asked := h.lately(); asked {
+		return why
 	}
-	_, h.why = h.ask([]byte("signalbox-key-check/v1\n" + h.id() + "\n" + rand.Text() + "\n"))
-	h.seen = time.Now()
-	return h.why
+	_, err := h.Sign([]byte("signalbox-key-check/v1\n" + h.id() + "\n" + rand.Text() + "\n"))
+	return err
 }
 
 func noTokens(kind fault.Kind, what string) *fault.Error {

@@ -128,17 +128,12 @@ func (k *Keys) Mint(p Purpose) (vkey string, err error) {
 			Because("pseudonyms in facts are made by the identity key, and under another the same person would be a stranger").
 			Remedy("rotate journal or permit")
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	d, err := k.at.directory()
 	if err != nil {
 		return "", err
 	}
 	defer d.root.Close()
-	if err := k.scan(d, p); err != nil {
-		return "", err
-	}
-	text, made, err := d.generate(p)
+	text, made, err := d.generate(p) // without the lock: a token may take its time, and others sign
 	if err != nil {
 		return "", fmt.Errorf("make a %s key: %w", p, err)
 	}
@@ -146,19 +141,31 @@ func (k *Keys) Mint(p Purpose) (vkey string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if known, err := k.taken(p, s); known || err != nil {
-		return s.public, err
-	}
 	s.made = made
-	if s.minted, err = d.write(Purpose(string(p)+"-"+ID(s.public)), text); err != nil {
-		err = fmt.Errorf("write the %s key: %w", p, err)
+	if err := k.add(d, p, s, text); err != nil {
 		if made {
 			err = errors.Join(err, d.Tokens.Remove(s.held.at))
 		}
 		return "", err
 	}
-	k.later[p] = append(k.later[p], s)
 	return s.public, nil
+}
+
+// add writes the file of a key that was minted, unless it is known already.
+func (k *Keys) add(d directory, p Purpose, s signing, text string) (err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.scan(d, p); err != nil {
+		return err
+	}
+	if known, err := k.taken(p, s); known || err != nil {
+		return err
+	}
+	if s.minted, err = d.write(Purpose(string(p)+"-"+ID(s.public)), text); err != nil {
+		return fmt.Errorf("write the %s key: %w", p, err)
+	}
+	k.later[p] = append(k.later[p], s)
+	return nil
 }
 
 // taken reports whether a key that was found in a token is one of ours already: whether
@@ -196,12 +203,8 @@ func (k *Keys) Discard(p Purpose, vkey string) error {
 // remove deletes what whole says of a key: its file, and the key in its token.
 func (k *Keys) remove(p Purpose, vkey string, whole func(signing) (file, key bool)) error {
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	label := string(p)
-	if k.first[p].public != vkey {
-		label += "-" + ID(vkey)
-	}
 	s := k.known(p, vkey)
+	k.mu.Unlock()
 	file, key := whole(s)
 	if s.signer == nil || !file {
 		return nil
@@ -210,6 +213,12 @@ func (k *Keys) remove(p Purpose, vkey string, whole func(signing) (file, key boo
 		if err := s.held.destroy(); err != nil {
 			return err
 		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	label := string(p)
+	if k.first[p].public != vkey {
+		label += "-" + ID(vkey)
 	}
 	err := os.Remove(filepath.Join(k.at.Dir, label+".key"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

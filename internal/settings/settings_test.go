@@ -10,7 +10,7 @@ import (
 // goes, what is trusted, what a server opens, or for which environment, and
 // from whom, an answer is sought.
 func TestProjectFileMayNotChooseTheServer(t *testing.T) {
-	for _, name := range []string{"server", "environment", "version", "digest", "token-file", "ca", "receipts", "database", "database-file", "data", "keys-dir", "repositories", "listen", "tls-key", "vault", "vault-endpoint", "vault-ca", "vault-keys-file", "vault-lock", "vault-retention", "vault-legal-hold", "vault-quota", "witnesses", "witness-private", "checkpoint-folder", "checkpoint-repository", "SIGNALBOX_VAULT_SECRET_KEY"} {
+	for _, name := range []string{"server", "environment", "version", "digest", "token-file", "ca", "receipts", "database", "database-file", "data", "keys-dir", "journal-key", "permit-key", "repositories", "listen", "tls-key", "vault", "vault-endpoint", "vault-ca", "vault-keys-file", "vault-lock", "vault-retention", "vault-legal-hold", "vault-quota", "witnesses", "witness-private", "checkpoint-folder", "checkpoint-repository", "SIGNALBOX_VAULT_SECRET_KEY"} {
 		if Of(name).Project {
 			t.Errorf("a project's file may set %s", name)
 		}
