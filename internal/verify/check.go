@@ -30,7 +30,7 @@ type Expect struct {
 // permit.not-yet, permit.expired, permit.key-ended, permit.key-compromised. Whether the permit was redeemed or recalled
 // only the server knows.
 func CheckPermit(envelope []byte, keys Keys, e Expect) (Permit, error) {
-	if _, err := hexOf(e.Digest); err != nil {
+	if err := isDigest(e.Digest); err != nil {
 		return Permit{}, fault.Invalidf("permit.digest", "a permit is checked for one artifact").Because(err.Error()).On("digest")
 	}
 	if e.Environment == "" || e.Now.IsZero() {

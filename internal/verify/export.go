@@ -107,7 +107,7 @@ func (c Check) Export(ctx context.Context, r io.Reader) (Report, error) {
 	}
 	e := &export{
 		lines: lines{from: bufio.NewReaderSize(r, maxLine)}, keys: c.Keys, progress: c.Progress, kept: map[uint64][]published{}, held: hold(c.Receipts),
-		versions: map[event.Stream]uint64{}, gone: map[uint64]bool{}, report: Report{Kinds: map[event.Kind]uint64{}},
+		versions: map[event.Stream]uint64{}, gone: map[uint64]struct{}{}, report: Report{Kinds: map[event.Kind]uint64{}},
 	}
 	err := e.run(ctx, c)
 	e.report.Tail = e.report.Facts - e.report.Head.Size

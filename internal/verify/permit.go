@@ -206,12 +206,12 @@ func (p Permit) check(s Statement) error {
 		}
 	}
 	for _, digest := range []string{p.Digest, p.Policy, p.Change, p.Evidence, p.Basis} {
-		if _, err := hexOf(digest); err != nil {
+		if err := isDigest(digest); err != nil {
 			return err
 		}
 	}
-	if p.Levels == nil || len(p.Levels) > maxLevels {
-		return fmt.Errorf("it has no list of verified levels, or more than %d", maxLevels)
+	if len(p.Levels) > maxLevels {
+		return fmt.Errorf("it has more than %d verified levels", maxLevels)
 	}
 	if !p.NotBefore.Before(p.NotAfter) {
 		return errors.New("it ends before it begins")

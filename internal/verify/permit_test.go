@@ -230,6 +230,8 @@ func TestCheckPermitRefusesSignatures(t *testing.T) {
 		"no signature":            {bare, "permit.malformed"},
 		"signatures without end":  {string(envelope(t, payload, strings.Split(strings.Repeat("forger ", 9)[:62], " ")...)), "permit.malformed"},
 		"a short signature":       {regexp.MustCompile(`"sig":"[^"]*"`).ReplaceAllString(text, `"sig":"AAAA"`), "permit.malformed"},
+		"more than a signature":   {strings.Replace(text, `"sig":"`, `"sig":"!`, 1), "permit.malformed"},
+		"more after a signature":  {regexp.MustCompile(`"sig":"([^"]*)"`).ReplaceAllString(text, `"sig":"$1!"`), "permit.malformed"},
 		"the other alphabet":      {strings.Replace(text, `"payload":"`, `"payload":"-_`, 1), "permit.malformed"},
 		"a payload twice":         {strings.Replace(text, `"payload":`, `"payload":"","payload":`, 1), "permit.malformed"},
 		"a member more":           {strings.Replace(text, `{`, `{"more":1,`, 1), "permit.malformed"},

@@ -88,6 +88,7 @@ func TestProblemsInWords(t *testing.T) {
 		strings.Join(lines[:3], ""):       "breaks off after 2 facts of 10",
 		good[:len(lines[0])+9]:            "line 2, where position 0 is due: not a line: it ends within a line",
 		"x\n":                             "line 1 is not the head",
+		lines[0][:9]:                      "line 1, where position 0 is due: not a line: it ends within a line",
 		lines[0] + "x\n":                  "line 2, where position 0 is due, cannot be read",
 		lines[0] + lines[2]:               "position 0 is due and 1 stands there",
 		lines[0] + "{}\n":                 "line 2 is neither a fact nor a checkpoint nor the end",
@@ -252,21 +253,47 @@ func TestRefusalsInWords(t *testing.T) {
 		note string
 		keys Keys
 	}{
-		"no trusted journal key has signed it": {good, keysOf(t, "journal "+public)},
-		"the signature of signalbox.example+":  {forged, s.keys},
-		"it is not a signed note":              {"text", s.keys},
-		"the size is not a decimal number":     {sized("nine"), s.keys},
-		"a number is not in its one spelling":  {sized("09"), s.keys},
+		"no trusted journal key has signed it":       {good, keysOf(t, "journal "+public)},
+		"the signature of signalbox.example+":        {forged, s.keys},
+		"it is not a signed note":                    {"text", s.keys},
+		"the size is not a decimal number":           {sized("nine"), s.keys},
+		"something in it is not in its one spelling": {sized("09"), s.keys},
 	} {
 		if _, err := Checkpoint([]byte(c.note), c.keys); fault.KindOf(err) != fault.Unverified || !strings.Contains(why(err), want) {
 			t.Errorf("%v, not %q", err, want)
 		}
 	}
+	w, key := witness(t, "witness.example/one")
+	if _, err := Checkpoint([]byte(signed(t, s.headAt(9).Text(), w)), s.with(key)); code(err) != "checkpoint.signature" || !strings.Contains(why(err), "no trusted journal key") {
+		t.Errorf("by a witness alone: %v", err)
+	}
 	older, newer := s.headAt(4), s.headAt(9)
+	if err := Inclusion(older, Entry{Position: 4, Leaf: tlog.Hash(s.facts[4].leaf)}, nil); err == nil || !strings.Contains(err.Error(), "not within the first 4") {
+		t.Errorf("just outside: %v", err)
+	}
+	if err := Consistency(Head{Origin: origin, Root: emptyRoot()}, Head{Origin: origin, Size: math.MaxInt64 + 1}, nil); code(err) != "proof.consistency" {
+		t.Errorf("a tree that cannot be: %v", err)
+	}
+	if err := Consistency(Head{Origin: origin, Root: emptyRoot()}, Head{Origin: origin, Size: math.MaxInt64}, nil); err != nil {
+		t.Errorf("the largest tree begins with none: %v", err)
+	}
+	if r := s.receipt(1, 4); r.Head() != s.headAt(4) {
+		t.Errorf("%+v", r.Head())
+	}
 	if err := Consistency(newer, older, nil); err == nil || !strings.Contains(err.Error(), "shrunk from 9 to 4") {
 		t.Errorf("shrunk: %v", err)
 	}
 	good = string(encoded(t, permitOf("0badcafe")))
+	for _, digest := range []string{strings.Repeat("g", 64), strings.Repeat("A", 64), strings.Repeat("0", 32) + "-" + strings.Repeat("0", 31), strings.Repeat("0", 63), strings.Repeat("0", 65)} {
+		e := expectation(permitOf("0badcafe"))
+		e.Digest = DigestPrefix + digest
+		if _, err := CheckPermit(nil, s.keys, e); code(err) != "permit.digest" {
+			t.Errorf("%q: %v", digest, err)
+		}
+	}
+	if _, err := ParsePermit([]byte(strings.Replace(good, `"subject":[`, `"subject":[{"name":"x","digest":{"sha256":""}},`, 1))); !strings.Contains(why(err), "one subject and three input attestations") {
+		t.Errorf("two subjects: %v", err)
+	}
 	zoned := strings.Replace(good, `:00Z","not_after"`, `:00+00:00","not_after"`, 1)
 	if _, err := ParsePermit([]byte(zoned)); !strings.Contains(why(err), "RFC 3339") {
 		t.Errorf("an instant with a zone: %v", err)
@@ -293,6 +320,44 @@ func TestReceiptSpellings(t *testing.T) {
 		text := strings.Replace(r.Text(), old, replacement, 1)
 		if _, err := OpenReceipt([]byte(signed(t, text, s.signer)), s.keys); code(err) != "receipt.malformed" {
 			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// The same checkpoint twice is no two, and what is no private part has no hash.
+func TestTheSameTwice(t *testing.T) {
+	s := journal(t, 10, 4)
+	s.marks = append(s.marks, s.marks[0])
+	s.count()
+	if r, err := s.verify(); err != nil || r.Checkpoints != 4 {
+		t.Errorf("%d checkpoints: %v", r.Checkpoints, err)
+	}
+	if h, err := RecordHash([]byte("{}"), []byte("{}"), []byte(`[{"name":"a"}]x`)); err == nil || h != (tlog.Hash{}) {
+		t.Errorf("%s: %v", h, err)
+	}
+}
+
+// The report counts what no checkpoint covers.
+func TestTail(t *testing.T) {
+	s := journal(t, 10, 4)
+	s.marks = s.marks[:2]
+	s.count()
+	if r, err := s.verify(); code(err) != "export.tail" || r.Tail != 2 || r.Head.Size != 8 || *r.FirstWrong != 8 {
+		t.Errorf("%+v: %v", r, err)
+	}
+}
+
+// The end counts what there is, facts and checkpoints alike.
+func TestCountsAtTheEnd(t *testing.T) {
+	for name, change := range map[string]func(s *sample){
+		"a fact more": func(s *sample) { s.end.Facts++ }, "a fact less": func(s *sample) { s.end.Facts-- }, "none": func(s *sample) { s.end.Facts = 0 },
+		"a checkpoint more": func(s *sample) { s.end.Checkpoints++ }, "a checkpoint less": func(s *sample) { s.end.Checkpoints-- },
+		"more at the head": func(s *sample) { s.head.Size++ }, "more at both": func(s *sample) { s.head.Size++; s.end.Facts++ },
+	} {
+		s := journal(t, 10, 4)
+		change(s)
+		if _, err := s.verify(); code(err) != "export.counts" {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -102,11 +102,11 @@ func noteProblem(err error) string {
 // parseHead accepts exactly what Text writes: no extension lines, one spelling of each number.
 func parseHead(text string) (Head, error) {
 	lines := strings.Split(text, "\n")
-	if len(lines) != 4 || lines[0] == "" || lines[3] != "" {
+	if len(lines) != 4 || lines[0] == "" {
 		return Head{}, errors.New("it is not the three lines origin, size and root")
 	}
-	size, err := strconv.ParseUint(lines[1], 10, 64)
-	if err != nil || size > math.MaxInt64 {
+	size, err := strconv.ParseUint(lines[1], 10, 63)
+	if err != nil {
 		return Head{}, errors.New("the size is not a decimal number below 2^63")
 	}
 	root, err := tlog.ParseHash(lines[2])
@@ -115,7 +115,7 @@ func parseHead(text string) (Head, error) {
 	}
 	head := Head{Origin: lines[0], Size: size, Root: root}
 	if head.Text() != text {
-		return Head{}, errors.New("a number is not in its one spelling")
+		return Head{}, errors.New("something in it is not in its one spelling")
 	}
 	return head, nil
 }
@@ -137,7 +137,7 @@ func RecordHash(header, body, private []byte) (tlog.Hash, error) {
 
 // Inclusion checks that the entry stands in the tree of head (RFC 6962, 2.1.1).
 func Inclusion(head Head, entry Entry, proof []tlog.Hash) error {
-	if head.Size > math.MaxInt64 || entry.Position >= head.Size {
+	if entry.Position >= head.Size {
 		return unverified("proof.inclusion", "the fact at %d is not within the first %d", entry.Position, head.Size)
 	}
 	if err := tlog.CheckRecord(proof, int64(head.Size), head.Root, int64(entry.Position), entry.Leaf); err != nil {

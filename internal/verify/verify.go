@@ -27,11 +27,11 @@ func unverified(code, format string, args ...any) *fault.Error {
 	return fault.New(fault.Unverified, code, fmt.Sprintf(format, args...))
 }
 
-// hexOf is the digits of a digest, or an error unless it is "sha256:" and 64 lower-case ones.
-func hexOf(digest string) (string, error) {
+// isDigest is nil for "sha256:" and 64 lower-case hexadecimal digits.
+func isDigest(digest string) error {
 	digits, found := strings.CutPrefix(digest, DigestPrefix)
 	if !found || len(digits) != 64 || strings.Trim(digits, "0123456789abcdef") != "" {
-		return "", fmt.Errorf("%.80q is not sha256: and 64 lower-case hexadecimal digits", digest)
+		return fmt.Errorf("%.80q is not sha256: and 64 lower-case hexadecimal digits", digest)
 	}
-	return digits, nil
+	return nil
 }

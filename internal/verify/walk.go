@@ -24,7 +24,7 @@ type export struct {
 	held     held
 	versions map[event.Stream]uint64
 	time     event.Micros
-	gone     map[uint64]bool        // facts without private fields that no fact has accounted for yet
+	gone     map[uint64]struct{}    // facts without private fields that no fact has accounted for yet
 	kept     map[uint64][]published // by size
 	furthest uint64                 // size of the largest of them
 	turns    []trust.Turn           // rotations of keys that are still to come by
@@ -156,7 +156,7 @@ func (e *export) fact(l line) error {
 	e.report.Kinds[h.Kind]++
 	e.report.Disposed += disposed
 	if disposed > 0 {
-		e.gone[at] = true
+		e.gone[at] = struct{}{}
 	}
 	if err := e.account(h, l.Body); err != nil {
 		return err
@@ -240,12 +240,9 @@ func (e *export) unaccounted() error {
 func (e *export) checkpoint(text string) error {
 	from, facts := e.report.Head.Size, e.report.Facts
 	head, cosigned, err := Cosigned([]byte(text), e.keys)
-	var f *fault.Error
 	switch {
-	case errors.As(err, &f):
-		return wrongf("export.checkpoint", from, "%s: %s; nothing from position %d on is proven", f.What, f.Why, from)
 	case err != nil:
-		return err
+		return wrongf("export.checkpoint", from, "%s; nothing from position %d on is proven", err, from)
 	case head.Origin != e.report.Origin:
 		return wrongf("export.origin", from, "a checkpoint is of the journal %s, not of %s", head.Origin, e.report.Origin)
 	case head.Size != facts:
