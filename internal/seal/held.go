@@ -3,6 +3,7 @@ package seal
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -83,7 +84,7 @@ func (h *held) ask(message []byte) ([]byte, error) {
 			Remedy("restore it into the token, or name the token that has it in the key's file").Cause(err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, unavailable(err)
 	}
 	if len(sig) != ed25519.SignatureSize || !ed25519.Verify(h.public, message, sig) {
 		return nil, fault.New(fault.Unavailable, "seal.token-signature", h.at.Place()+" did not sign as the key "+h.id()+" would").
@@ -91,6 +92,18 @@ func (h *held) ask(message []byte) ([]byte, error) {
 			Remedy("name in the key's file where the key is, by id; if it is there, have the device examined")
 	}
 	return sig, nil
+}
+
+// unavailable is an error of a token as whoever asked for something else is to read it:
+// that the key is unfit or its PIN is open to others is not the caller's mistake.
+func unavailable(err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err
+	}
+	ours := *f
+	ours.Kind = fault.Unavailable
+	return &ours
 }
 
 // destroy removes the key from its token, if it is there.

@@ -213,6 +213,10 @@ func TestAnotherKeyUnderTheName(t *testing.T) {
 	if err := keys.Check(seal.Permit, ""); err != nil {
 		t.Errorf("the other key: %v", err)
 	}
+	d.away = fault.New(fault.Conflict, "device.unfit", "unfit")
+	if _, err := keys.SignEnvelope("", []byte("{}")); code(err) != "device.unfit" || fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("a fault of the token is the caller's: %v", err)
+	}
 }
 
 // Readiness follows the token, and does not wear it out.
