@@ -232,6 +232,8 @@ func TestSilenceOfLoad(t *testing.T) {
 		{"previous.load_p95_ms >= 0.0", func(*Inputs) {}, Go},
 		{"!previous.exists || previous.load_p99_ms >= 0.0", func(in *Inputs) { in.Previous = Previous{Known: true} }, Go},
 		{"previous.exists && previous.load_known", func(in *Inputs) { in.Previous.LoadKnown = false }, NoGo},
+		{"size(load.untested) == 0", func(in *Inputs) { in.Change = Change{} }, CannotTell},
+		{"change.components.size() == 0 && findings.high == 0", func(*Inputs) {}, CannotTell},
 		{"load.p99_ms >= 0.0", func(in *Inputs) { in.Previous = Previous{Known: true} }, CannotTell},
 		{"load.requests > 0", func(in *Inputs) { in.Load.Parts[0].Requests = 0 }, Go},
 		{"load.parts.all(p, p.requests > 0)", func(in *Inputs) { in.Load.Parts[0].Requests = 0 }, CannotTell},
@@ -266,6 +268,9 @@ func TestReadWhole(t *testing.T) {
 	p := listed(t, "[findings].all(f, f.high == 0) && size([service]) == 1 && findings.total >= 0")
 	if r := reason(t, p.Decide(with(func(in *Inputs) { in.Findings.Unrated, in.Findings.Items = 1, []Finding{} })), "probe"); r.Verdict != CannotTell {
 		t.Errorf("without a severity: %s %s", r.Verdict, r.Why)
+	}
+	if r := reason(t, listed(t, "size([service]) == 1").Decide(with(func(in *Inputs) { in.Findings.Unrated = 1 })), "probe"); r.Verdict != Go {
+		t.Errorf("no finding is read: %s %s", r.Verdict, r.Why)
 	}
 	q := listed(t, "[release].all(r, r.submitted_at < now) && size([service]) == 1")
 	if r := reason(t, q.Decide(with(func(in *Inputs) { in.Release.SubmittedAt = time.Time{} })), "probe"); r.Verdict != CannotTell {
@@ -302,7 +307,7 @@ func TestUntilOfRulesThatSelect(t *testing.T) {
 		}
 	}
 	// The longest permit is the farthest that anyone looks, and just that far.
-	for at, told := range map[time.Duration]bool{MaxPermitTTL - time.Minute: true, MaxPermitTTL: true, MaxPermitTTL + time.Hour: false} {
+	for at, told := range map[time.Duration]bool{MaxPermitTTL - time.Minute: true, MaxPermitTTL: true, MaxPermitTTL + 30*time.Second: false, MaxPermitTTL + time.Hour: false} {
 		o := listed(t, fmt.Sprintf("now < timestamp('%s')", monday.Add(at).Format(time.RFC3339))).Decide(fine())
 		if o.Until.IsZero() == told {
 			t.Errorf("in %s: until %s", at, o.Until)
@@ -432,6 +437,24 @@ func TestWhatStillAges(t *testing.T) {
 	in := with(func(in *Inputs) { in.Findings.Unrated = 1; *in = in.With(Lists{Commits: []Commit{}, Votes: []Vote{}}) })
 	if r := reason(t, both.Decide(in), "probe"); r.Verdict != CannotTell || !strings.Contains(r.Why, "without a severity") {
 		t.Errorf("%+v", r)
+	}
+	spent := uint64(DecisionBudget)
+	v := &values{in: &in, spent: &spent}
+	if held, err := v.holds(&listed(t, "service.owned").gates[1].condition); !held || err != nil {
+		t.Errorf("a cheap rule has no budget: %v", err)
+	}
+	if _, ok := inputIndex("now.year"); ok {
+		t.Error("an instant has fields")
+	}
+	if _, problems := Compile(sample(doc("Parameter", "name: word\nvalue: abc\n"), doc("Gate", "name: probe\ntitle: P\ncondition: param.word.contains(service.name)\n"))); Failed(problems) {
+		t.Errorf("a text of the bundle is bounded: %v", problems)
+	}
+	byItems := compiled(t, without("ReleaseType", typed("many", "size(findings.items) > 1"), typed("few", "size(findings.items) < 2")))
+	for n, want := range map[int]string{1: "few", 2: "many"} {
+		in := with(func(in *Inputs) { in.Findings.Items = items(slices.Repeat([]string{"low"}, n)...) })
+		if o := byItems.Decide(in); o.Type != want || !reflect.DeepEqual(inSteps(byItems, in), o) {
+			t.Errorf("%d findings: %s at once, %s in steps", n, o.Type, inSteps(byItems, in).Type)
+		}
 	}
 	// Of two that are as lenient the first is named.
 	p := probed(t, warnOneDay, strings.Replace(strings.Replace(warnOneDay, "r3", "r4", 1), "by: owner", "by: somebody", 1))

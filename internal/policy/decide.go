@@ -52,7 +52,7 @@ func (p *Program) decide(in *Inputs, c Classification) Outcome {
 		o.Type, v.thresholds = c.Type.Name, c.Type.Thresholds
 	}
 	c.Reasons = append(make([]Reason, 0, len(c.Reasons)+len(p.gates)+ownReasons), c.Reasons...)
-	if c.Governance != None && (len(c.Reasons) == 0 || c.Reasons[0].Gate != gateInputs) {
+	if c.Governance != None && c.Reasons[0].Gate != gateInputs {
 		in.Release.Size, in.Release.ChangeType, in.Release.Type = c.Size, c.ChangeType, o.Type
 		o.Until = sooner(o.Until, p.weighAll(v, &c))
 	}

@@ -95,14 +95,14 @@ func (in *Inputs) rates() []figure {
 // Where there was no release before, its figures are 0 and known to be so: a
 // condition asks for previous.exists first.
 func (v *values) silence(r *rule) string {
-	if r.paths && v.in.Change.Known && v.in.Change.Components == nil {
+	if r.paths && v.in.Change.Components == nil {
 		return "which components of the catalog the change touches was not told"
 	}
 	if !r.sections().has(secLoad) && !r.sections().has(secPrevious) {
 		return ""
 	}
 	last := &v.in.Previous
-	if last.Known && last.Exists && !last.LoadKnown && slices.ContainsFunc(r.scalars, func(i input) bool {
+	if last.Exists && !last.LoadKnown && slices.ContainsFunc(r.scalars, func(i input) bool {
 		return strings.HasPrefix(i.name, "previous.load_") && i.name != "previous.load_known"
 	}) {
 		return "no load test was reported for the last good release"

@@ -232,7 +232,7 @@ func (s *scoped) inspect(r *rule, a *ast.AST, out *bundle.Problems) bool {
 // names notes the texts that stand beside an attestor among the operands of a call.
 func (r *rule) names(operands []ast.Expr) {
 	if !slices.ContainsFunc(operands, func(x ast.Expr) bool {
-		return x.Kind() == ast.SelectKind && (x.AsSelect().FieldName() == "attestor" || x.AsSelect().FieldName() == "attestors")
+		return x.AsSelect().FieldName() == "attestor" || x.AsSelect().FieldName() == "attestors" // "" of what selects nothing
 	}) {
 		return
 	}
@@ -297,8 +297,8 @@ func (r *rule) see(s section, field string) {
 		r.severity = r.severity || s == secFindings
 	}
 	switch field {
-	case "critical", "high", "medium", "low", "info":
-		r.severity = r.severity || s == secFindings
+	case "critical", "high", "medium", "low", "info": // of findings alone
+		r.severity = true
 	case "age_hours":
 		r.clock = true
 	case "submitted_at":

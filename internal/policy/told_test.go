@@ -178,6 +178,42 @@ func TestOneMistakeIsOneProblem(t *testing.T) {
 			t.Errorf("%s: %v", name, found)
 		}
 	}
+	for _, condition := range []string{"service.owned > 3", "service.name > true"} {
+		if _, problems := Compile(probe("condition: " + condition + "\n")); len(problems) != 1 || problems[0].Fix != "" {
+			t.Errorf("%s: %v", condition, problems)
+		}
+	}
+	if _, problems := Compile(probe("condition: findings.oops == 0 || tests.oops == 0\n")); len(problems) != 2 || !strings.Contains(problems[0].What, `"findings" has no field "oops"`) {
+		t.Errorf("two fields that there are not: %v", problems)
+	}
+	if _, problems := Compile(sample(doc("Relaxation", "name: r\ngate: always\nuntil: 2027-04-01\nby: board\nreason: R.\n"))); len(problems) != 1 {
+		t.Errorf("a relaxation to nothing: %v", problems)
+	}
+	// Of an expression over some lines, what concerns it as a whole stands at the first.
+	for what, doc := range map[string]string{
+		"policy.expression-type": "condition: |\n  findings.high +\n  findings.low\n",
+		"policy.cost":            "condition: |\n  service.flags.all(a,\n  service.flags.exists(b, a != b))\n",
+		"policy.expression":      "condition: |\n  policy.Findings{high: 1}\n  .high == 1\n",
+		"policy.no-attestor":     "condition: |\n  size(attestation.attestors) > 0 &&\n  \"x\" in attestation.attestors\n",
+	} {
+		_, problems := Compile(probe(doc))
+		for _, p := range problems {
+			if p.Code == what && p.Where.Line != 7 {
+				t.Errorf("%s stands at %s", what, p.Where)
+			}
+		}
+		if !slices.ContainsFunc(problems, func(p Problem) bool { return p.Code == what }) {
+			t.Errorf("no %s: %v", what, problems)
+		}
+	}
+	for _, late := range []string{"release.type == 'x' &&\n  service.owned", "service.owned &&\n  size(approval.freezes) > 0", "threshold.rate > 0.1 &&\n  service.owned", "calendar.frozen &&\n  service.owned"} {
+		_, problems := Compile(sample(doc("ScopeRule", "name: s\nmatch: |\n  "+late+"\ngovernance: full\n")))
+		for _, p := range problems {
+			if p.Code == "policy.too-early" && p.Where.Line != 6 {
+				t.Errorf("%s stands at %s", late, p.Where)
+			}
+		}
+	}
 	if _, problems := Compile(without("Gate")); len(problems) != 1 || problems[0].Code != "policy.no-gates" || Failed(problems) {
 		t.Errorf("without a gate: %v", problems)
 	}
@@ -302,6 +338,10 @@ func TestRequiredInWords(t *testing.T) {
 	g := dear.gates[len(dear.gates)-1]
 	g.condition.metered = true
 	v := &values{in: &in, parameters: dear.parameters, spent: &spent}
+	if g.condition.metered = false; !strings.Contains(v.failed(&g), "does not hold") {
+		t.Errorf("a cheap condition is not explained: %s", v.failed(&g))
+	}
+	g.condition.metered = true
 	if got := v.failed(&g); got != "Required is: findings.age_hours > 3.0." {
 		t.Error(got)
 	}

@@ -40,6 +40,7 @@ func TestCasesPassAndFail(t *testing.T) {
 		{"another type", "expect: {verdict: go, type: other}\n", "expected type other, got any"},
 		{"a gate that passes", "expect: {verdict: go, reasons: [always]}\n", "expected always not to pass, but it did"},
 		{"a gate of the engine that passes", "expect: {verdict: go, reasons: [signalbox/approval]}\n", "expected signalbox/approval not to pass, but it did"},
+		{"a gate that passes where another does not", "cases: [{name: x, inputs: {calendar: {known: false}}, expect: {verdict: cannot tell, reasons: [always]}}]\n", "expected always not to pass, but it did"},
 		{"cannot tell, as printed", "cases: [{name: x, inputs: {calendar: {known: false}}, expect: {verdict: cannot tell, reasons: [signalbox/calendar]}}]\n", ""},
 		{"cannot tell, as in the API", "cases: [{name: x, inputs: {calendar: {known: false}}, expect: {verdict: indeterminate}}]\n", ""},
 		{"what stood in the way", "cases: [{name: x, inputs: {approval: {rejected: true}}, expect: {verdict: go}}]\n", "expected go, got no-go because of signalbox/approval (rejected)"},

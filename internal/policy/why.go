@@ -58,9 +58,8 @@ func (t *telling) tell(x ast.Expr, is bool) {
 	args := x.AsCall().Args()
 	switch x.AsCall().FunctionName() { // "" of what is no call
 	case "_&&_", "_||_":
-		all := (x.AsCall().FunctionName() == "_&&_") == is // every operand decided, else those that are as x is
-		for _, a := range args {
-			if held, known := t.held(a); all || known && held == is {
+		for _, a := range args { // those decided that are as x is
+			if held, known := t.held(a); known && held == is {
 				t.tell(a, is)
 			}
 		}

@@ -85,7 +85,7 @@ func (s *scoped) unknownName(p *Problem, e *bundle.Expression, name string) {
 		p.Fix = map[string]string{"param": "add a document of kind Parameter", "threshold": "add it under thresholds of every ReleaseType"}[name]
 		return
 	}
-	if prefix, rest, ok := strings.Cut(name, "."); ok && (prefix == "param" || prefix == "threshold") {
+	if prefix, rest, _ := strings.Cut(name, "."); prefix == "param" || prefix == "threshold" {
 		kind := map[string]string{"param": "a Parameter", "threshold": "a threshold of a ReleaseType"}[prefix]
 		p.What = fmt.Sprintf("%q is not %s", rest, kind)
 	}
