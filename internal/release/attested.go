@@ -157,7 +157,6 @@ func (t Attested) section(a evidence.Artifact, list bool) policy.Attestation {
 	if !list {
 		return s
 	}
-	s.Statements = []policy.Statement{}
 	for _, c := range a.Claims {
 		for _, w := range t.Words[c.ID] {
 			s.Statements = append(s.Statements, policy.Statement{

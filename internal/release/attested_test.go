@@ -177,6 +177,9 @@ func TestLostEnvelope(t *testing.T) {
 	for file, b := range f.Signed.Envelopes {
 		for what, bytes := range map[string][]byte{"gone": nil, "cut": b[:len(b)/2], "another": []byte("{}")} {
 			f.Signed.Envelopes[file] = bytes
+			if d := decide(t, f); d.Believed.Tests != policy.ByPipeline || len(d.Believed.Attestors) > 0 {
+				t.Errorf("%s: the reports are by %s", what, d.Believed.Tests)
+			}
 			for _, gate := range []string{"probe-0", "probe-1"} {
 				if r := verdictOf(t, decide(t, f), gate); r.Verdict != policy.CannotTell || !strings.Contains(r.Why, "not to be had") {
 					t.Errorf("%s: %s %s", what, r.Verdict, r.Why)
@@ -199,8 +202,8 @@ func TestAttestationsThatNobodyAsksFor(t *testing.T) {
 	}
 	f := good(t)
 	f.Policy = nil
-	if d := decide(t, attach(t, f, sealed(t, provenance(runner, source, head, digest), "runner"))); d.Verdict != policy.CannotTell {
-		t.Errorf("without a policy: %s", d.Verdict)
+	if d := decide(t, attach(t, f, sealed(t, provenance(runner, source, head, digest), "runner"))); d.Verdict != policy.CannotTell || d.Inputs.Attestation.Total != 1 {
+		t.Errorf("without a policy: %s %+v", d.Verdict, d.Inputs.Attestation)
 	}
 }
 

@@ -117,7 +117,7 @@ func (d Deployment) End(s State, failed bool, reached string, p policy.Provenanc
 		}
 	}
 	drafts := []event.Draft{{Stream: event.StreamOf(DeploymentNoun, d.ID), Kind: kind, Body: ended{Reached: reached, Provenance: p}, Private: map[string]string{"reason": reason}}}
-	if t := s.target(d.Environment); s.ID != "" && t.Deployment == d.ID && t.Phase.to(to) == nil {
+	if t := s.target(d.Environment); t.Deployment == d.ID && t.Phase.to(to) == nil {
 		moved := Moved{Environment: d.Environment, From: t.Phase, To: to, Cause: "deployment", Deployment: d.ID, Unauthorised: t.Unauthorised}
 		drafts = append(drafts, event.Draft{Stream: s.stream(), Kind: event.ReleaseMoved, Body: moved, Private: map[string]string{"reason": reason}, Touches: s.touches(moved)})
 	}

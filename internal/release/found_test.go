@@ -154,6 +154,12 @@ func TestMovesThatAreRefused(t *testing.T) {
 			t.Errorf("%s to %s: %v", c.from, c.to, err)
 		}
 	}
+	if _, err := at(Ready).Move("prod uction", Held, "why"); codeOf(err) != "release.environment" {
+		t.Errorf("in no environment: %v", err)
+	}
+	if _, err := at(Ready).Revise("huge", ""); codeOf(err) != "release.size" {
+		t.Errorf("to no size: %v", err)
+	}
 	withdrawn := State{ID: "r", Phase: Withdrawn}
 	if _, err := withdrawn.Revise("minor", ""); codeOf(err) != "release.withdrawn" {
 		t.Errorf("revised after it was withdrawn: %v", err)
@@ -318,6 +324,18 @@ func TestEndOfAnEarlierDeployment(t *testing.T) {
 	}
 	if drafts, err := y.End(b.release(), true, "", policy.ByPipeline, ""); err != nil || len(drafts) != 2 || drafts[0].Body.(ended).Reached != ReachedSome {
 		t.Errorf("of the newest one: %v %v", drafts, err)
+	}
+	// While it is rolled back, that it finished moves nothing.
+	rolling := b.release()
+	rolling.Targets = map[string]Target{"production": {Phase: RollingBack, Deployment: "y"}}
+	if drafts, err := y.End(rolling, false, "", policy.ByPipeline, ""); err != nil || len(drafts) != 1 {
+		t.Errorf("of one that is rolled back: %v %v", drafts, err)
+	}
+	// What went there without a permit meanwhile keeps it from having arrived with one.
+	b.add(b.release().Start(Deployment{ID: "u", Release: "r", Service: "shop", Version: "v1.1.0", Digest: digest, Environment: "production", Code: "permit.none"}), nil)
+	b.add(y.End(b.release(), false, "", policy.ByPipeline, ""))
+	if s := b.release().Target("production"); s.Phase != Verifying || s.Arrived != 0 || !s.Unauthorised {
+		t.Errorf("beside one without a permit: %+v", s)
 	}
 	nobodys := Deployment{ID: "", Environment: "production", Status: "started"}
 	nobodys.ID = "z"

@@ -237,9 +237,6 @@ func (f *Facts) contributorsKnown() bool {
 }
 
 func (f *Facts) unknownContributors() int {
-	if f.Release.Change == nil {
-		return 0
-	}
 	n := 0
 	for _, p := range f.Release.Change.Record.Contributors {
 		if _, known := f.Identities[p]; !known {

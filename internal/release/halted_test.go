@@ -186,6 +186,10 @@ func TestSubjectIsMaterial(t *testing.T) {
 		}
 		seen[subject] = name
 	}
+	f := good(t)
+	if text, _, err := f.Subject(); err != nil || !strings.Contains(text, `"schema":1,`) {
+		t.Errorf("%s: %v", text, err)
+	}
 	if again := digestOf(func(*Facts) {}); seen[again] != "as it is" {
 		t.Error("the same is another")
 	}
@@ -205,6 +209,10 @@ func TestChainThatIsAsked(t *testing.T) {
 	f.Release.Change.By = "person/eve" // who attached the change had a hand in it
 	if q, _ := f.Chain(now); !q.Contributors["eve"] {
 		t.Errorf("%v", q.Contributors)
+	}
+	f.Release.ChangeType = "standard"
+	if q, err := f.Chain(now); err != nil || len(q.Chain.Tiers) != 0 || q.Environment != "production" || len(q.Votes) != 2 || !q.Contributors["eve"] {
+		t.Errorf("where nobody need approve: %+v %v", q, err)
 	}
 	f.Policy = nil
 	if q, err := f.Chain(now); err != nil || !q.Now.Equal(now) || len(q.Chain.Tiers) != 0 || q.People != nil {

@@ -75,10 +75,10 @@ func (f *Facts) change() policy.Change {
 	if a == nil {
 		return policy.Change{SemverStep: change.Unknown}
 	}
-	persons := map[string]bool{}
+	persons := map[string]struct{}{}
 	for _, pseudonym := range a.Record.Contributors {
 		if id, known := f.Identities[pseudonym]; known {
-			persons[id] = true
+			persons[id] = struct{}{}
 		}
 	}
 	return policy.Change{

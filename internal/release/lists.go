@@ -64,7 +64,7 @@ func (f *Facts) list(now time.Time, in policy.Inputs, votes approval.Standing) (
 	}
 	_, lists := in.Bounded().Apart()
 	if lists.Empty() {
-		return lists, "", nil
+		return policy.Lists{}, "", nil
 	}
 	_, digest, err := canonical(listsForm, &lists, nil)
 	if err != nil {

@@ -207,3 +207,18 @@ func TestPreviousInputs(t *testing.T) {
 		t.Errorf("the components one by one: %+v", probe(t, d))
 	}
 }
+
+// Which the last good release was is unknown only where nobody looked.
+func TestPreviousReweighed(t *testing.T) {
+	reads := extended(t, "previous.known")
+	for name, c := range map[string]struct {
+		candidate *policy.Program
+		known     bool
+		unknown   bool
+	}{"nobody looked": {reads, false, true}, "somebody did": {reads, true, false}, "nobody asks": {starter(t), false, false}} {
+		w := weighed{in: policy.Inputs{Previous: policy.Previous{Known: c.known}}}
+		if w.previous(c.candidate); w.last != c.unknown || (len(w.unknown) > 0) != c.unknown {
+			t.Errorf("%s: %v %v", name, w.last, w.unknown)
+		}
+	}
+}

@@ -331,7 +331,6 @@ func (w *weighed) freezes(old Rules, class policy.Classification) {
 	case !k.Known, len(k.Exempt) > 0 && !old.Known, lost && len(k.Exempt) > 0 && len(old.Exempt) > 1:
 		*k, w.freeze = policy.Calendar{}, true
 		w.unknown = append(w.unknown, "which freezes would have stood in the way is not in the record")
-		return
 	case lost && len(k.Exempt) > 0:
 		w.taken = append(w.taken, "when the freeze ended is not in the record: it is taken to have had no end")
 		for range k.Exempt {

@@ -250,7 +250,8 @@ func TestFreezesReweighed(t *testing.T) {
 		"from one rule": {two, rules(), []string{"b"}, with(func(k *policy.Calendar) {
 			k.Frozen, k.Freezes, k.Rules, k.Exempt, k.ThawsAt = true, []string{"y"}, []string{"a"}, []string{"z"}, thaws
 		}), ""},
-		"from both": {two, rules(), []string{"b", "a"}, with(func(k *policy.Calendar) { k.Exempt = []string{"y", "z"} }), ""},
+		"from both":   {two, rules(), []string{"b", "a"}, with(func(k *policy.Calendar) { k.Exempt = []string{"y", "z"} }), ""},
+		"none of two": {half, rules(), nil, half, ""},
 		"which is which": {half, rules(), []string{"b"}, with(func(k *policy.Calendar) {
 			k.Frozen, k.Freezes, k.ThawsAt = true, []string{"y", "z"}, thaws
 		}), "no rule"},
@@ -271,10 +272,12 @@ func TestListed(t *testing.T) {
 	r := Recorded{Then: Then{Lists: policy.Lists{Findings: []policy.Finding{{}}, Commits: []policy.Commit{{}}}}}
 	known := policy.Inputs{Findings: policy.Findings{Known: true}, Change: policy.Change{Known: true}, Load: policy.Load{Known: true}, Approval: policy.Approval{Known: true}}
 	all := map[string]bool{"findings": true, "change": true, "load": true, "approval": true}
+	r.Decision.Lists, r.Rules.Reads = "sha256:00", map[string]bool{"findings": true} // which nothing has
 	lists, lost := r.listed(known, all)
 	if lists.Findings == nil || lists.Commits == nil || lists.Votes == nil || !slices.Equal(slices.Collect(maps.Keys(lost)), []string{"load"}) {
 		t.Errorf("%+v %v", lists, lost)
 	}
+	r.Decision.Lists = ""
 	for name, c := range map[string]struct {
 		in    policy.Inputs
 		needs map[string]bool
@@ -355,7 +358,17 @@ func TestProvenByWhatWasRead(t *testing.T) {
 	if got := Replay(r, otherwise(t, "condition: findings.critical == 0", "condition: approval.votes.size() == 0")); got.Effect != Same || got.Now != policy.Go {
 		t.Errorf("nobody was asked: %+v", got)
 	}
-	w := weighed{in: policy.Inputs{Findings: policy.Findings{Known: true}}}
+	if got := Replay(r, otherwise(t, "condition: findings.critical == 0", "condition: approval.votes.size() == 9")); got.Effect != Stopped || got.Why != "" {
+		t.Errorf("nobody was asked, and nine must be: %+v", got)
+	}
+	reads := otherwise(t, "condition: findings.critical == 0", "condition: approval.votes.size() < 10")
+	counted := recorded(t, good(t))
+	w := weighed{in: policy.Inputs{Approval: policy.Approval{}}}
+	was := policy.Inputs{Approval: counted.Decision.Inputs.Approval}
+	if w.lists(counted, was, policy.Classification{Chain: counted.Rules.Chain}, reads.NeedsLists()); w.in.Approval.Votes != nil {
+		t.Errorf("votes of approvals that are not known: %v", w.in.Approval.Votes)
+	}
+	w = weighed{in: policy.Inputs{Findings: policy.Findings{Known: true}}}
 	w.lists(Recorded{Then: Then{Lost: map[string]string{"findings": "gone", "change": "gone"}}}, policy.Inputs{}, policy.Classification{}, nil)
 	if !slices.Equal(w.lost, []string{"findings"}) || len(w.unknown) != 1 {
 		t.Errorf("%v %v", w.lost, w.unknown)
@@ -414,6 +427,14 @@ func TestAttestedReweighed(t *testing.T) {
 		if w.in.Load.Provenance != policy.ByNobody {
 			t.Errorf("%s: load tests that there are not are by %s", name, w.in.Load.Provenance)
 		}
+	}
+}
+
+// Attestors are told once each, in order.
+func TestAttestorsInOrder(t *testing.T) {
+	said := Attested{Words: map[string][]attestation.Word{"a": {{Attestor: "z"}, {Attestor: "m"}}, "b": {{Attestor: "a"}, {Attestor: "z"}}, "c": {{Attestor: "k"}}}}
+	if got := said.attestors(); !slices.Equal(got, []string{"a", "k", "m", "z"}) {
+		t.Errorf("%v", got)
 	}
 }
 

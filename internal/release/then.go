@@ -80,15 +80,15 @@ func (r Recorded) proven(in policy.Inputs, lists policy.Lists, needs map[string]
 	}
 	lists.Statements = r.attestedThen()
 	_, bounded := in.With(lists).Bounded().Apart()
-	_, digest, err := canonical(listsForm, &bounded, nil)
-	return err == nil && digest == d
+	_, digest, _ := canonical(listsForm, &bounded, nil) // none where they cannot be written
+	return digest == d
 }
 
 // lists fills those that the candidate's rules read. One that is lost is unknown
 // only where its section is known: else no rule reads it.
 func (w *weighed) lists(r Recorded, was policy.Inputs, class policy.Classification, needs map[string]bool) {
 	known, lost := r.listed(was, needs)
-	if needs["approval"] && class.Chain == nil { // nobody is asked
+	if class.Chain == nil { // nobody is asked
 		known.Votes = []policy.Vote{}
 		delete(lost, "approval")
 	}
