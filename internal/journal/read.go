@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"slices"
 
-	json1 "github.com/go-json-experiment/json/v1"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"signalbox.dev/signalbox/internal/event"
@@ -247,7 +246,8 @@ func scan(r *sql.Rows) (event.Recorded, error) {
 	if err := r.Scan(&position, &stream, &version, &f.HeaderBytes, &f.BodyBytes, &f.PrivateBytes); err != nil {
 		return f, err
 	}
-	if err := json1.Unmarshal(f.HeaderBytes, &f.Header); err != nil {
+	var err error
+	if f.Header, err = event.Decode[event.Header](f.HeaderBytes); err != nil {
 		return f, rotten(position, "its header is not JSON").Cause(err)
 	}
 	if f.Position != position || f.Stream != stream || f.Version != version {
