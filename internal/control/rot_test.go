@@ -199,25 +199,37 @@ func (s shown) untrue(truth shown) []string {
 	return all
 }
 
-// touched is the positions whose rows are not what they were, each looked up past
-// every check, or false where one cannot be read so.
-func (r *rotting) touched(db *store.DB) (positions []uint64, readable bool) {
+// touched is the positions whose rows are not what they were, read past every
+// check: where each is looked up, and where all are read in order; or false where
+// one cannot be read so.
+func (r *rotting) touched(db *store.DB) (lookedUp, inOrder []uint64, readable bool) {
 	ctx := context.Background()
-	readable = true
 	err := db.ReadTx(ctx, func(tx *store.Tx) error {
+		var failed error
+		read := func(where string, args ...any) map[int64][3]string {
+			found := map[int64][3]string{}
+			failed = errors.Join(failed, tx.Each(ctx, func(rows *sql.Rows) error {
+				var at int64
+				var row [3]string
+				err := rows.Scan(&at, &row[0], &row[1], &row[2])
+				found[at] = row
+				return err
+			}, "SELECT position, header, body, private FROM facts "+where, args...))
+			return found
+		}
+		all := read("ORDER BY position")
 		for _, f := range r.facts {
-			var row [3]string
-			err := tx.QueryRow(ctx, "SELECT header, body, private FROM facts WHERE position = $1", int64(f.Position)).Scan(&row[0], &row[1], &row[2])
-			if err != nil && !errors.Is(err, sql.ErrNoRows) {
-				readable = false
+			at, truth := int64(f.Position), [3]string{string(f.HeaderBytes), string(f.BodyBytes), string(f.PrivateBytes)}
+			if read("WHERE position = $1", at)[at] != truth {
+				lookedUp = append(lookedUp, f.Position)
 			}
-			if row != [3]string{string(f.HeaderBytes), string(f.BodyBytes), string(f.PrivateBytes)} {
-				positions = append(positions, f.Position)
+			if all[at] != truth {
+				inOrder = append(inOrder, f.Position)
 			}
 		}
-		return nil
+		return failed
 	})
-	return positions, readable && err == nil
+	return lookedUp, inOrder, err == nil
 }
 
 // tally is how the trials came out.
@@ -231,15 +243,15 @@ func (r *rotting) trial(n *tally, file []byte) {
 		if wrong := answers.untrue(r.truth); len(wrong) > 0 {
 			r.t.Errorf("served as true: %v", wrong)
 		}
-		positions, readable := r.touched(db)
+		lookedUp, inOrder, readable := r.touched(db)
 		checked := j.CheckRebuild(context.Background(), func(string, uint64, uint64) {})
 		switch {
-		case len(positions) > 0 || !readable:
+		case len(lookedUp) > 0 || len(inOrder) > 0 || !readable:
 			n.facts++
 			if checked == nil {
-				r.t.Errorf("positions %v have changed, and the check finds nothing", positions)
-			} else if readable && !strings.Contains(checked.Error(), fmt.Sprintf("position %d", positions[0])) {
-				r.t.Errorf("position %d has changed, and the check says %v", positions[0], checked)
+				r.t.Errorf("positions %v, in order %v, have changed, and the check finds nothing", lookedUp, inOrder)
+			} else if readable && len(inOrder) > 0 && !strings.Contains(checked.Error(), fmt.Sprintf("position %d", inOrder[0])) {
+				r.t.Errorf("position %d has changed, and the check says %v", inOrder[0], checked)
 			}
 		case checked != nil:
 			n.found++

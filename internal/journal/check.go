@@ -18,7 +18,7 @@ import (
 // CheckRebuild folds all facts from the first in memory and compares what comes
 // out with the stored versions, states and keys, on one snapshot. Errors: fault
 // Unverified with the first differences, or the positions of facts that are not
-// those that were recorded.
+// those that were recorded; see also store.DB.Sound.
 func (j *Journal) CheckRebuild(ctx context.Context, progress Progress) error {
 	var wrong []string
 	err := j.db.ReadTx(ctx, func(tx *store.Tx) error {
@@ -53,7 +53,7 @@ func (j *Journal) CheckRebuild(ctx context.Context, progress Progress) error {
 		return fault.New(fault.Unverified, "journal.state", "the stored state is not what the facts make").
 			Because(strings.Join(wrong, "; ")).Remedy("verify an export of the journal")
 	}
-	return nil
+	return j.db.Sound(ctx)
 }
 
 // unreadable is one sentence for each of the first facts from a position on that

@@ -125,6 +125,21 @@ func lost(err error) bool {
 	return sqliteCode(err)&0xff == sqlite3.SQLITE_IOERR && !Full(err)
 }
 
+// Sound is nil where SQLite's own check of the whole file finds each page whole
+// and each row where it is looked for. PostgreSQL has no such check that
+// everybody may run. Errors: fault Unverified.
+func (db *DB) Sound(ctx context.Context) error {
+	if db.Dialect != SQLite {
+		return nil
+	}
+	var found string
+	if err := db.read.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&found); err != nil || found == "ok" {
+		return err
+	}
+	return fault.New(fault.Unverified, "store.rotten", "the database file is damaged").
+		Because(found).Remedy("check the disk, and restore a backup")
+}
+
 // Full reports whether err says that the disk is full: SQLite has undone the
 // transaction, and a later one may succeed. Memory that connections share is a
 // file as well, which a full disk does not let grow.
