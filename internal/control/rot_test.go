@@ -206,13 +206,13 @@ func (r *rotting) touched(db *store.DB) (lookedUp, inOrder []uint64, readable bo
 	ctx := context.Background()
 	err := db.ReadTx(ctx, func(tx *store.Tx) error {
 		var failed error
-		read := func(where string, args ...any) map[int64][3]string {
-			found := map[int64][3]string{}
+		read := func(where string, args ...any) map[int64][][3]string {
+			found := map[int64][][3]string{}
 			failed = errors.Join(failed, tx.Each(ctx, func(rows *sql.Rows) error {
 				var at int64
 				var row [3]string
 				err := rows.Scan(&at, &row[0], &row[1], &row[2])
-				found[at] = row
+				found[at] = append(found[at], row)
 				return err
 			}, "SELECT position, header, body, private FROM facts "+where, args...))
 			return found
@@ -220,10 +220,10 @@ func (r *rotting) touched(db *store.DB) (lookedUp, inOrder []uint64, readable bo
 		all := read("ORDER BY position")
 		for _, f := range r.facts {
 			at, truth := int64(f.Position), [3]string{string(f.HeaderBytes), string(f.BodyBytes), string(f.PrivateBytes)}
-			if read("WHERE position = $1", at)[at] != truth {
+			if !slices.Equal(read("WHERE position = $1", at)[at], [][3]string{truth}) {
 				lookedUp = append(lookedUp, f.Position)
 			}
-			if all[at] != truth {
+			if !slices.Contains(all[at], truth) {
 				inOrder = append(inOrder, f.Position)
 			}
 		}
