@@ -114,10 +114,9 @@ func (j *Journal) refoldStates(ctx context.Context) error {
 			return fmt.Errorf("fold every %s anew: %w", noun, err)
 		}
 		failpoint.Hit(failpoint.StatesRefolded)
-		err := j.db.InTx(ctx, func(tx *store.Tx) error {
+		if err := j.db.InTx(ctx, func(tx *store.Tx) error {
 			return writeView(ctx, tx, ViewStatus{Name: statePrefix + noun, Number: numbers[noun]})
-		})
-		if err != nil {
+		}); err != nil {
 			return err
 		}
 	}
@@ -130,6 +129,9 @@ func (j *Journal) refold(ctx context.Context, noun string) error {
 		older, err = j.states.Older(ctx, tx, noun)
 		return err
 	})
+	if err == nil && len(older) > 0 {
+		err = j.db.Sound(ctx) // an index that has rotted hides facts from their fold
+	}
 	if err != nil {
 		return err
 	}

@@ -534,6 +534,39 @@ func TestCopyBeforeMigration(t *testing.T) {
 	}
 }
 
+// A file in which an index and its table say different things is not sound.
+func TestSound(t *testing.T) {
+	dir, ctx := t.TempDir(), t.Context()
+	open := func() *store.DB {
+		db, err := store.Open(ctx, store.Options{Data: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return db
+	}
+	db := open()
+	if err := db.InTx(ctx, func(tx *store.Tx) error { return put(ctx, tx, "sha256:findme") }); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(db.Sound(ctx), db.Close()); err != nil {
+		t.Fatalf("as it was written: %v", err)
+	}
+	path := filepath.Join(dir, "signalbox.db")
+	b, err := os.ReadFile(path)
+	if err != nil || bytes.Count(b, []byte("findme")) < 2 {
+		t.Fatalf("%d times, %v", bytes.Count(b, []byte("findme")), err)
+	}
+	b[bytes.Index(b, []byte("findme"))] ^= 1
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db = open()
+	defer func() { _ = db.Close() }()
+	if err := db.Sound(ctx); fault.KindOf(err) != fault.Unverified {
+		t.Errorf("with a bit flipped: %v", err)
+	}
+}
+
 // A commit whose connection is lost is in doubt, and whoever does not learn its
 // outcome is told to try again.
 func TestCommitInDoubt(t *testing.T) {
