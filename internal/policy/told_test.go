@@ -137,6 +137,10 @@ func TestOneMistakeIsOneProblem(t *testing.T) {
 		"two parameters":          {sample(doc("Parameter", "name: limit\nvalue: 3\n")), "policy.duplicate-name", "limit", "", 1},
 		"a relaxation of no gate": {sample(doc("Relaxation", "name: r\ngate: alway\nto: off\nuntil: 2027-04-01\nby: board\nreason: R.\n")), "policy.no-gate", `did you mean "always"?`, "5:7", 1},
 		"a relaxation to nothing": {sample(doc("Relaxation", "name: r\ngate: always\nuntil: 2027-04-01\nby: board\nreason: R.\n")), "policy.missing-field", "to", "", 1},
+		"no truth, quoted":        {probe("condition: 'findings.high'\n"), "policy.expression-type", "must be true or false", "6:13", 1},
+		"too dear, quoted":        {probe("condition: 'service.flags.all(a, service.flags.exists(b, a != b))'\n"), "policy.cost", "may take too long", "6:13", 1},
+		"too early, quoted":       {sample(doc("ScopeRule", "name: s\nmatch: 'approval.approvals > 1'\ngovernance: full\n")), "policy.too-early", "cannot read approval", "5:9", 1},
+		"the type, quoted":        {sample(doc("ScopeRule", "name: s\nmatch: 'release.type == \"x\"'\ngovernance: full\n")), "policy.too-early", "cannot read release.type", "5:9", 1},
 		"two cases":               {sample(good("probe", "expect: {verdict: go}\n"), good("probe", "expect: {verdict: go}\n")), "policy.duplicate-name", "probe", "", 1},
 		"two rows":                {sample(good("probe", "expect: {verdict: go}\ncases: [{name: x}, {name: x}]\n")), "policy.duplicate-name", "probe: x", "", 1},
 		"a row with more":         {sample(good("probe", "expect: {verdict: go}\ncases: [{name: x, more: 1}]\n")), "policy.unknown-field", "more", "", 1},
@@ -213,6 +217,9 @@ func TestOneMistakeIsOneProblem(t *testing.T) {
 				t.Errorf("%s stands at %s", late, p.Where)
 			}
 		}
+	}
+	if _, problems := Compile(probe("condition: 'attestation.verified > 0'\n")); len(problems) != 1 || problems[0].Code != "policy.no-attestor" || problems[0].Where.Column != 13 {
+		t.Errorf("no attestor: %v", problems)
 	}
 	if _, problems := Compile(without("Gate")); len(problems) != 1 || problems[0].Code != "policy.no-gates" || Failed(problems) {
 		t.Errorf("without a gate: %v", problems)
