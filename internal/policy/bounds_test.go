@@ -553,3 +553,30 @@ func TestTextsInListsAreShort(t *testing.T) {
 		t.Error("a thousand long texts are cheap")
 	}
 }
+
+// What an expression costs is what it did, unless the inputs are modest: then it is what it may at most.
+func TestWhatAnExpressionCosts(t *testing.T) {
+	r := listed(t, "service.flags.all(f, f == 'x' || f != 'y')").gates[1].condition
+	in := with(func(in *Inputs) { in.Service.Flags = []string{"x"} })
+	if !r.metered || r.brief == nil {
+		t.Fatal("the condition is not of the kind that is meant")
+	}
+	for _, modest := range []bool{true, false} {
+		var spent uint64
+		v := &values{in: &in, spent: &spent, modest: modest}
+		if held, err := v.run(&r); held != true || err != nil || (spent == r.worst) != modest || spent == 0 || spent > r.worst {
+			t.Errorf("modest %v: %d of %d, %v", modest, spent, r.worst, err)
+		}
+	}
+	if dear := listed(t, "findings.items.all(f, f.rule.matches('abcdefgh') && f.package.matches('abcdefgh'))").gates[1].condition; !dear.metered || dear.brief != nil {
+		t.Errorf("what costs more than %d even with modest inputs is not metered with them", briefRule)
+	}
+	if s, err := environment([]Parameter{{Name: "long", Value: strings.Repeat("x", modest+1)}, {Name: "short", Value: "x"}}, nil); err != nil || s.modest {
+		t.Errorf("a short parameter behind a long one makes it modest: %v", err)
+	}
+	for size, want := range map[int]bool{modest: true, modest + 1: false} {
+		if s, err := environment([]Parameter{{Name: "word", Value: strings.Repeat("x", size)}}, nil); err != nil || s.modest != want {
+			t.Errorf("a parameter of %d bytes: %v", size, err)
+		}
+	}
+}

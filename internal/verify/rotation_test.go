@@ -94,7 +94,10 @@ func TestRotation(t *testing.T) {
 			r.facts[25].body = bytes.Replace(r.facts[25].body, []byte(`"at":1000008`), []byte(`"at":1000009`), 1)
 			r.again()
 		}, "export.key", 25, "not the next that the head names"},
-		"unreadable":   {func(r *rotated) { r.facts[25].body = append(r.facts[25].body[:len(r.facts[25].body)-1:len(r.facts[25].body)-1], `,"more":1}`...); r.again() }, "export.key", 25, "cannot be read"},
+		"unreadable": {func(r *rotated) {
+			r.facts[25].body = append(r.facts[25].body[:len(r.facts[25].body)-1:len(r.facts[25].body)-1], `,"more":1}`...)
+			r.again()
+		}, "export.key", 25, "cannot be read"},
 		"on no stream": {func(r *rotated) { r.facts[25].header.Stream = trust.StreamOf(ForPermits); r.stamp(); r.again() }, "export.key", 25, "cannot be read"},
 		"half signed":  {func(r *rotated) { r.head.Rotations[0].ByNew = r.head.Rotations[0].ByOld }, "export.key", nowhere, "the new key has not signed it"},
 	} {
