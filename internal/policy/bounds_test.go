@@ -574,6 +574,10 @@ func TestWhatAnExpressionCosts(t *testing.T) {
 	if s, err := environment([]Parameter{{Name: "long", Value: strings.Repeat("x", modest+1)}, {Name: "short", Value: "x"}}, nil); err != nil || s.modest {
 		t.Errorf("a short parameter behind a long one makes it modest: %v", err)
 	}
+	worded := compiled(t, sample(doc("Parameter", "name: word\nvalue: "+strings.Repeat("x", modest+1)+"\n"), doc("Gate", "name: probe\ntitle: P\ncondition: service.flags.all(f, f == 'x' || f != 'y')\n")))
+	if worded.gates[1].condition.brief != nil {
+		t.Error("beside a long parameter an expression is cheap with modest inputs")
+	}
 	for size, want := range map[int]bool{modest: true, modest + 1: false} {
 		if s, err := environment([]Parameter{{Name: "word", Value: strings.Repeat("x", size)}}, nil); err != nil || s.modest != want {
 			t.Errorf("a parameter of %d bytes: %v", size, err)
