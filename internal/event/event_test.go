@@ -83,3 +83,25 @@ func TestPast(t *testing.T) {
 		t.Error("a fact that the fold does not know is passed over")
 	}
 }
+
+// A private part has one spelling: the leaf covers names and sums alone, so that
+// any other spelling of them would pass for what was recorded.
+func TestPrivateHasOneSpelling(t *testing.T) {
+	written, err := EncodePrivate(map[string]string{"comment": "seen"}, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := Leaf([]byte("{}"), []byte("{}"), written)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range written {
+		for bit := range 8 {
+			other := bytes.Clone(written)
+			other[at] ^= 1 << bit
+			if same, err := Leaf([]byte("{}"), []byte("{}"), other); err == nil && bytes.Equal(same, leaf) {
+				t.Errorf("%s has the leaf of %s", other, written)
+			}
+		}
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"signalbox.dev/signalbox/internal/strict"
 )
 
 // Private is one field of a fact's private part. While it stands, Salt (32
@@ -60,10 +62,11 @@ func EncodePrivate(fields map[string]string, random io.Reader) ([]byte, error) {
 	return json.Marshal(list)
 }
 
-// DecodePrivate reads what EncodePrivate or Dispose wrote.
+// DecodePrivate reads what EncodePrivate or Dispose wrote, and nothing else: the
+// leaf covers names and sums, not how they are spelled around.
 func DecodePrivate(b []byte) ([]Private, error) {
 	var list []Private
-	if err := json.Unmarshal(b, &list); err != nil {
+	if err := strict.Decode(b, &list); err != nil {
 		return nil, err
 	}
 	return list, nil
