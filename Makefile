@@ -91,7 +91,7 @@ prove:
 
 # Would the tests notice if the core said something else? SAMPLE mutants of each
 # package (0: all, an hour of both cores), for at most MUTATETIME each.
-MUTATED := ./internal/verify ./internal/release ./internal/policy ./internal/approval ./internal/calendar ./internal/halt
+MUTATED := ./internal/verify ./internal/release ./internal/policy ./internal/predicate ./internal/approval ./internal/calendar ./internal/halt
 SAMPLE ?= 200
 MUTATETIME ?= 10m
 

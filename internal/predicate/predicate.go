@@ -52,7 +52,7 @@ type (
 	truth  func(s *Subject) (_ bool, ok bool)
 	whole  func(s *Subject) (_ int64, ok bool)
 	number func(s *Subject) (_ float64, ok bool)
-	text   func(s *Subject) (_ string, ok bool)
+	text   func(s *Subject) string
 	texts  func(s *Subject) reflect.Value
 )
 
@@ -99,7 +99,7 @@ func constant(value any) any {
 	case float64:
 		return number(func(*Subject) (float64, bool) { return c, true })
 	case string:
-		return text(func(*Subject) (string, bool) { return c, true })
+		return text(func(*Subject) string { return c })
 	}
 	return nil
 }
@@ -140,7 +140,7 @@ func (n Names) named(name string) any {
 	case reflect.Float64:
 		return number(func(s *Subject) (float64, bool) { return s.Inputs.Field(i).Field(j).Float(), true })
 	case reflect.String:
-		return text(func(s *Subject) (string, bool) { return s.Inputs.Field(i).Field(j).String(), true })
+		return text(func(s *Subject) string { return s.Inputs.Field(i).Field(j).String() })
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.String {
 			return texts(func(s *Subject) reflect.Value { return s.Inputs.Field(i).Field(j) })
@@ -165,7 +165,7 @@ func unary(function string, x any) any {
 		}
 	case text:
 		if function == "size" {
-			return whole(func(s *Subject) (int64, bool) { t, ok := x(s); return int64(utf8.RuneCountInString(t)), ok })
+			return whole(func(s *Subject) (int64, bool) { return int64(utf8.RuneCountInString(x(s))), true })
 		}
 	case texts:
 		if function == "size" {
@@ -207,7 +207,7 @@ func binary(function string, a, b any) any {
 			return words(function, a, b)
 		case texts:
 			if function == "@in" {
-				return truth(func(s *Subject) (bool, bool) { t, ok := a(s); return ok && contains(b(s), t), ok })
+				return truth(func(s *Subject) (bool, bool) { return contains(b(s), a(s)), true })
 			}
 		}
 	}
@@ -261,8 +261,12 @@ func comparison[T cmp.Ordered](function string, a, b func(*Subject) (T, bool)) t
 			return false, false
 		}
 		y, ok := b(s)
-		return ok && is(x, y), ok
+		return is(x, y), ok
 	}
+}
+
+func (x text) ordered() func(*Subject) (string, bool) {
+	return func(s *Subject) (string, bool) { return x(s), true }
 }
 
 // ordered leaves what is no number to CEL.
@@ -319,14 +323,9 @@ func product(function string, a, b number) any {
 func words(function string, a, b text) any {
 	is := map[string]func(s, part string) bool{"startsWith": strings.HasPrefix, "endsWith": strings.HasSuffix, "contains": strings.Contains}[function]
 	if is == nil {
-		return nilIfNot(comparison(function, a, b))
+		return nilIfNot(comparison(function, a.ordered(), b.ordered()))
 	}
-	return truth(func(s *Subject) (bool, bool) {
-		x, known := a(s)
-		y, ok := b(s)
-		ok = ok && known
-		return ok && is(x, y), ok
-	})
+	return truth(func(s *Subject) (bool, bool) { return is(a(s), b(s)), true })
 }
 
 func contains(list reflect.Value, one string) bool {

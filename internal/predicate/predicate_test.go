@@ -1,6 +1,7 @@
 package predicate_test
 
 import (
+	"math"
 	"reflect"
 	"testing"
 
@@ -24,9 +25,16 @@ type Report struct {
 
 func of(t *testing.T, condition string) predicate.Predicate {
 	t.Helper()
+	p, _ := both(t, condition)
+	return p
+}
+
+// both is a condition as a predicate and as CEL runs it.
+func both(t *testing.T, condition string) (predicate.Predicate, cel.Program) {
+	t.Helper()
 	env, err := cel.NewEnv(
 		ext.NativeTypes(reflect.TypeFor[Report](), ext.ParseStructTags(true)), cel.CrossTypeNumericComparisons(true),
-		cel.Variable("report", cel.ObjectType("predicate_test.Report")), cel.Variable("least", cel.DoubleType), cel.Variable("word", cel.StringType))
+		cel.Variable("report", cel.ObjectType("predicate_test.Report")), cel.Variable("least", cel.DoubleType), cel.Variable("unset", cel.DoubleType), cel.Variable("word", cel.StringType))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,18 +42,120 @@ func of(t *testing.T, condition string) predicate.Predicate {
 	if issues.Err() != nil {
 		t.Fatal(issues.Err())
 	}
+	program, err := env.Program(checked)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return predicate.Of(checked.NativeRep().Expr(), predicate.Names{Type: reflect.TypeFor[All](), Of: func(name string) (predicate.Meaning, bool) {
 		fields := map[string]int{"report.fresh": 0, "report.count": 1, "report.rate": 2, "report.tool": 3, "report.tags": 4}
 		switch j, is := fields[name]; {
 		case is:
 			return predicate.Meaning{Index: []int{0, j}}, true
-		case name == "least":
+		case name == "least", name == "unset":
 			return predicate.Meaning{Number: name}, true
 		case name == "word":
 			return predicate.Meaning{Constant: "scan"}, true
 		}
 		return predicate.Meaning{}, false
-	}})
+	}}), program
+}
+
+// reports are values around every bound that a predicate knows.
+func reports() (all []Report) {
+	const small = 1 << 31
+	for _, count := range []int{0, 2, 3, 4, -1, small, small + 1, -small, -small - 1, math.MaxInt64} {
+		for _, rate := range []float64{0, 0.5, 1, 2, 3, math.NaN(), math.Inf(1)} {
+			all = append(all, Report{Fresh: count%2 == 0, Count: count, Rate: rate, Tool: "scan", Tags: []string{"b", "a"}})
+		}
+	}
+	for _, fresh := range []bool{true, false} {
+		for _, tool := range []string{"", "s", "scan", "scanner", "an", "é", "zz"} {
+			for _, tags := range [][]string{nil, {"a"}, {"b", "scan"}} {
+				all = append(all, Report{Fresh: fresh, Count: 3, Rate: 0.5, Tool: tool, Tags: tags})
+			}
+		}
+	}
+	return all
+}
+
+// comparing is a comparison by every operator.
+func comparing(a, b string) (all []string) {
+	for _, op := range []string{"==", "!=", "<", "<=", ">", ">="} {
+		all = append(all, a+" "+op+" "+b)
+	}
+	return all
+}
+
+// ordering is comparing without equality, which CEL has not between kinds of numbers.
+func ordering(a, b string) []string { return comparing(a, b)[2:] }
+
+// Where a predicate answers it answers as CEL does, and it answers wherever its
+// values are no NaN, set, and, within sums, small.
+func TestAnswersAsCEL(t *testing.T) {
+	usual := func(Report) bool { return true }
+	number := func(r Report) bool { return !math.IsNaN(r.Rate) }
+	small := func(r Report) bool { return -1<<31 <= r.Count && r.Count <= 1<<31 }
+	never := func(Report) bool { return false }
+	for _, c := range []struct {
+		conditions []string
+		sure       func(Report) bool
+	}{
+		{comparing("report.count", "3"), usual},
+		{comparing("report.tool", "word"), usual},
+		{comparing("size(report.tool)", "1"), usual},
+		{comparing("report.tags.size()", "1"), usual},
+		{comparing("double(report.count)", "3.0"), usual},
+		{[]string{
+			"report.fresh", "!report.fresh", "true && report.fresh", "false || !report.fresh", "report.fresh && report.count == 3", "report.fresh || report.count == 3",
+			`report.tool.startsWith("s")`, `report.tool.endsWith("an")`, `report.tool.contains("ca")`, "word.startsWith(report.tool)", "report.tool in report.tags",
+			`report.tool in ["s", "é"]`, "word in report.tags",
+		}, usual},
+		{comparing("report.rate", "least"), number},
+		{ordering("report.rate", "report.count"), number},
+		{ordering("report.count", "report.rate"), number},
+		{comparing("double(report.rate)", "0.5"), number},
+		{comparing("report.rate + 0.5", "1.0"), number},
+		{comparing("report.rate - 0.5", "0.0"), number},
+		{comparing("2.0 * report.rate", "1.0"), number},
+		{comparing("1.0", "report.rate * least"), number},
+		{comparing("report.count + 1", "4"), small},
+		{comparing("1 + report.count", "4"), small},
+		{comparing("report.count - 1", "2"), small},
+		{comparing("1 - report.count", "-2"), small},
+		{comparing("report.count * 2", "6"), small},
+		{comparing("2 * report.count", "6"), small},
+		{comparing("6", "2 * report.count"), small},
+		{append(comparing("(report.count - 2) + 1", "2"), comparing("1 + (report.count - 2)", "2")...), func(r Report) bool { return small(r) && small(Report{Count: r.Count - 2}) }},
+		{comparing("report.rate", "unset"), never},
+		{comparing("unset", "report.rate"), never},
+		{comparing("unset + report.rate", "1.0"), never},
+		{comparing("report.rate + unset", "1.0"), never},
+		{ordering("report.count", "unset"), never},
+		{[]string{"!(report.rate < unset)", "report.rate < unset || report.fresh", "unset < 1.0 && report.fresh"}, never},
+		{[]string{"report.fresh || report.rate < unset", "!(!report.fresh && report.rate < unset)"}, func(r Report) bool { return r.Fresh }},
+		{[]string{"report.fresh && report.rate < unset"}, func(r Report) bool { return !r.Fresh }},
+	} {
+		for _, condition := range c.conditions {
+			p, program := both(t, condition)
+			if p == nil {
+				t.Errorf("%s is none", condition)
+				continue
+			}
+			for _, r := range reports() {
+				held, told := p(&predicate.Subject{Inputs: reflect.ValueOf(All{r}), Numbers: map[string]float64{"least": 0.5}})
+				if told != c.sure(r) {
+					t.Errorf("%s of %+v: told %v", condition, r, told)
+				}
+				if !told {
+					continue
+				}
+				want, _, err := program.Eval(map[string]any{"report": r, "least": 0.5, "word": "scan"})
+				if err != nil || want.Value() != held {
+					t.Errorf("%s of %+v is %v, and by CEL %v, %v", condition, r, held, want, err)
+				}
+			}
+		}
+	}
 }
 
 // That it answers as CEL does is tried in policy, on all inputs of its language.
@@ -69,7 +179,7 @@ func TestOf(t *testing.T) {
 }
 
 func TestWhatIsLeftToCEL(t *testing.T) {
-	for _, condition := range []string{`report.tags.exists(x, x == "a")`, "report.count / 2 == 1", "report.fresh ? true : false", "report.tags == []", `report.tool.matches("^s")`} {
+	for _, condition := range []string{`report.tags.exists(x, x == "a")`, "report.count / 2 == 1", "report.fresh ? true : false", "report.tags == []", `report.tool.matches("^s")`, "report.fresh == true", "report.fresh != report.fresh", "report.tool + word == word", `report.tool in ["s", word]`, "int(report.rate) == 1", "-report.count == 1", "-report.rate < 0.0", "string(report.count) == word", "report.count in [1, 2]", "report.rate / 2.0 < 1.0", "1u < 2u", "has(report.fresh)"} {
 		if of(t, condition) != nil {
 			t.Errorf("%s is made ready", condition)
 		}
