@@ -311,8 +311,7 @@ func everybody(l *Load) (present, bool, error) {
 	return p, err == nil, err
 }
 
-// people fills every present person, whoever voted, and who is behind each
-// commit identity. Every change of a person touches the set of grants.
+// people fills every present person, and who is behind each commit identity. Every change of a person touches the set of grants.
 func (c *Control) people(l *Load, f *release.Facts) error {
 	if err := l.Set(event.SetGrants); err != nil {
 		return err

@@ -1,8 +1,10 @@
 package seal
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -120,38 +122,16 @@ func printable(s string) bool {
 }
 
 func decodeValue(text, more string) (string, error) {
-	var b strings.Builder
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		if c == '%' {
-			if len(text) < i+3 || !isHex(text[i+1]) || !isHex(text[i+2]) {
-				return "", fmt.Errorf("%% without two digits")
-			}
-			b.WriteByte(nibble(text[i+1])<<4 | nibble(text[i+2]))
-			i += 2
-			continue
+	for _, c := range []byte(text) {
+		if c != '%' && !unreserved(c) && !strings.ContainsRune(":[]@!$'()*+,="+more, rune(c)) {
+			return "", errors.New("a character that must be encoded")
 		}
-		if !unreserved(c) && !strings.ContainsRune(":[]@!$'()*+,="+more, rune(c)) {
-			return "", fmt.Errorf("a character that must be encoded")
-		}
-		b.WriteByte(c)
 	}
-	return b.String(), nil
+	return url.PathUnescape(text)
 }
 
 func unreserved(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}
-
-func nibble(c byte) byte {
-	if c <= '9' {
-		return c - '0'
-	}
-	return c&^0x20 - 'A' + 10
 }
 
 // complete refuses a URI that says too little, and reads the path of the PIN's file.
