@@ -97,9 +97,11 @@ func fresh(t testing.TB) (*Tokens, seal.URI) {
 	tokens := &Tokens{patience: 2 * time.Minute}
 	t.Cleanup(func() { // the next test begins with the library as it was loaded
 		for _, m := range tokens.modules {
+			m.mu.Lock() // calls that nobody waits for any more have come back
 			if m.ctx != nil {
 				_ = m.ctx.Finalize()
 			}
+			m.mu.Unlock()
 		}
 	})
 	return tokens, at
