@@ -9,23 +9,19 @@ import (
 const maxAddresses = 10_000
 
 // limiter allows each address burst events at once and refills evenly in
-// every. It counts in this process alone.
+// every. It counts in this process alone, and in whole nanoseconds: in fractions
+// of an event, one that is short by a rounding would neither wait nor be counted.
 type limiter struct {
-	burst float64
 	every time.Duration
+	cost  time.Duration // in which one event refills
 	now   func() time.Time
 
 	mu   sync.Mutex
-	seen map[string]bucket
-}
-
-type bucket struct {
-	left float64
-	at   time.Time
+	full map[string]time.Time // when an address has its whole burst again
 }
 
 func newLimiter(burst int, every time.Duration, now func() time.Time) *limiter {
-	return &limiter{burst: float64(burst), every: every, now: now, seen: map[string]bucket{}}
+	return &limiter{every: every, cost: every / time.Duration(burst), now: now, full: map[string]time.Time{}}
 }
 
 // take counts an event, and says how long to wait where there were too many; 0 is none.
@@ -33,37 +29,30 @@ func (l *limiter) take(address string) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	b, known := l.seen[address]
+	full, known := l.full[address]
 	if !known {
 		l.forget(now)
-		b = bucket{left: l.burst, at: now}
 	}
-	b.left = l.refilled(b, now)
-	b.at = now
-	if b.left < 1 {
-		l.seen[address] = b
-		return time.Duration((1 - b.left) / l.burst * float64(l.every))
+	// More than every is used up only where the clock was set back.
+	used := min(max(full.Sub(now), 0), l.every)
+	if wait := used + l.cost - l.every; wait > 0 {
+		return wait
 	}
-	b.left--
-	l.seen[address] = b
+	l.full[address] = now.Add(used + l.cost)
 	return 0
-}
-
-func (l *limiter) refilled(b bucket, now time.Time) float64 {
-	return min(l.burst, b.left+l.burst*float64(now.Sub(b.at))/float64(l.every))
 }
 
 // forget drops who has a full bucket again, and all where that is not enough.
 func (l *limiter) forget(now time.Time) {
-	if len(l.seen) < maxAddresses {
+	if len(l.full) < maxAddresses {
 		return
 	}
-	for address, b := range l.seen {
-		if l.refilled(b, now) >= l.burst {
-			delete(l.seen, address)
+	for address, full := range l.full {
+		if !full.After(now) {
+			delete(l.full, address)
 		}
 	}
-	if len(l.seen) >= maxAddresses {
-		clear(l.seen)
+	if len(l.full) >= maxAddresses {
+		clear(l.full)
 	}
 }

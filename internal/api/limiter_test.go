@@ -47,6 +47,23 @@ func TestLimiter(t *testing.T) {
 	})
 }
 
+// An event that is short by less than a fraction can say is not there yet: it
+// waits, or it is counted.
+func TestLimiterCountsWhatItAllows(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	l := newLimiter(5, time.Minute, func() time.Time { return now })
+	allowed := 0
+	for _, ms := range []int{0, 0, 0, 0, 0, 11, 11_999, 11_993, 11_997, 0, 0} {
+		now = now.Add(time.Duration(ms) * time.Millisecond)
+		if l.take("a") == 0 {
+			allowed++
+		}
+	}
+	if allowed != 8 {
+		t.Errorf("%d allowed of 5 and the 3 that 36 s refill", allowed)
+	}
+}
+
 func TestLimiterForgets(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	l := newLimiter(1, time.Minute, func() time.Time { return now })
@@ -55,8 +72,8 @@ func TestLimiterForgets(t *testing.T) {
 		if i == maxAddresses {
 			now = now.Add(time.Hour)
 		}
-		if len(l.seen) > maxAddresses+1 {
-			t.Fatalf("%d addresses are remembered", len(l.seen))
+		if len(l.full) > maxAddresses+1 {
+			t.Fatalf("%d addresses are remembered", len(l.full))
 		}
 	}
 }
