@@ -72,8 +72,9 @@ var rooms = []room{
 	{path: "internal/store/storetest", imports: "store", tests: true},
 	{path: "internal/store/disktest", tests: true},
 	{path: "internal/state", imports: "event store failpoint"},
+	{path: "internal/tree", imports: "store"},
 	{path: "internal/clock", kind: still},
-	{path: "internal/journal", imports: "clock failpoint event store state seal trust verify"},
+	{path: "internal/journal", imports: "clock failpoint event store state tree seal trust verify"},
 	{path: "internal/verify", kind: still, imports: "event cosign trust"},
 	{path: "internal/witness", imports: "store verify"},
 	{path: "internal/seal", imports: "store failpoint"},
@@ -137,7 +138,7 @@ const deciders = "internal/control internal/cli"
 
 // writers says which room owns the tables that decisions rest on.
 var writers = map[string]string{
-	"facts": "internal/journal", "hashes": "internal/journal", "head": "internal/journal",
+	"facts": "internal/journal", "hashes": "internal/tree", "head": "internal/journal",
 	"commands": "internal/journal", "parts": "internal/journal", "checkpoints": "internal/journal",
 	"streams": "internal/state", "keys": "internal/state", "key_sums": "internal/state",
 }

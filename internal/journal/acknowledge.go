@@ -10,6 +10,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/tree"
 	"signalbox.dev/signalbox/internal/trust"
 	"signalbox.dev/signalbox/internal/verify"
 )
@@ -42,11 +43,11 @@ func (p *plan) tracing() *tracing {
 }
 
 // add follows one fact more, after which the edge is e.
-func (t *tracing) add(leaf tlog.Hash, e edge) {
+func (t *tracing) add(leaf tlog.Hash, e tree.Edge) {
 	t.leaves = append(t.leaves, leaf)
 	next := t.first + uint64(len(t.leaves))
 	if _, ends := t.roots[next]; ends {
-		t.roots[next] = e.root()
+		t.roots[next] = e.Root()
 	}
 }
 
@@ -109,7 +110,7 @@ func (j *Journal) retrace(ctx context.Context, r Receipt) (*trace, error) {
 		indexes = append(indexes, tlog.StoredHashIndex(0, int64(p)))
 	}
 	err := j.db.ReadTx(ctx, func(tx *store.Tx) (err error) {
-		if t.leaves, err = nodes(ctx, tx).ReadHashes(indexes); err != nil {
+		if t.leaves, err = tree.Nodes(ctx, tx).ReadHashes(indexes); err != nil {
 			return err
 		}
 		if _, err := page(ctx, tx, r.First, int(r.Next-r.First)); err != nil {
@@ -149,22 +150,12 @@ func continued(ctx context.Context, tx *store.Tx, size uint64) (root tlog.Hash, 
 	if last.size < size {
 		older, newer, from, to = signed, root, last.size, size
 	}
-	proof, err := tlog.ProveTree(int64(to), int64(from), nodes(ctx, tx))
+	proof, err := tlog.ProveTree(int64(to), int64(from), tree.Nodes(ctx, tx))
 	if err != nil {
 		return root, err
 	}
 	if err := tlog.CheckTree(proof, int64(to), newer, int64(from), older); err != nil {
-		return root, rottenTree(size).Cause(err)
+		return root, tree.Rotten(size).Cause(err)
 	}
 	return root, nil
-}
-
-// root is the root of the whole tree, of at least one leaf.
-func (e edge) root() tlog.Hash {
-	last := len(e.roots) - 1
-	root := e.roots[last]
-	for i := last - 1; i >= 0; i-- {
-		root = tlog.NodeHash(e.roots[i], root)
-	}
-	return root
 }

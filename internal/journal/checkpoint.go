@@ -18,6 +18,7 @@ import (
 	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/tree"
 	"signalbox.dev/signalbox/internal/trust"
 	"signalbox.dev/signalbox/internal/verify"
 )
@@ -84,7 +85,7 @@ func (c checkpoint) holds(ctx context.Context, tx *store.Tx, h head) error {
 	if h.size < c.size {
 		return c.wrong().Because(fmt.Sprintf("it has %d facts", h.size))
 	}
-	root, err := tlog.TreeHash(int64(c.size), nodes(ctx, tx))
+	root, err := tree.Root(ctx, tx, c.size)
 	if err != nil {
 		return c.wrong().Because("its tree cannot be read").Cause(err)
 	}
@@ -184,7 +185,7 @@ func (j *Journal) signed(ctx context.Context, at func(head) error) (text string,
 
 // sign signs the tree of all facts and keeps the note.
 func (j *Journal) sign(ctx context.Context, tx *store.Tx, h head) (string, error) {
-	root, err := tlog.TreeHash(int64(h.size), nodes(ctx, tx))
+	root, err := tree.Root(ctx, tx, h.size)
 	if err != nil {
 		return "", err
 	}

@@ -8,12 +8,11 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/tree"
 	"signalbox.dev/signalbox/internal/trust"
 )
 
@@ -31,7 +30,7 @@ func (j *Journal) try(ctx context.Context, batch []*job) (*plan, error) {
 
 // attempt is try, with a savepoint for each view where it is careful.
 func (j *Journal) attempt(ctx context.Context, batch []*job, careful bool) (p *plan, err error) {
-	var e edge
+	var e tree.Edge
 	failpoint.Hit(failpoint.JournalBatch)
 	err = j.db.InTx(ctx, func(tx *store.Tx) error {
 		loaded, err := j.load(ctx, tx, batch)
@@ -70,7 +69,7 @@ func (j *Journal) forward(h head) error {
 	return nil
 }
 
-func (j *Journal) committed(p *plan, e edge) {
+func (j *Journal) committed(p *plan, e tree.Edge) {
 	if p.written() {
 		p.keepTraces()
 		j.edge = e
@@ -122,14 +121,14 @@ func (j *Journal) learnt(p *plan, found map[string]stored, cause error) error {
 		return fault.New(fault.Unavailable, "journal.unavailable", "the command was not recorded").Remedy("try again").Cause(cause)
 	}
 	p.correct(found)
-	j.edge = edge{}
+	j.edge = tree.Edge{}
 	j.grown.raise(p.next())
 	j.noticeRestoration(p.facts)
 	return nil
 }
 
 // write writes all that follows from the plan, and folds the views.
-func (j *Journal) write(ctx context.Context, tx *store.Tx, p *plan) (edge, error) {
+func (j *Journal) write(ctx context.Context, tx *store.Tx, p *plan) (tree.Edge, error) {
 	if !p.written() {
 		return j.edge, nil
 	}
@@ -157,8 +156,8 @@ func (j *Journal) write(ctx context.Context, tx *store.Tx, p *plan) (edge, error
 	return e, err
 }
 
-func (j *Journal) writeFacts(ctx context.Context, tx *store.Tx, p *plan) (edge, error) {
-	e, err := j.edge.at(ctx, tx, p.head.size)
+func (j *Journal) writeFacts(ctx context.Context, tx *store.Tx, p *plan) (tree.Edge, error) {
+	e, err := j.edge.At(ctx, tx, p.head.size)
 	if err != nil {
 		return e, err
 	}
@@ -171,18 +170,13 @@ func (j *Journal) writeFacts(ctx context.Context, tx *store.Tx, p *plan) (edge, 
 		return e, fmt.Errorf("which key signs: %w", err)
 	}
 	facts := store.Rows{Into: "INSERT INTO facts (position, stream, version, header, body, private)"}
-	hashes := store.Rows{Into: "INSERT INTO hashes (node, hash)"}
+	grown := tree.Growth{Edge: e}
 	for _, f := range p.facts {
 		leaf, err := event.Leaf(f.HeaderBytes, f.BodyBytes, f.PrivateBytes)
 		if err != nil {
 			return e, fmt.Errorf("leaf of %d: %w", f.Position, err)
 		}
-		nodes := e.grow(leaf)
-		p.traces.add(nodes[0], e)
-		first := tlog.StoredHashIndex(0, int64(f.Position))
-		for i, n := range nodes {
-			hashes.Values = append(hashes.Values, []any{first + int64(i), n[:]})
-		}
+		p.traces.add(grown.Add(leaf), grown.Edge)
 		facts.Values = append(facts.Values, []any{
 			int64(f.Position), string(f.Stream), int64(f.Version), f.HeaderBytes, f.BodyBytes, f.PrivateBytes,
 		})
@@ -191,11 +185,11 @@ func (j *Journal) writeFacts(ctx context.Context, tx *store.Tx, p *plan) (edge, 
 		return e, fmt.Errorf("write facts: %w", err)
 	}
 	failpoint.Hit(failpoint.JournalFacts)
-	if err := tx.Insert(ctx, hashes); err != nil {
-		return e, fmt.Errorf("write hashes: %w", err)
+	if err := grown.Write(ctx, tx); err != nil {
+		return e, err
 	}
 	failpoint.Hit(failpoint.JournalHashes)
-	return e, nil
+	return grown.Edge, nil
 }
 
 // writeCommands writes a row for each command and the parts of their bases.

@@ -12,6 +12,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/tree"
 	"signalbox.dev/signalbox/internal/verify"
 )
 
@@ -139,7 +140,7 @@ func (e *exportRun) leaves(ctx context.Context, facts []event.Recorded) ([]tlog.
 	for i, f := range facts {
 		indexes[i] = tlog.StoredHashIndex(0, int64(f.Position))
 	}
-	return nodes(ctx, e.tx).ReadHashes(indexes)
+	return tree.Nodes(ctx, e.tx).ReadHashes(indexes)
 }
 
 // notes is the checkpoints of sizes after from, up to and with until.

@@ -27,6 +27,7 @@ import (
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/state"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/tree"
 	"signalbox.dev/signalbox/internal/trust"
 )
 
@@ -75,7 +76,7 @@ type Journal struct {
 	closed  bool
 	stopped atomic.Pointer[fault.Error] // why nothing may be written any more
 	awaits  atomic.Pointer[Restoration] // that two persons have yet to record
-	edge    edge                        // of the committer alone
+	edge    tree.Edge                   // of the committer alone
 	grown   growth
 	lagging chan struct{} // a view has fallen behind
 	steady  clock.Steady

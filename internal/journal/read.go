@@ -15,6 +15,7 @@ import (
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/state"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/tree"
 )
 
 // Snapshot is one consistent view of state and keys, for a decision. It is
@@ -214,7 +215,7 @@ func proven(ctx context.Context, tx *store.Tx, facts []event.Recorded) error {
 	for i, f := range facts {
 		indexes[i] = tlog.StoredHashIndex(0, int64(f.Position))
 	}
-	leaves, err := nodes(ctx, tx).ReadHashes(indexes)
+	leaves, err := tree.Nodes(ctx, tx).ReadHashes(indexes)
 	if err != nil {
 		return err
 	}

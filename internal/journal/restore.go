@@ -8,12 +8,11 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/state"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/tree"
 )
 
 // Restoring takes in what a Copy gave out: facts in order, and in any order
@@ -22,10 +21,10 @@ type Restoring struct {
 	journal *Journal
 	tx      *store.Tx
 	cold    *state.Cold
-	edge    edge
+	tree    tree.Growth
 	head    head
 
-	facts, hashes, commands, parts, checkpoints store.Rows
+	facts, commands, parts, checkpoints store.Rows
 }
 
 // CheckEmpty refuses a database that has facts already.
@@ -67,7 +66,6 @@ func Restore(ctx context.Context, o Options, r Restored, feed func(*Restoring) e
 		w := &Restoring{
 			journal: j, tx: tx, cold: j.states.Cold(),
 			facts:       store.Rows{Into: "INSERT INTO facts (position, stream, version, header, body, private)"},
-			hashes:      store.Rows{Into: "INSERT INTO hashes (node, hash)"},
 			commands:    store.Rows{Into: "INSERT INTO commands (id, request, first, next, time, result, sum)"},
 			parts:       store.Rows{Into: "INSERT INTO parts (digest, body)"},
 			checkpoints: store.Rows{Into: "INSERT INTO checkpoints (size, note, time, sum)"},
@@ -92,11 +90,7 @@ func (w *Restoring) Fact(ctx context.Context, headerBytes, body, private []byte)
 	if err != nil {
 		return fmt.Errorf("leaf of %d: %w", f.Position, err)
 	}
-	hashes := w.edge.grow(leaf)
-	first := tlog.StoredHashIndex(0, int64(f.Position))
-	for i, h := range hashes {
-		w.hashes.Values = append(w.hashes.Values, []any{first + int64(i), h[:]})
-	}
+	w.tree.Add(leaf)
 	w.facts.Values = append(w.facts.Values, []any{int64(f.Position), string(f.Stream), int64(f.Version), headerBytes, body, private})
 	w.head.size, w.head.time = w.head.size+1, f.Time
 	if err := w.cold.Add(f); err != nil {
@@ -143,11 +137,14 @@ func (w *Restoring) full(ctx context.Context) error {
 }
 
 func (w *Restoring) flush(ctx context.Context) error {
-	for _, rows := range []*store.Rows{&w.facts, &w.hashes, &w.commands, &w.parts, &w.checkpoints} {
+	for _, rows := range []*store.Rows{&w.facts, &w.commands, &w.parts, &w.checkpoints} {
 		if err := w.tx.Insert(ctx, *rows); err != nil {
 			return fmt.Errorf("restore: %w", err)
 		}
 		rows.Values = nil
+	}
+	if err := w.tree.Write(ctx, w.tx); err != nil {
+		return fmt.Errorf("restore: %w", err)
 	}
 	// What PostgreSQL was to be sent later is sent now: memory stays bounded.
 	var one int

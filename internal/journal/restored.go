@@ -13,6 +13,7 @@ import (
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/tree"
 )
 
 // How a journal came back.
@@ -300,7 +301,7 @@ func (j *Journal) RecordInPlace(ctx context.Context, known *Tree) (Restored, err
 }
 
 func treeOf(ctx context.Context, tx *store.Tx, size uint64) (Tree, error) {
-	root, err := tlog.TreeHash(int64(size), nodes(ctx, tx))
+	root, err := tree.Root(ctx, tx, size)
 	return Tree{Size: size, Root: root}, err
 }
 
