@@ -248,12 +248,12 @@ func (j *Journal) markStale(ctx context.Context, f Folder, why error) error {
 func (j *Journal) catchUpAll(ctx context.Context) bool {
 	all := true
 	for _, f := range j.folders {
-		if err := j.catchUp(ctx, f, j.progress); err != nil {
+		if err := j.catchUp(ctx, f, j.progress); err != nil && ctx.Err() == nil {
 			j.log.Error("a view cannot be folded and is shown as stale", "view", f.Name(), "error", err)
 			all = false
 		}
 	}
-	return all
+	return all && ctx.Err() == nil
 }
 
 // lag wakes keepViews.

@@ -1,10 +1,12 @@
 package journal_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -96,6 +98,42 @@ func (s *sums) read(t *testing.T, db *store.DB) map[string]int64 {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// held fails once, and is then in the middle of folding until the journal is closed.
+type held struct {
+	*sums
+	failed  atomic.Bool
+	entered chan struct{}
+}
+
+func (h *held) Apply(ctx context.Context, _ *store.Tx, _ []event.Recorded) error {
+	if !h.failed.Swap(true) {
+		return errors.New("a bug")
+	}
+	close(h.entered)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A journal that is closed while it folds a view says nothing of a view that
+// cannot be folded; of one that cannot it does.
+func TestClosedWhileItFolds(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		db := open()
+		h := &held{sums: (&sums{name: "held", number: 1}).create(t, db), entered: make(chan struct{})}
+		var log bytes.Buffer // read once the journal is closed
+		k := start(t, db, func(o *journal.Options) {
+			o.Folders, o.Logger = []journal.Folder{h}, slog.New(slog.NewTextHandler(&log, nil))
+		})
+		<-h.entered
+		if err := k.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := log.String(); strings.Count(got, "cannot be folded") != 1 || !strings.Contains(got, "a bug") {
+			t.Errorf("logged %s", got)
+		}
+	})
 }
 
 func withFolders(f ...journal.Folder) func(*journal.Options) {
