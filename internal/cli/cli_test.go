@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,6 +29,24 @@ func TestExitCodesOfFaults(t *testing.T) {
 		}
 		if b.String() != "error: it happened\n  why:   of this\n  fix:   do that\n  code:  test.code\n" {
 			t.Errorf("%s prints %q", kind, b.String())
+		}
+	}
+}
+
+// What a fault has as its cause is for the log, be it one error or several;
+// errors that are joined where nobody has said more of them are all told.
+func TestCausesAreNotTold(t *testing.T) {
+	cause := errors.Join(errors.New("dial ::1"), errors.New("dial 127.0.0.1"))
+	f := fault.New(fault.Unavailable, "test.code", "it is away").Cause(fmt.Errorf("connect: %w", cause))
+	const told = "error: it is away\n  code:  test.code\n"
+	for want, err := range map[string]error{
+		told: fmt.Errorf("open: %w", f),
+		told + "error: dial ::1\nerror: dial 127.0.0.1\n": errors.Join(f, cause),
+	} {
+		var b strings.Builder
+		a := app{Streams: Streams{Err: &b}}
+		if a.printError(err); b.String() != want {
+			t.Errorf("prints %q, want %q", b.String(), want)
 		}
 	}
 }

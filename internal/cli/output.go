@@ -60,14 +60,28 @@ func (a *app) note(format string, args ...any) {
 	_, _ = fmt.Fprintln(a.Err, terminal.Clean(fmt.Sprintf(format, args...)))
 }
 
+// joined is the errors that err is of, nil where it is one. What a fault has as
+// its cause is for the log: the fault says it better.
+func joined(err error) []error {
+	for ; err != nil; err = errors.Unwrap(err) {
+		switch e := err.(type) {
+		case *fault.Error:
+			return nil
+		case interface{ Unwrap() []error }:
+			return e.Unwrap()
+		}
+	}
+	return nil
+}
+
 // printError says what happened, where, why and how to fix it, of every error there is.
 func (a *app) printError(err error) {
-	var many interface{ Unwrap() []error }
 	var list *policy.Failure
 	var several *wire.Several
+	many := joined(err)
 	switch {
-	case errors.As(err, &many):
-		for _, one := range many.Unwrap() {
+	case many != nil:
+		for _, one := range many {
 			a.printError(one)
 		}
 		return
