@@ -282,7 +282,8 @@ func (p *Publisher) lay(ctx context.Context, name string, place Place, c checkpo
 		}
 		there, err := verify.Checkpoint(note, keys)
 		if err != nil || there.Origin != c.Origin {
-			return fault.New(fault.Conflict, "publish.foreign", what+" holds another journal's").Remedy("give each journal a place of its own").Cause(err)
+			return fault.New(fault.Conflict, "publish.foreign", what+" ends with what no key of this journal has signed").Cause(err).
+				Because("it is another journal's, or it was changed").Remedy("give each journal a place of its own; if it has one, keep it as it is and find out who wrote there")
 		}
 		if there.Size > c.Size {
 			if c, err = p.newest(ctx); err != nil {

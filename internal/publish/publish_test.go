@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -282,6 +284,34 @@ func until(t *testing.T, what string, reached func() bool) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// A place whose newest checkpoint no key of the journal has signed gets no more,
+// says so, and stops nothing: anybody who can write there could do that.
+func TestForeignPlace(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		k := start(t, open())
+		k.grow(5, "fact")
+		p := k.publisher(map[string]Place{"folder": k.folder})
+		k.ask(p)
+		name := filepath.Join(k.folder.Dir, fmt.Sprintf("%019d.checkpoint", 6))
+		note, err := os.ReadFile(name)
+		if err == nil {
+			err = errors.Join(os.Remove(name), os.WriteFile(name, bytes.Replace(note, []byte("\n6\n"), []byte("\n9\n"), 1), 0o400))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.grow(1, "fact")
+		k.ask(p)
+		checks, err := p.Checks(t.Context())
+		if err != nil || len(checks) != 1 || checks[0].Err == nil || !strings.Contains(checks[0].Err.Error(), "no key of this journal has signed") {
+			t.Errorf("%+v: %v", checks, err)
+		}
+		if err := k.add("after"); err != nil {
+			t.Errorf("an append is refused: %v", err)
+		}
+	})
 }
 
 // A database that was put back is found, by a witness or by a folder, before
