@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -85,6 +86,10 @@ func (o Options) check() error {
 		return fault.Invalidf("server.exposed", "listening on %s would send tokens in the clear", o.Listen).
 			Because("it is reachable from other machines, and there is no TLS").
 			Remedy("give --tls-cert and --tls-key, or --behind-proxy where a proxy provides TLS, or listen on 127.0.0.1").On("--listen")
+	}
+	if u, err := url.Parse(o.URL); o.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "") {
+		return fault.Invalidf("server.url", "the address at which people reach the server cannot be used").
+			Because("it is not http:// or https://, a host, and at most a path").Remedy("write it as in https://signalbox.example.com").On("--url")
 	}
 	if (o.AdminHandle == "") != (o.AdminToken == "") {
 		return fault.Invalidf("server.admin", "a headless first administrator needs a handle and a file for the token").

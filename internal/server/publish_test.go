@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -59,6 +60,21 @@ func TestPublishSettings(t *testing.T) {
 			t.Errorf("%s: %d, %v", name, n, err)
 		}
 	}
+	for address, o := range map[string]PublishOptions{
+		"of a witness":           {Witnesses: []string{"https://ada:s3cret@one.example " + one}},
+		"that is none":           {Witnesses: []string{"https://ada:s3cret%zz@one.example " + one}},
+		"of a repository":        {Repository: "https://ada:s3cret@git.example/x"},
+		"of none":                {Repository: "ada:s3cret@git.example/x"},
+		"that cannot be escaped": {Repository: "https://ada:s3cret%zz@git.example/x"},
+	} {
+		s, err := Open(t.Context(), quiet(Options{Data: t.TempDir(), Publish: o}))
+		if err == nil {
+			_ = s.Close()
+		}
+		if f, ok := errors.AsType[*fault.Error](err); !ok || f.Kind != fault.Invalid || strings.Contains(f.What+f.Why+f.Fix, "s3cret") {
+			t.Errorf("an address %s with a password: %v", address, err)
+		}
+	}
 	for setting, o := range map[string]PublishOptions{
 		"checkpoint-folder": {Folder: "absent"}, "shelf.repository": {Repository: "absent"}, "checkpoint-every": {Every: "soon"}, "witness-quorum": {Quorum: "all"},
 	} {
@@ -66,7 +82,7 @@ func TestPublishSettings(t *testing.T) {
 		if err == nil {
 			_ = s.Close()
 		}
-		if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "absent") && !strings.Contains(err.Error(), "soon") && !strings.Contains(err.Error(), "all") {
+		if f, ok := errors.AsType[*fault.Error](err); !ok || f.Kind != fault.Invalid || !strings.Contains(f.Code+f.Field, setting) {
 			t.Errorf("%s: %v", setting, err)
 		}
 	}

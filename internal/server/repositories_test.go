@@ -196,6 +196,7 @@ func TestMirrorSettingsAreChecked(t *testing.T) {
 	}
 	for name, o := range map[string]Options{
 		"a host that is none": {Mirrors: MirrorOptions{Hosts: []string{"https://x"}}},
+		"a host with a user":  {Mirrors: MirrorOptions{Hosts: []string{"ada:s3cret@x"}}},
 		"a size that is none": {Mirrors: MirrorOptions{Hosts: []string{"x"}, Size: "much"}},
 		"all less than one":   {Mirrors: MirrorOptions{Hosts: []string{"x"}, Size: "2GiB", Total: "1GiB"}},
 		"keys that are none":  {CommitKeys: []string{keys}},
@@ -203,7 +204,7 @@ func TestMirrorSettingsAreChecked(t *testing.T) {
 	} {
 		o.Data = t.TempDir()
 		s, err := Open(t.Context(), quiet(o))
-		if fault.KindOf(err) != fault.Invalid {
+		if fault.KindOf(err) != fault.Invalid || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err == nil {

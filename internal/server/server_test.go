@@ -31,20 +31,24 @@ func TestOptions(t *testing.T) {
 		o    Options
 		code string
 	}{
-		"loopback":                {Options{Listen: "127.0.0.1:0"}, ""},
-		"loopback by name":        {Options{Listen: "localhost:0"}, ""},
-		"loopback, version 6":     {Options{Listen: "[::1]:0"}, ""},
-		"every address":           {Options{Listen: ":8420"}, "server.exposed"},
-		"every address, spelt":    {Options{Listen: "0.0.0.0:8420"}, "server.exposed"},
-		"an address of a network": {Options{Listen: "192.0.2.1:8420"}, "server.exposed"},
-		"a name":                  {Options{Listen: "signalbox.example:8420"}, "server.exposed"},
-		"loopback-like":           {Options{Listen: "127.0.0.1.signalbox.example:1"}, "server.exposed"},
-		"behind a proxy":          {Options{Listen: ":8420", BehindProxy: true}, ""},
-		"with TLS":                {Options{Listen: ":8420", TLSCert: "c", TLSKey: "k"}, ""},
-		"half of TLS":             {Options{Listen: ":8420", TLSCert: "c"}, "server.tls"},
-		"no port":                 {Options{Listen: "127.0.0.1"}, "server.listen"},
-		"a handle without a file": {Options{Listen: "127.0.0.1:0", AdminHandle: "root"}, "server.admin"},
-		"a file without a handle": {Options{Listen: "127.0.0.1:0", AdminToken: "f"}, "server.admin"},
+		"loopback":                 {Options{Listen: "127.0.0.1:0"}, ""},
+		"loopback by name":         {Options{Listen: "localhost:0"}, ""},
+		"loopback, version 6":      {Options{Listen: "[::1]:0"}, ""},
+		"every address":            {Options{Listen: ":8420"}, "server.exposed"},
+		"every address, spelt":     {Options{Listen: "0.0.0.0:8420"}, "server.exposed"},
+		"an address of a network":  {Options{Listen: "192.0.2.1:8420"}, "server.exposed"},
+		"a password in the URL":    {Options{Listen: "127.0.0.1:0", URL: "https://ada:s3cret@signalbox.example"}, "server.url"},
+		"a URL without its scheme": {Options{Listen: "127.0.0.1:0", URL: "signalbox.example"}, "server.url"},
+		"a URL with a question":    {Options{Listen: "127.0.0.1:0", URL: "https://signalbox.example/?x"}, "server.url"},
+		"a URL with a path":        {Options{Listen: "127.0.0.1:0", URL: "https://signalbox.example/releases/"}, ""},
+		"a name":                   {Options{Listen: "signalbox.example:8420"}, "server.exposed"},
+		"loopback-like":            {Options{Listen: "127.0.0.1.signalbox.example:1"}, "server.exposed"},
+		"behind a proxy":           {Options{Listen: ":8420", BehindProxy: true}, ""},
+		"with TLS":                 {Options{Listen: ":8420", TLSCert: "c", TLSKey: "k"}, ""},
+		"half of TLS":              {Options{Listen: ":8420", TLSCert: "c"}, "server.tls"},
+		"no port":                  {Options{Listen: "127.0.0.1"}, "server.listen"},
+		"a handle without a file":  {Options{Listen: "127.0.0.1:0", AdminHandle: "root"}, "server.admin"},
+		"a file without a handle":  {Options{Listen: "127.0.0.1:0", AdminToken: "f"}, "server.admin"},
 	} {
 		err := c.o.check()
 		var f *fault.Error

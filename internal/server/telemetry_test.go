@@ -177,8 +177,10 @@ func TestTraces(t *testing.T) {
 	if hexed([]byte(parents[route])) != "b7ad6b7169203331" || names[parents["decide"]] != route || names[parents["record"]] != route {
 		t.Errorf("%q %q", names, parents)
 	}
-	if _, err := Open(t.Context(), quiet(Options{Data: t.TempDir(), Traces: "collector:4318"})); err == nil {
-		t.Error("an address that is none was taken")
+	for _, none := range []string{"collector:4318", "https://ada:s3cret@collector:4318"} {
+		if _, err := Open(t.Context(), quiet(Options{Data: t.TempDir(), Traces: none})); err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("an address that is none was answered %v", err)
+		}
 	}
 }
 

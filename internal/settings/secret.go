@@ -16,6 +16,10 @@ const maxSecret = 4 << 10
 // Secret reads a secret for an option: from a file, or for "-" from in. Space
 // around it is dropped.
 func Secret(in io.Reader, option, path string) (string, error) {
+	if strings.HasPrefix(path, "sbx_") || strings.Contains(path, "://") { // a token, an address with its password: not repeated
+		return "", fault.Invalidf("config.secret", "--%s takes the name of a file, and what was given is what should be in one", option).On("--" + option).
+			Because("other processes, logs and shell histories see it now").Remedy("write it to a file that only you can read; if others may have seen it, have another made")
+	}
 	var b []byte
 	var err error
 	if path == "-" {

@@ -3,10 +3,25 @@ package settings
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"signalbox.dev/signalbox/internal/fault"
 )
+
+// Whoever gives the secret where its file is due does not read it again in the
+// log of the job.
+func TestSecretInPlaceOfItsFile(t *testing.T) {
+	for _, given := range []string{"sbx_api_s3cret_1234", "postgres://ada:s3cret@db.example/signalbox"} {
+		_, err := Secret(nil, "token-file", given)
+		if fault.KindOf(err) != fault.Invalid || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%v", err)
+		}
+	}
+	if _, err := Secret(nil, "token-file", "absent.token"); err == nil || !strings.Contains(err.Error(), "absent.token") {
+		t.Errorf("a file that is not there: %v", err)
+	}
+}
 
 func TestKeyPair(t *testing.T) {
 	for name, c := range map[string]struct {

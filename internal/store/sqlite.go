@@ -103,7 +103,7 @@ func LockDirectory(dir string) (*os.File, error) {
 		f.Close()
 		return nil, fault.New(fault.Conflict, "store.locked", "the data directory "+dir+" is in use by another process").
 			Because("one process at a time may write it").
-			Remedy("stop that process, or name another directory with --data").Cause(err)
+			Remedy("stop that process, or name another directory").Cause(err)
 	}
 	return f, nil
 }

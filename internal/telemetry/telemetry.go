@@ -92,7 +92,7 @@ func Open(ctx context.Context, o Options) (*Telemetry, error) {
 	}
 	u, err := url.Parse(o.Traces)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
-		return nil, fault.Invalidf("telemetry.traces", "%q is not the address of a collector", o.Traces).
+		return nil, fault.Invalidf("telemetry.traces", "what traces are sent to is not the address of a collector").
 			Remedy("write it as http://127.0.0.1:4318, without a name and password").On("--traces")
 	}
 	sent, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(u.JoinPath("v1/traces").String()))

@@ -50,13 +50,16 @@ var ErrOtherHistory = errors.New("the witness has cosigned another history")
 // NewClient is a client of the witness with that public key at a URL.
 func NewClient(address, vkey string, logKeys LogKeys, client *http.Client) (*Client, error) {
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http" {
+	if strings.Contains(address, "@") { // what stands before it may be a secret
+		return nil, fault.Invalidf("witness.address", "the address of a witness holds a name or a password").On("--witnesses").Remedy("write it as https://host/prefix")
+	}
+	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, fault.Invalidf("witness.address", "%.200q is not the address of a witness", address).On("--witnesses").Remedy("write it as https://host/prefix")
 	}
 	keys, err := verify.ParseKeys([]byte("witness " + vkey))
 	if err != nil {
 		return nil, fault.Invalidf("witness.key", "%.200q is not the public key of a witness", vkey).On("--witnesses").
-			Remedy("give the key that signalbox witness serve prints, name+hash+base64").Cause(err)
+			Remedy("write its address, a space, and the key that signalbox witness serve prints, name+hash+base64").Cause(err)
 	}
 	return &Client{name: keys.Of(verify.ForWitness)[0].Name, url: strings.TrimSuffix(address, "/"), http: client, log: logKeys, own: "\nwitness " + vkey + "\n"}, nil
 }

@@ -74,6 +74,9 @@ type fetch struct {
 // NewMirrors checks the options and makes the directory. Close it.
 func NewMirrors(o MirrorOptions) (*Mirrors, error) {
 	for i, h := range o.Hosts {
+		if strings.Contains(h, "@") { // what stands before it may be a secret
+			return nil, fault.Invalidf("mirror.host", "a host is named with a user").On("--mirror-hosts").Remedy("write the host alone; names and passwords go into --mirror-netrc")
+		}
 		if _, err := hostOf(h, ""); err != nil {
 			return nil, fault.Invalidf("mirror.host", "%q is no host", h).On("--mirror-hosts").Remedy("write git.example.com, or git.example.com:8443")
 		}

@@ -46,13 +46,24 @@ func NewShelf(o ShelfOptions) (*Shelf, error) {
 		}
 		s.to = address{scheme: "file", path: path}
 	} else if s.to, err = parseAddress(o.Repository); err != nil {
-		return nil, fault.Invalidf("shelf.repository", "%.200q is neither a directory nor the address of a repository", o.Repository).
-			Remedy("make it with git init --bare, or write https://host/path or ssh://user@host/path")
+		return nil, unshelved(o.Repository, err)
 	}
 	c := o.Credentials
 	c.Dir, c.Hosts, c.Size, c.Total, c.Idle = o.Dir, nil, 1, 1, 1 // it mirrors nothing
 	s.git, err = NewMirrors(c)
 	return s, err
+}
+
+// unshelved says what is wrong with where a shelf is to be. It repeats no address
+// that may hold a password.
+func unshelved(repository string, err error) error {
+	why := "there is no directory of that name"
+	if f, ok := errors.AsType[*fault.Error](err); ok && strings.Contains(repository, ":") {
+		why = f.Why
+	}
+	return fault.Invalidf("shelf.repository", "the repository is neither a directory nor an address that can be used").Because(why).
+		Remedy("make it with git init --bare, or write https://host/path or ssh://user@host/path; names and passwords go into a file of their own").
+		On("--checkpoint-repository").Cause(err)
 }
 
 // Newest is the file's content at the end of the branch; nil where there is no branch.
