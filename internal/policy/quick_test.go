@@ -68,13 +68,33 @@ func (c chance) texts() string {
 	return pick(c, c.field(func(t reflect.Type) bool { return t == reflect.TypeFor[[]string]() }), `["a", "é"]`)
 }
 
+// walk is a walk through a list whose condition reads items and all else. Some
+// items are called like an input, which CEL then does not see within the walk.
+func (c chance) walk(deep int) string {
+	x := pick(c, "x", "x", "x", "now", "findings", "param", "threshold", "tests")
+	list, own := "findings.items", pick(c, x+".suppressed", x+`.severity == "a"`, x+".package < "+x+".tool", x+`.rule.matches("^a")`, x+`.rule in ["a", "b"]`)
+	switch c.IntN(4) {
+	case 0:
+		list, own = "approval.votes", pick(c, x+".counted", x+`.answer != "a"`, `"a" in `+x+".groups", "size("+x+".groups) > 1", x+`.groups.exists(g, g == "a")`)
+	case 1:
+		list, own = "load.parts", pick(c, x+".p95 > 1.0", x+".requests + 1 < 3", x+".new", "double("+x+".requests) < "+x+".error_rate")
+	case 2:
+		list, own = c.texts(), pick(c, x+` == "a"`, x+".size() > 1", x+" in service.flags")
+	}
+	holds := pick(c, own, own, "!("+own+")", own+" || "+c.condition(deep), c.condition(deep)+" && "+own)
+	return pick(c, list+".all("+x+", "+holds+")", list+".exists("+x+", "+holds+")", list+".exists_one("+x+", "+holds+")",
+		list+".filter("+x+", "+holds+").size() > "+c.whole(0), "size("+list+".filter("+x+", "+holds+")) == 1", list+".map("+x+", "+holds+", true).size() > 0")
+}
+
 func (c chance) condition(deep int) string {
 	compare := pick(c, " == ", " != ", " < ", " <= ", " > ", " >= ")
-	kind := c.IntN(14)
+	kind := c.IntN(16)
 	if deep == 0 {
 		kind = 6 + c.IntN(8)
 	}
 	switch {
+	case kind > 13:
+		return "(" + c.walk(deep-1) + ")"
 	case kind < 4:
 		return "(" + c.condition(deep-1) + pick(c, " && ", " || ") + c.condition(deep-1) + ")"
 	case kind == 4:
@@ -88,7 +108,7 @@ func (c chance) condition(deep int) string {
 	case kind == 9:
 		return "(" + pick(c, c.whole(1)+compare+c.fraction(1), c.fraction(1)+compare+c.whole(1)) + ")"
 	case kind == 10:
-		return pick(c, "("+c.text()+compare+c.text()+")", c.text()+pick(c, ".startsWith(", ".endsWith(", ".contains(")+c.text()+")")
+		return pick(c, "("+c.text()+compare+c.text()+")", c.text()+pick(c, ".startsWith(", ".endsWith(", ".contains(", ".matches(")+c.text()+")", c.text()+`.matches("^a|b+$")`)
 	case kind == 11:
 		return "(" + c.text() + " in " + c.texts() + ")"
 	case kind == 12:
@@ -100,6 +120,12 @@ func (c chance) condition(deep int) string {
 // inputs are any, those that no decision would accept among them.
 func (c chance) inputs() Inputs {
 	var in Inputs
+	word := func() string { return pick(c, "", "a", "ab", "b", "é") }
+	for range c.IntN(4) {
+		in.Findings.Items = append(in.Findings.Items, Finding{Severity: word(), Rule: word(), Package: word(), Tool: word(), Suppressed: c.IntN(2) == 0})
+		in.Approval.Votes = append(in.Approval.Votes, Vote{Answer: word(), Groups: pick(c, nil, []string{"a"}, []string{"b", "ab"}), Counted: c.IntN(2) == 0})
+		in.Load.Parts = append(in.Load.Parts, LoadPart{P95: pick(c, 0, 1, 2, math.NaN()), Requests: pick(c, 0, 2, math.MaxInt64), ErrorRate: pick(c, 0.5, 3), New: c.IntN(2) == 0})
+	}
 	all := reflect.ValueOf(&in).Elem()
 	for _, name := range sectionNames {
 		index, _ := inputIndex(name)
@@ -166,21 +192,25 @@ func TestQuickAgreesWithCEL(t *testing.T) {
 	}
 	s, c := quickly(t), chance{rand.New(rand.NewPCG(1, 2))}
 	all := make([]Inputs, 40)
-	conditions, asked, answers := 0, 0, map[bool]int{}
+	conditions, walking, asked, answers := 0, 0, 0, map[bool]int{}
 	for range n {
 		for i := range all {
 			all[i] = c.inputs()
 		}
-		quick, told := bothWays(t, s, c.condition(3), all)
+		condition := c.condition(3)
+		quick, told := bothWays(t, s, condition, all)
 		if !quick {
 			continue
+		}
+		if strings.Contains(condition, "(x, ") && len(told) == 2 {
+			walking++
 		}
 		conditions, asked = conditions+1, asked+len(all)
 		answers[true] += told[true]
 		answers[false] += told[false]
 	}
-	if answers[true] < asked/4 || answers[false] < asked/4 || conditions < n/4 || answers[true]+answers[false] == asked {
-		t.Errorf("of %d conditions %d are quick; asked %d times they answer %v", n, conditions, asked, answers)
+	if walking < n/50 || answers[true] < asked/4 || answers[false] < asked/4 || conditions < n/4 || answers[true]+answers[false] == asked {
+		t.Errorf("of %d conditions %d are quick, and %d that walk answer both; asked %d times they answer %v", n, conditions, walking, asked, answers)
 	}
 }
 
@@ -191,12 +221,18 @@ func TestQuickAnswers(t *testing.T) {
 		"findings.critical == 0", "findings.high <= param.share", "coverage.line_rate >= threshold.rate", "!release.deployed_early",
 		`!("cardholder" in service.data_classes) || environment.region in ["eu", "us"]`, "change.lines_added + change.lines_deleted <= 5000",
 		`release.digest.startsWith("sha256:") && size(release.digest) == 71`, "double(tests.skipped) <= param.share * double(tests.total)",
+		`service.flags.all(f, f != "x")`, `release.version.matches("^v1")`, `!findings.items.exists(f, f.severity == "critical" && !f.suppressed)`,
+		`double(size(findings.items.filter(f, f.severity == "high"))) <= param.share`, `approval.votes.exists_one(v, "board" in v.groups)`,
 	} {
 		if quick, told := bothWays(t, s, condition, usual); !quick || told[true]+told[false] == 0 {
 			t.Errorf("%s is left to CEL", condition)
 		}
 	}
-	for _, condition := range []string{`service.flags.all(f, f != "x")`, `release.version.matches("^v1")`, "now > release.submitted_at", "tests.total / 2 > 1"} {
+	for _, condition := range []string{
+		"now > release.submitted_at", "tests.total / 2 > 1", "release.version.matches(param.word)", `approval.votes.all(v, v.groups.exists(g, g == "x"))`,
+		`service.flags.map(f, f + "x").size() > 0`, "service.flags.filter(f, true) == service.flags", "findings.items.all(tests, tests.suppressed)",
+		"findings.items.all(f, f == f)", "change.commit_list.all(c, c.signed && now > release.submitted_at)",
+	} {
 		if quick, _ := bothWays(t, s, condition, usual); quick {
 			t.Errorf("%s is not left to CEL", condition)
 		}

@@ -52,6 +52,7 @@ type rule struct {
 	parts    []string // fields of load.parts that it reads
 	paths    bool     // it reads which components the change touches
 	named    []string // attestors that it compares with
+	walks    bool     // through a list
 	metered  bool
 	brief    cel.Program         // unmetered, for modest inputs; nil where even they may cost too much
 	worst    uint64              // what brief costs at most
@@ -172,7 +173,7 @@ func (s *scoped) plan(r *rule, checked *cel.Ast, out *bundle.Problems) {
 		out.Add(Problem{Where: e.At(1, 0), Code: "policy.cost", What: fmt.Sprintf("%q may take too long", e.Field), Why: fmt.Sprintf("its worst case costs more than %d", RuleBudget), Fix: "compare counts instead of walking through lists within lists"})
 		return
 	}
-	r.quick = predicate.Of(checked.NativeRep().Expr(), predicate.Names{Type: reflect.TypeFor[Inputs](), Of: s.meaning})
+	r.quick = predicate.Of(checked.NativeRep().Expr(), predicate.Names{Type: reflect.TypeFor[Inputs](), Of: s.meaning, Field: fieldIndex})
 	r.tree, r.tracked = checked.NativeRep(), sync.OnceValue(func() cel.Program { return s.track(checked) })
 	opts := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
 	if r.metered = estimate.Max > CheapRule; r.metered {
@@ -218,6 +219,8 @@ func (s *scoped) inspect(r *rule, a *ast.AST, out *bundle.Problems) bool {
 			if sel := x.AsSelect(); a.GetType(sel.Operand().ID()).TypeName() == partType && !slices.Contains(r.parts, sel.FieldName()) {
 				r.parts = append(r.parts, sel.FieldName())
 			}
+		case ast.ComprehensionKind:
+			r.walks = true
 		case ast.CallKind:
 			r.names(x.AsCall().Args())
 		case ast.IdentKind:
@@ -419,6 +422,9 @@ func (v *values) run(r *rule) (any, error) {
 	if v.modest && r.brief != nil {
 		program = r.brief
 		*v.spent += r.worst
+		if held, told := v.quickly(r); told {
+			return held, nil
+		}
 	}
 	result, details, err := program.Eval(v)
 	if c := details.ActualCost(); c != nil { // of what is metered
@@ -435,9 +441,8 @@ func (v *values) holds(r *rule) (bool, error) {
 	if r.absent() {
 		return true, nil
 	}
-	if r.quick != nil {
-		v.subject.Inputs, v.subject.Numbers = reflect.ValueOf(v.in).Elem(), v.thresholds
-		if held, told := r.quick(&v.subject); told {
+	if !r.walks || !r.metered { // else the budget is asked first
+		if held, told := v.quickly(r); told {
 			return held, nil
 		}
 	}
@@ -450,4 +455,13 @@ func (v *values) holds(r *rule) (bool, error) {
 		return false, errors.New("the condition is neither true nor false")
 	}
 	return held, nil
+}
+
+// quickly is the answer of a condition that needs no interpreter.
+func (v *values) quickly(r *rule) (held, told bool) {
+	if r.quick == nil {
+		return false, false
+	}
+	v.subject.Inputs, v.subject.Numbers = reflect.ValueOf(v.in).Elem(), v.thresholds
+	return r.quick(&v.subject)
 }

@@ -1,8 +1,8 @@
 // Package predicate makes the commonest conditions ready to run without an
 // interpreter: comparisons, and, or, not, sums and membership over the numbers,
-// texts and lists of text of a struct, and over constants. Every other expression,
-// and every value that it is not sure of, it leaves to CEL, which checked the
-// expression and can run any.
+// texts and lists of a struct, and over constants, and one walk through such a
+// list. Every other expression, and every value that it is not sure of, it leaves
+// to CEL, which checked the expression and can run any.
 //
 // Invariant: where it answers, it answers as CEL does.
 package predicate
@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"math"
 	"reflect"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -21,6 +22,8 @@ import (
 type Subject struct {
 	Inputs  reflect.Value      // of the struct whose fields are read
 	Numbers map[string]float64 // those that are not the same for every subject
+
+	item reflect.Value // of the list that is walked through
 }
 
 // Predicate is a condition made ready. It answers where told is true.
@@ -36,8 +39,12 @@ type Meaning struct {
 
 // Names are the names of a language, by what they stand for.
 type Names struct {
-	Type reflect.Type // of the struct
-	Of   func(name string) (Meaning, bool)
+	Type  reflect.Type // of the struct
+	Of    func(name string) (Meaning, bool)
+	Field func(t reflect.Type, name string) (index int, known bool) // of an item of a list
+
+	itemName string // of the list that is walked through
+	item     reflect.Type
 }
 
 // Of is the condition as a predicate, nil where it is none of those that are
@@ -53,7 +60,7 @@ type (
 	whole  func(s *Subject) (_ int64, ok bool)
 	number func(s *Subject) (_ float64, ok bool)
 	text   func(s *Subject) string
-	texts  func(s *Subject) reflect.Value
+	texts  func(s *Subject) reflect.Value // a list
 )
 
 // term is x as one of the above, or nil.
@@ -62,11 +69,22 @@ func (n Names) term(x ast.Expr) any {
 	case ast.LiteralKind:
 		return constant(x.AsLiteral().Value())
 	case ast.IdentKind:
+		if n.item != nil && x.AsIdent() == n.itemName {
+			return n.ofItem("")
+		}
 		return n.named(strings.TrimPrefix(x.AsIdent(), "."))
 	case ast.SelectKind:
-		if sel := x.AsSelect(); sel.Operand().Kind() == ast.IdentKind && !sel.IsTestOnly() {
-			return n.named(strings.TrimPrefix(sel.Operand().AsIdent(), ".") + "." + sel.FieldName())
+		sel := x.AsSelect()
+		switch operand := sel.Operand(); {
+		case operand.Kind() != ast.IdentKind || sel.IsTestOnly():
+			return nil
+		case n.item != nil && operand.AsIdent() == n.itemName:
+			return n.ofItem(sel.FieldName())
+		default:
+			return n.named(strings.TrimPrefix(operand.AsIdent(), ".") + "." + sel.FieldName())
 		}
+	case ast.ComprehensionKind:
+		return n.walk(x.AsComprehension())
 	case ast.ListKind:
 		return list(x.AsList())
 	case ast.CallKind:
@@ -80,10 +98,12 @@ func (n Names) term(x ast.Expr) any {
 				return nil
 			}
 		}
-		switch len(terms) {
-		case 1:
+		switch {
+		case len(terms) == 1:
 			return unary(call.FunctionName(), terms[0])
-		case 2:
+		case call.FunctionName() == "matches":
+			return matches(terms[0], args[1])
+		case len(terms) == 2:
 			return binary(call.FunctionName(), terms[0], terms[1])
 		}
 	}
@@ -131,22 +151,46 @@ func (n Names) named(name string) any {
 	case len(m.Index) != 2:
 		return constant(m.Constant)
 	}
-	i, j := m.Index[0], m.Index[1]
-	switch t := n.Type.FieldByIndex(m.Index).Type; t.Kind() {
+	return read(n.Type.FieldByIndex(m.Index).Type, input(m.Index))
+}
+
+// input is a field of a section.
+func input(index []int) func(*Subject) reflect.Value {
+	i, j := index[0], index[1]
+	return func(s *Subject) reflect.Value { return s.Inputs.Field(i).Field(j) }
+}
+
+// read is a value of a type as a term.
+func read(t reflect.Type, of func(*Subject) reflect.Value) any {
+	switch t.Kind() {
 	case reflect.Bool:
-		return truth(func(s *Subject) (bool, bool) { return s.Inputs.Field(i).Field(j).Bool(), true })
+		return truth(func(s *Subject) (bool, bool) { return of(s).Bool(), true })
 	case reflect.Int:
-		return whole(func(s *Subject) (int64, bool) { return s.Inputs.Field(i).Field(j).Int(), true })
+		return whole(func(s *Subject) (int64, bool) { return of(s).Int(), true })
 	case reflect.Float64:
-		return number(func(s *Subject) (float64, bool) { return s.Inputs.Field(i).Field(j).Float(), true })
+		return number(func(s *Subject) (float64, bool) { return of(s).Float(), true })
 	case reflect.String:
-		return text(func(s *Subject) string { return s.Inputs.Field(i).Field(j).String() })
+		return text(func(s *Subject) string { return of(s).String() })
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.String {
-			return texts(func(s *Subject) reflect.Value { return s.Inputs.Field(i).Field(j) })
+			return texts(of)
 		}
 	}
 	return nil
+}
+
+// matches is whether a text matches a pattern as it is written.
+func matches(x any, pattern ast.Expr) any {
+	subject, is := x.(text)
+	if !is || pattern.Kind() != ast.LiteralKind {
+		return nil
+	}
+	written, _ := pattern.AsLiteral().Value().(string)
+	r, err := regexp.Compile(written)
+	if err != nil {
+		return nil
+	}
+	return truth(func(s *Subject) (bool, bool) { return r.MatchString(subject(s)), true })
 }
 
 func unary(function string, x any) any {
@@ -170,6 +214,10 @@ func unary(function string, x any) any {
 	case texts:
 		if function == "size" {
 			return whole(func(s *Subject) (int64, bool) { return int64(x(s).Len()), true })
+		}
+	case tally:
+		if function == "size" {
+			return whole(x)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package predicate_test
 import (
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 
 	"cel.dev/cel-go/cel"
@@ -21,6 +22,14 @@ type Report struct {
 	Rate  float64  `cel:"rate"`
 	Tool  string   `cel:"tool"`
 	Tags  []string `cel:"tags"`
+	Parts []Part   `cel:"parts"`
+}
+
+// Part is an item of a list.
+type Part struct {
+	Name string  `cel:"name"`
+	Cost float64 `cel:"cost"`
+	Bad  bool    `cel:"bad"`
 }
 
 func of(t *testing.T, condition string) predicate.Predicate {
@@ -33,7 +42,7 @@ func of(t *testing.T, condition string) predicate.Predicate {
 func both(t *testing.T, condition string) (predicate.Predicate, cel.Program) {
 	t.Helper()
 	env, err := cel.NewEnv(
-		ext.NativeTypes(reflect.TypeFor[Report](), ext.ParseStructTags(true)), cel.CrossTypeNumericComparisons(true),
+		ext.NativeTypes(reflect.TypeFor[Report](), reflect.TypeFor[Part](), ext.ParseStructTags(true)), cel.CrossTypeNumericComparisons(true),
 		cel.Variable("report", cel.ObjectType("predicate_test.Report")), cel.Variable("least", cel.DoubleType), cel.Variable("unset", cel.DoubleType), cel.Variable("word", cel.StringType))
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +56,7 @@ func both(t *testing.T, condition string) (predicate.Predicate, cel.Program) {
 		t.Fatal(err)
 	}
 	return predicate.Of(checked.NativeRep().Expr(), predicate.Names{Type: reflect.TypeFor[All](), Of: func(name string) (predicate.Meaning, bool) {
-		fields := map[string]int{"report.fresh": 0, "report.count": 1, "report.rate": 2, "report.tool": 3, "report.tags": 4}
+		fields := map[string]int{"report.fresh": 0, "report.count": 1, "report.rate": 2, "report.tool": 3, "report.tags": 4, "report.parts": 5}
 		switch j, is := fields[name]; {
 		case is:
 			return predicate.Meaning{Index: []int{0, j}}, true
@@ -57,6 +66,9 @@ func both(t *testing.T, condition string) (predicate.Predicate, cel.Program) {
 			return predicate.Meaning{Constant: "scan"}, true
 		}
 		return predicate.Meaning{}, false
+	}, Field: func(part reflect.Type, name string) (int, bool) {
+		i, known := map[string]int{"name": 0, "cost": 1, "bad": 2}[name]
+		return i, known && part == reflect.TypeFor[Part]()
 	}}), program
 }
 
@@ -71,10 +83,11 @@ func reports() (all []Report) {
 	for _, fresh := range []bool{true, false} {
 		for _, tool := range []string{"", "s", "scan", "scanner", "an", "é", "zz"} {
 			for _, tags := range [][]string{nil, {"a"}, {"b", "scan"}} {
-				all = append(all, Report{Fresh: fresh, Count: 3, Rate: 0.5, Tool: tool, Tags: tags})
+				all = append(all, Report{Fresh: fresh, Count: 3, Rate: 0.5, Tool: tool, Tags: tags, Parts: []Part{{tool, 1, fresh}, {"a", 2, true}, {"b", 0.5, false}}[:len(tags)+len(tool)%2]})
 			}
 		}
 	}
+	all = append(all, Report{Parts: []Part{{Name: "a", Bad: true}, {Name: "b", Cost: math.NaN()}}})
 	return all
 }
 
@@ -96,6 +109,9 @@ func TestAnswersAsCEL(t *testing.T) {
 	number := func(r Report) bool { return !math.IsNaN(r.Rate) }
 	small := func(r Report) bool { return -1<<31 <= r.Count && r.Count <= 1<<31 }
 	never := func(Report) bool { return false }
+	priced := func(r Report) bool {
+		return !slices.ContainsFunc(r.Parts, func(p Part) bool { return math.IsNaN(p.Cost) })
+	}
 	for _, c := range []struct {
 		conditions []string
 		sure       func(Report) bool
@@ -110,6 +126,13 @@ func TestAnswersAsCEL(t *testing.T) {
 			`report.tool.startsWith("s")`, `report.tool.endsWith("an")`, `report.tool.contains("ca")`, "word.startsWith(report.tool)", "report.tool in report.tags",
 			`report.tool in ["s", "é"]`, "word in report.tags",
 		}, usual},
+		{[]string{
+			`report.tool.matches("^s.*n$")`, `report.tags.all(x, x != "a")`, `report.tags.exists(x, x == "scan")`, "report.tags.exists_one(x, x in report.tags)",
+			`["a", "b"].all(x, x in report.tags)`, "report.parts.all(p, !p.bad || report.fresh)", "report.parts.exists(p, p.name == report.tool)",
+			"report.parts.exists_one(p, p.bad)", "report.parts.filter(p, p.bad).size() == 1", "size(report.parts.filter(p, !p.bad)) < report.count",
+			"!report.parts.exists(p, p.bad) && report.tags.exists(p, p.size() > 1)", "report.parts.map(p, p.bad, p).size() == 1",
+		}, usual},
+		{[]string{"report.parts.exists_one(p, p.cost > least)", "report.parts.filter(p, p.cost == 1.0).size() > 0"}, priced},
 		{comparing("report.rate", "least"), number},
 		{ordering("report.rate", "report.count"), number},
 		{ordering("report.count", "report.rate"), number},
@@ -179,7 +202,11 @@ func TestOf(t *testing.T) {
 }
 
 func TestWhatIsLeftToCEL(t *testing.T) {
-	for _, condition := range []string{`report.tags.exists(x, x == "a")`, "report.count / 2 == 1", "report.fresh ? true : false", "report.tags == []", `report.tool.matches("^s")`, "report.fresh == true", "report.fresh != report.fresh", "report.tool + word == word", `report.tool in ["s", word]`, "int(report.rate) == 1", "-report.count == 1", "-report.rate < 0.0", "string(report.count) == word", "report.count in [1, 2]", "report.rate / 2.0 < 1.0", "1u < 2u", "has(report.fresh)"} {
+	for _, condition := range []string{
+		"report.parts.all(p, p == p)", "report.parts.map(p, p.name).size() == 1", "report.parts.map(p, p.bad, p.name).size() == 1", "report.parts.filter(p, p.bad) == report.parts",
+		`report.parts.all(p, report.tags.exists(x, x == p.name))`, "report.parts.all(word, word.bad)", "report.parts.all(p, p.name + word == word)", "report.parts.exists_one(p, p.cost / 2.0 > 1.0)",
+		"report.count / 2 == 1", "report.fresh ? true : false", "report.tags == []", "report.tool.matches(word)", "report.fresh == true", "report.fresh != report.fresh", "report.tool + word == word", `report.tool in ["s", word]`, "int(report.rate) == 1", "-report.count == 1", "-report.rate < 0.0", "string(report.count) == word", "report.count in [1, 2]", "report.rate / 2.0 < 1.0", "1u < 2u", "has(report.fresh)",
+	} {
 		if of(t, condition) != nil {
 			t.Errorf("%s is made ready", condition)
 		}
