@@ -171,7 +171,7 @@ func (t *then) artifact(r *release.Recorded) (evidence.Artifact, error) {
 	if err != nil {
 		return stood, fmt.Errorf("the reports as they stood before %d: %w", r.Position, err)
 	}
-	if digest, err := stood.ContentDigest(); err != nil || digest != r.Decision.Evidence {
+	if digest, err := stood.ContentDigest(nil); err != nil || digest != r.Decision.Evidence {
 		return stood, otherThan("the evidence")
 	}
 	return stood, nil

@@ -248,7 +248,7 @@ func TestAgeIsNeverNegative(t *testing.T) {
 func TestContentDigest(t *testing.T) {
 	base := Artifact{}.With(added(findings("x", Severities{}), "", "server", "1"))
 	digest := func(a Artifact) string {
-		d, err := a.ContentDigest()
+		d, err := a.ContentDigest(nil)
 		if err != nil || !strings.HasPrefix(d, "sha256:") || len(d) != 71 {
 			t.Fatalf("%q, %v", d, err)
 		}

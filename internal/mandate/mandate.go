@@ -265,7 +265,7 @@ func (c Catalog) lax(p *policy.Program, s policy.Service) string {
 			continue
 		}
 		e.Known = true
-		if p.Classify(policy.Inputs{Contract: policy.Contract, Now: c.Now, Service: s, Environment: e}).Governance != policy.Full {
+		if p.Classify(&policy.Inputs{Contract: policy.Contract, Now: c.Now, Service: s, Environment: e}).Governance != policy.Full {
 			return e.Name
 		}
 	}

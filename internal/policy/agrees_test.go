@@ -85,9 +85,13 @@ func outOfOrder(reasons []Reason) string {
 
 // inSteps decides as a release's gate does: what hangs on the type comes after it is chosen.
 func inSteps(p *Program, in Inputs) Outcome {
-	first, lists := in.Apart()
-	first.Approval, first.Calendar = Approval{}, Calendar{}
-	return p.Classify(first).Decide(in.Approval, in.Calendar, lists)
+	late, lists := in.Apart()
+	in = late
+	in.Approval, in.Calendar = Approval{}, Calendar{}
+	c := p.Classify(&in)
+	in.Approval, in.Calendar = late.Approval, late.Calendar
+	in = in.With(lists)
+	return c.Decide()
 }
 
 // TestNaiveAgrees holds Decide, at once and in steps, against the second
@@ -170,11 +174,10 @@ func TestTerse(t *testing.T) {
 		p, _ := Compile(anyNaive(r).files())
 		for range 30 {
 			in := naiveInputs(r)
-			_, lists := in.Apart()
-			c := p.Classify(in)
-			whole := c.Decide(in.Approval, in.Calendar, lists)
+			c := p.Classify(&in)
+			whole := c.Decide()
 			c.Terse = true
-			terse := c.Decide(in.Approval, in.Calendar, lists)
+			terse := c.Decide()
 			for i := range whole.Reasons {
 				w, s := &whole.Reasons[i], &terse.Reasons[i]
 				if w.Observed != s.Observed && s.Observed == "" {

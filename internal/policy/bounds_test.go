@@ -119,17 +119,18 @@ func TestLimitsAreReached(t *testing.T) {
 func TestLimitsInSteps(t *testing.T) {
 	p := compiled(t, sample())
 	long := strings.Repeat("x", MaxInputText+1)
-	in := fine()
-	for name, o := range map[string]Outcome{
-		"a calendar": p.Classify(in).Decide(in.Approval, Calendar{Known: true, Rules: []string{long}}, Lists{}),
-		"votes":      p.Classify(in).Decide(in.Approval, in.Calendar, Lists{Votes: []Vote{{Answer: long}}}),
+	for name, fill := range map[string]func(in *Inputs){
+		"a calendar": func(in *Inputs) { in.Calendar = Calendar{Known: true, Rules: []string{long}} },
+		"votes":      func(in *Inputs) { in.Approval.Votes = []Vote{{Answer: long}} },
+		"nothing":    func(*Inputs) {},
 	} {
-		if o.Verdict != CannotTell || o.Reasons[0].Code != "out-of-limits" {
+		in := fine()
+		c := p.Classify(&in)
+		fill(&in)
+		o := c.Decide()
+		if over := o.Verdict == CannotTell && o.Reasons[0].Code == "out-of-limits"; over != (name != "nothing") || !over && o.Verdict != Go {
 			t.Errorf("%s: %s", name, o.Verdict)
 		}
-	}
-	if o := p.Classify(in).Decide(in.Approval, in.Calendar, Lists{}); o.Verdict != Go {
-		t.Errorf("within limits: %s", o.Verdict)
 	}
 }
 
@@ -482,17 +483,23 @@ func TestSectionsReadWholeMustBeKnown(t *testing.T) {
 		}
 	}
 	in := fine()
-	c := compiled(t, probe("condition: approval.satisfied\n")).Classify(in)
-	first := c.Decide(in.Approval, in.Calendar, Lists{})
+	c := compiled(t, probe("condition: approval.satisfied\n")).Classify(&in)
+	first := c.Decide()
 	want := compiled(t, probe("condition: approval.satisfied\n")).Decide(in)
-	if other := c.Decide(Approval{Known: true}, Calendar{}, Lists{}); other.Verdict != NoGo || first.Verdict != Go {
+	full := in
+	in.Approval, in.Calendar = Approval{Known: true}, Calendar{}
+	if other := c.Decide(); other.Verdict != NoGo || first.Verdict != Go {
 		t.Errorf("%s, then %s", first.Verdict, other.Verdict)
 	}
 	if diff := cmp.Diff(want, first); diff != "" {
 		t.Errorf("a second decision changed the first: %s", diff)
 	}
-	if diff := cmp.Diff(want, c.Decide(in.Approval, in.Calendar, Lists{})); diff != "" {
+	in = full
+	if diff := cmp.Diff(want, c.Decide()); diff != "" {
 		t.Errorf("a third differs from the first: %s", diff)
+	}
+	if diff := cmp.Diff(full, in); diff != "" {
+		t.Errorf("deciding changed the inputs: %s", diff)
 	}
 }
 

@@ -51,14 +51,11 @@ const (
 
 var engineGates = [...]string{gateInputs, gateScope, gateService, gateEnvironment, gateRelease, gateSize, gateChangeType, gateType, gateContributors, gateApproval, gateLeadTime, gateCalendar, gateGates}
 
-// Classify says what the release counts as. It reads neither approval nor calendar.
-func (p *Program) Classify(in Inputs) Classification {
-	return p.classify(&in)
-}
-
-func (p *Program) classify(in *Inputs) Classification {
+// Classify says what the release counts as. It reads neither approval nor
+// calendar; they and the lists may be filled in before the classification decides.
+func (p *Program) Classify(in *Inputs) Classification {
 	over, modest := in.excess()
-	c := Classification{program: p, in: in, modest: modest, Reasons: make([]Reason, 0, 6)}
+	c := Classification{program: p, in: in, modest: modest, Reasons: make([]Reason, 0, 4)}
 	v := &values{in: in, parameters: p.parameters, spent: new(uint64), modest: modest}
 	if over != "" {
 		c.Governance = Full

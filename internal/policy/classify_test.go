@@ -49,7 +49,7 @@ func TestSize(t *testing.T) {
 				tt.change(&in.Change)
 			}
 		})
-		c := p.Classify(in)
+		c := p.Classify(&in)
 		if c.Size != tt.want || c.Verdict != tt.verdict {
 			t.Errorf("declared %q, step %q, %+v: %s, %s; want %s, %s", tt.declared, tt.step, in.Change, c.Size, c.Verdict, tt.want, tt.verdict)
 		}
@@ -80,7 +80,7 @@ func TestChangeType(t *testing.T) {
 		{"hotfix", func(*Inputs) {}, Normal, CannotTell, "unknown"},
 	} {
 		in := with(func(in *Inputs) { in.Release.ChangeType = tt.declared; tt.change(in) })
-		c := p.Classify(in)
+		c := p.Classify(&in)
 		r := reason(t, Outcome{Reasons: c.Reasons}, gateChangeType)
 		if c.ChangeType != tt.want || c.Verdict != tt.verdict || r.Code != tt.code {
 			t.Errorf("declared %q, %+v: %s, %s, %s; want %s, %s, %s", tt.declared, in.Change, c.ChangeType, c.Verdict, r.Code, tt.want, tt.verdict, tt.code)
@@ -116,7 +116,7 @@ func TestReleaseTypeIsOne(t *testing.T) {
 		{"by findings", byFindings, func(*Inputs) {}, "a", "passed", Go},
 		{"by findings that are not known", byFindings, func(in *Inputs) { in.Findings.Known = false }, "", "unknown", CannotTell},
 	} {
-		c := compiled(t, tt.files).Classify(with(tt.change))
+		c := compiled(t, tt.files).Classify(new(with(tt.change)))
 		got := ""
 		if c.Type != nil {
 			got = c.Type.Name
@@ -129,7 +129,7 @@ func TestReleaseTypeIsOne(t *testing.T) {
 }
 
 func TestClassificationCarriesChainAndExemption(t *testing.T) {
-	c := compiled(t, sample(doc("FreezeRule", "name: year-end\nexempt: [any]\n"), doc("FreezeRule", "name: stern\n"))).Classify(fine())
+	c := compiled(t, sample(doc("FreezeRule", "name: year-end\nexempt: [any]\n"), doc("FreezeRule", "name: stern\n"))).Classify(new(fine()))
 	if c.Chain == nil || c.Chain.Name != "one" || c.Chain.Tiers[0].Quorum != 2 {
 		t.Errorf("chain %+v", c.Chain)
 	}
@@ -174,7 +174,7 @@ func TestStrictestScopeRuleWins(t *testing.T) {
 		{"only one rule, which cannot be told", []string{rule("b", "match: findings.total > 0\ngovernance: none")}, func(in *Inputs) { in.Findings.Known = false }, want{Full, "", false, CannotTell}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := compiled(t, without("ScopeRule", tt.rules...)).Classify(with(tt.change))
+			c := compiled(t, without("ScopeRule", tt.rules...)).Classify(new(with(tt.change)))
 			if diff := cmp.Diff(tt.want, want{c.Governance, c.ScopeRule, c.Observe != nil, c.Verdict}); diff != "" {
 				t.Errorf("%s\n%+v", diff, c.Reasons)
 			}

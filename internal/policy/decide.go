@@ -13,22 +13,19 @@ import (
 // Decide is the bundle's answer to the inputs: every reason, and the worst of
 // those that block. It is pure: the same inputs give the same outcome.
 func (p *Program) Decide(in Inputs) Outcome {
-	return p.decide(&in, p.classify(&in))
+	return p.decide(p.Classify(&in))
 }
 
-// Decide is the answer of the bundle that classified, to the inputs that it
-// classified with what hangs on the type that was chosen.
-func (c Classification) Decide(a Approval, k Calendar, l Lists) Outcome {
-	in := *c.in
-	in.Approval, in.Calendar = a, k
-	in = in.With(l)
+// Decide is the answer of the bundle that classified, to the inputs that it was
+// given, in which what hangs on the type stands by now: approvals, calendar, lists.
+func (c Classification) Decide() Outcome {
 	var over string
-	if over, c.modest = in.excess(); c.program.listed || over != "" {
+	if over, c.modest = c.in.excess(); c.program.listed || over != "" {
 		terse := c.Terse
-		c = c.program.classify(&in)
+		c = c.program.Classify(c.in)
 		c.Terse = terse
 	}
-	return c.program.decide(&in, c)
+	return c.program.decide(c)
 }
 
 // roomObserved is room for what a gate observed, in bytes: more than most take.
@@ -37,9 +34,9 @@ const roomObserved = 48
 // ownReasons is how many reasons the engine adds to those of gates, at most.
 const ownReasons = 5
 
-// decide weighs what is classified; in becomes what gates see.
-func (p *Program) decide(in *Inputs, c Classification) Outcome {
-	spent := c.spent
+// decide weighs what is classified. While gates run, the inputs are what they see.
+func (p *Program) decide(c Classification) Outcome {
+	in, spent := c.in, c.spent
 	v := &values{in: in, parameters: p.parameters, spent: &spent, modest: c.modest, terse: c.Terse, texts: &strings.Builder{}}
 	if !c.Terse {
 		v.texts.Grow(roomObserved * len(p.gates))
@@ -53,8 +50,10 @@ func (p *Program) decide(in *Inputs, c Classification) Outcome {
 	}
 	c.Reasons = append(make([]Reason, 0, len(c.Reasons)+len(p.gates)+ownReasons), c.Reasons...)
 	if c.Governance != None && c.Reasons[0].Gate != gateInputs {
+		declared := in.Release
 		in.Release.Size, in.Release.ChangeType, in.Release.Type = c.Size, c.ChangeType, o.Type
 		o.Until = sooner(o.Until, p.weighAll(v, &c))
+		in.Release = declared
 	}
 	o.Reasons = c.Reasons
 	o.Verdict = worst(o.Reasons)
@@ -117,9 +116,9 @@ func weight(r *Reason) int {
 // arrange orders reasons by weight and by name, which ranks stand for. Reasons are
 // large, so their places are sorted and each is moved once.
 func (p *Program) arrange(reasons []Reason) {
-	order := make([]int, len(reasons)) // weight, rank and place in one number
+	order := make([]int, 0, 64) // weight, rank and place in one number; most bundles need no more
 	for i := range reasons {
-		order[i] = (weight(&reasons[i])*len(p.ranks)+p.ranks[reasons[i].Gate])*len(reasons) + i
+		order = append(order, (weight(&reasons[i])*len(p.ranks)+p.ranks[reasons[i].Gate])*len(reasons)+i)
 	}
 	slices.Sort(order)
 	for i := range order {

@@ -278,7 +278,7 @@ func TestTimeIsKept(t *testing.T) {
 			files, in = slow, with(func(fine *Inputs) { fine.Release.SubmittedAt, fine.Calendar = in.Release.SubmittedAt, in.Calendar })
 		}
 		p, _ := Compile(files)
-		o, c := p.Decide(in), p.Classify(in)
+		o, c := p.Decide(in), p.Classify(&in)
 		if o.Governance == None {
 			return
 		}

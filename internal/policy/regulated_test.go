@@ -85,7 +85,7 @@ func TestRegulatedAlwaysAsksSomebodyInProduction(t *testing.T) {
 	for _, size := range []string{Patch, Minor, Major} {
 		for _, kind := range []string{Standard, Normal, Emergency} {
 			in := Inputs{Contract: Contract, Now: auditTime, Release: Release{Known: true, Size: size, ChangeType: kind}, Service: Service{Known: true}, Environment: Environment{Known: true, Kind: "production"}, Change: Change{Known: true, Complete: true, SemverStep: "none"}}
-			c := p.Classify(in)
+			c := p.Classify(&in)
 			if c.Type == nil || c.Chain == nil {
 				t.Errorf("a %s %s release: %+v", size, kind, c)
 				continue

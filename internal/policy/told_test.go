@@ -64,10 +64,10 @@ func TestEngineReasonsInFull(t *testing.T) {
 	if r := reason(t, compiled(t, sample()).Decide(fine()), gateChangeType); r.Required != "standard, normal or emergency" {
 		t.Errorf("%q", r.Required)
 	}
-	if c := compiled(t, sample()).Classify(with(func(in *Inputs) { in.Service.Name = strings.Repeat("x", MaxInputText+1) })); c.Verdict != CannotTell || c.Governance != Full {
+	if c := compiled(t, sample()).Classify(new(with(func(in *Inputs) { in.Service.Name = strings.Repeat("x", MaxInputText+1) }))); c.Verdict != CannotTell || c.Governance != Full {
 		t.Errorf("beyond the limits: %s %s", c.Verdict, c.Governance)
 	}
-	if c := compiled(t, sample()).Classify(fine()); c.Verdict != Go || c.Type == nil || c.Chain == nil {
+	if c := compiled(t, sample()).Classify(new(fine())); c.Verdict != Go || c.Type == nil || c.Chain == nil {
 		t.Errorf("%+v", c)
 	}
 }

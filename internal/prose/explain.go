@@ -280,7 +280,7 @@ func Checklist(p *policy.Program, t Target) (Document, error) {
 	in := policy.Inputs{Contract: policy.Contract, Service: t.Service, Environment: t.Environment}
 	in.Release.Known, in.Release.Size, in.Release.ChangeType = true, policy.Major, policy.Normal
 	in.Change = policy.Change{Known: true, Complete: true, Commits: 1, SemverStep: policy.Major, Provenance: policy.ByServer}
-	c := p.Classify(in)
+	c := p.Classify(&in)
 	d := Document{Title: fmt.Sprintf("A release of %s (tier %d) to %s (%s)", t.Service.Name, t.Service.Tier, t.Environment.Name, t.Environment.Kind)}
 	if c.ScopeRule == "" {
 		d.say("Whether it is governed cannot be told: " + refusals(c))
@@ -325,7 +325,7 @@ func kinds(p *policy.Program, in policy.Inputs) [][]string {
 			if change == policy.Standard && size == policy.Major {
 				in.Change.SemverStep = policy.Minor // a step of major is never standard; the declaration alone is
 			}
-			c := p.Classify(in)
+			c := p.Classify(&in)
 			row := []string{size + " " + change}
 			if c.Type == nil {
 				rows = append(rows, append(row, "cannot tell", refusals(c), ""))

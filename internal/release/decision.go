@@ -119,11 +119,8 @@ func canonical[T any](f strict.Form[T], v *T, room []byte) (text []byte, digest 
 	return text, Sum(text), nil
 }
 
-// Sizes in bytes, for room to write in: more than most subjects and bases take.
-const (
-	subjectSize = 1 << 10
-	basisSize   = 3 << 10
-)
+// basisSize is in bytes, for room to write in: more than most bases take.
+const basisSize = 2304
 
 // Sum is the digest of bytes as it is written: "sha256:" and 64 hexadecimal digits.
 func Sum(b []byte) string {
@@ -142,7 +139,7 @@ type basis struct {
 	Schema  int            `json:"schema"`
 	Subject string         `json:"subject"`
 	Policy  string         `json:"policy"`
-	Inputs  policy.Inputs  `json:"inputs"` // without lists
+	Inputs  *policy.Inputs `json:"inputs"` // without lists
 	Lists   string         `json:"lists,omitempty"`
 	Verdict policy.Verdict `json:"verdict"`
 	Counted []string       `json:"counted"`

@@ -45,10 +45,10 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 	in := f.inputs(now)
 	d := f.open(now)
 	var err error
-	if d.Evidence, err = f.Artifact.ContentDigest(); err != nil {
+	room := make([]byte, 0, basisSize) // for one canonical text after the other; the basis stays
+	if d.Evidence, err = f.Artifact.ContentDigest(room); err != nil {
 		return Decision{}, err
 	}
-	room := make([]byte, 0, basisSize) // for one canonical text after the other; the basis stays
 	if _, d.Subject, err = f.subject(d.Evidence, room); err != nil {
 		return Decision{}, err
 	}
@@ -59,7 +59,7 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 		d.close(f.Release.Phase)
 		d.halt(f.Stop)
 	} else {
-		class := f.Policy.Classify(in)
+		class := f.Policy.Classify(&in)
 		votes := f.vote(now, class, d.Subject)
 		freezes := f.freeze(now, class)
 		in.Approval, in.Calendar = f.approvalInputs(class, votes), calendarInputs(freezes)
@@ -68,7 +68,7 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 			return Decision{}, err
 		}
 		in = in.With(lists)
-		out := class.Decide(in.Approval, in.Calendar, lists)
+		out := class.Decide()
 		d.take(out)
 		d.Approvals = votes.Counted
 		f.explain(&d, class, votes, freezes)
@@ -87,8 +87,8 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 	d.believe(in)
 	d.Issuers = f.issuers(d.Believed.Attestors)
 	d.Inputs, d.AgeHours, d.LoadAge = in, [3]float64{in.Findings.AgeHours, in.Tests.AgeHours, in.Coverage.AgeHours}, in.Load.AgeHours
-	b := basis{Schema: basisSchema, Subject: d.Subject, Policy: d.Policy, Inputs: in, Lists: d.Lists, Verdict: d.Verdict, Counted: d.Approvals, Engine: Engine, Stop: d.Stop}
-	timeless(&b.Inputs)
+	timeless(&in)
+	b := basis{Schema: basisSchema, Subject: d.Subject, Policy: d.Policy, Inputs: &in, Lists: d.Lists, Verdict: d.Verdict, Counted: d.Approvals, Engine: Engine, Stop: d.Stop}
 	d.BasisText, d.Basis, err = canonical(basisForm, &b, room)
 	return d, err
 }
@@ -132,11 +132,11 @@ func (d *Decision) take(out policy.Outcome) {
 
 // Subject is what approvers approve: its canonical bytes and their digest.
 func (f *Facts) Subject() (text, digest string, err error) {
-	evidence, err := f.Artifact.ContentDigest()
+	evidence, err := f.Artifact.ContentDigest(nil)
 	if err != nil {
 		return "", "", err
 	}
-	canonical, digest, err := f.subject(evidence, make([]byte, 0, subjectSize))
+	canonical, digest, err := f.subject(evidence, nil)
 	return string(canonical), digest, err
 }
 
@@ -160,7 +160,8 @@ func (f *Facts) Chain(now time.Time) (approval.Question, error) {
 		return approval.Question{Now: now}, nil
 	}
 	_, subject, err := f.Subject()
-	return f.question(now, f.Policy.Classify(f.inputs(now)), subject), err
+	in := f.inputs(now)
+	return f.question(now, f.Policy.Classify(&in), subject), err
 }
 
 func (f *Facts) question(now time.Time, class policy.Classification, subject string) approval.Question {

@@ -91,10 +91,10 @@ func (d *Decision) closed() bool {
 
 // issuers is on whose word the decision rests: whoever sent a claim that stands
 // or attached the change, and the attestors whose word was verified.
-func (f Facts) issuers(attestors []string) []string {
-	all := []string{}
-	for _, c := range f.Artifact.Claims {
-		all = append(all, c.By)
+func (f *Facts) issuers(attestors []string) []string {
+	all := make([]string, 0, len(f.Artifact.Claims)+1+len(attestors))
+	for i := range f.Artifact.Claims {
+		all = append(all, f.Artifact.Claims[i].By)
 	}
 	if f.Release.Change != nil {
 		all = append(all, f.Release.Change.By)

@@ -130,15 +130,14 @@ func Replay(r Recorded, candidate *policy.Program) Flip {
 	w := weighed{in: in}
 	w.attested(r, candidate)
 	in = w.in
-	class := candidate.Classify(in)
+	class := candidate.Classify(&w.in)
 	w.approvals(r.Rules, class)
 	w.freezes(r.Rules, class)
 	w.previous(candidate)
 	w.lists(r, in, class, candidate.NeedsLists())
 	f.Why = strings.Join(w.taken, "; ")
-	_, lists := w.in.Apart()
 	class.Terse = len(w.unknown) == 0 // else words are compared
-	out := class.Decide(w.in.Approval, w.in.Calendar, lists)
+	out := class.Decide()
 	f.Observed = !out.Enforced && out.Observe != nil
 	f.Now = out.Verdict
 	if d.drafted() { // which no policy changes
@@ -227,11 +226,12 @@ func (r Recorded) inputs() (policy.Inputs, error) {
 	if len(r.Basis) == 0 {
 		return policy.Inputs{}, fault.New(fault.NotFound, "replay.basis", "what the decision rested on is not in the journal any more")
 	}
-	var b basis
+	var in policy.Inputs
+	b := basis{Inputs: &in}
 	if err := strict.DecodeOpen(r.Basis, &b); err != nil || b.Schema != basisSchema {
 		return policy.Inputs{}, fault.New(fault.Invalid, "replay.basis", "what the decision rested on is written in a form that this version does not read")
 	}
-	in, d := b.Inputs, r.Decision
+	d := &r.Decision
 	in.Now = d.At
 	in.Findings.AgeHours, in.Tests.AgeHours, in.Coverage.AgeHours, in.Load.AgeHours = d.AgeHours[0], d.AgeHours[1], d.AgeHours[2], d.LoadAge
 	return in, nil
