@@ -136,10 +136,7 @@ func (c *Client) Consistency(ctx context.Context, from, to uint64) (Consistency,
 func (c *Client) Export(ctx context.Context, w io.Writer) error {
 	q := get("/journal/export", nil)
 	q.limit = 24 * time.Hour
-	_, err := c.once(ctx, q, func(r io.Reader) error {
-		_, err := io.Copy(w, r)
-		return err
-	})
+	_, err := c.once(ctx, q, func(r io.Reader) error { return bring(w, r) })
 	return err
 }
 

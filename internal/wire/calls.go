@@ -133,10 +133,7 @@ func (c *Client) ShowClaim(ctx context.Context, digest, claim string) (ClaimDeta
 func (c *Client) Original(ctx context.Context, digest, claim string, w io.Writer) error {
 	q := get(id("/evidence", claim, "/original"), values("digest", digest))
 	q.accept, q.limit = "application/octet-stream", uploadTime
-	return c.do(ctx, q, func(r io.Reader) error {
-		_, err := io.Copy(w, r)
-		return err
-	})
+	return c.do(ctx, q, func(r io.Reader) error { return bring(w, r) })
 }
 
 // CompareEvidence is how the claims about two versions of a service differ.

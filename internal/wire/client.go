@@ -226,6 +226,31 @@ func (c *Client) once(ctx context.Context, q call, read func(io.Reader) error) (
 	return refusal(response)
 }
 
+// bring copies an answer to w. Where w fails, that is no matter of the server's.
+func bring(w io.Writer, r io.Reader) error {
+	here := &local{w: w}
+	_, err := io.Copy(here, r)
+	if here.err != nil && fault.KindOf(here.err) == fault.Internal {
+		return fault.Invalidf("client.unwritable", "what the server answers cannot be written here").Because(here.err.Error()).
+			Remedy("make room, or write it elsewhere").Cause(here.err)
+	}
+	return err
+}
+
+// local remembers why it could not write.
+type local struct {
+	w   io.Writer
+	err error
+}
+
+func (l *local) Write(b []byte) (int, error) {
+	n, err := l.w.Write(b)
+	if err != nil {
+		l.err = err
+	}
+	return n, err
+}
+
 // maxReceipts bounds the receipts that are taken from one answer.
 const maxReceipts = 16
 

@@ -170,6 +170,30 @@ func TestBrokenAnswers(t *testing.T) {
 	wants(t, err, fault.Unavailable, "client.unreachable")
 }
 
+type full struct{ err error }
+
+func (f full) Write([]byte) (int, error) { return 0, f.err }
+
+// A disk that is full here is not told as a server that is away; an answer that
+// breaks off is, and what whoever reads it has to say goes through.
+func TestWhoFailedWhenItIsWritten(t *testing.T) {
+	c := against(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("line\n")) })
+	cut := against(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = w.Write([]byte("line\n"))
+	})
+	for _, bring := range map[string]func(*wire.Client, io.Writer) error{
+		"an export":   func(c *wire.Client, w io.Writer) error { return c.Export(t.Context(), w) },
+		"a backup":    func(c *wire.Client, w io.Writer) error { return c.Backup(t.Context(), w) },
+		"an original": func(c *wire.Client, w io.Writer) error { return c.Original(t.Context(), "d", "c", w) },
+	} {
+		wants(t, bring(c, full{errors.New("no space left on device")}), fault.Invalid, "client.unwritable")
+		wants(t, bring(c, full{fault.New(fault.Unverified, "x.broken", "it is no export")}), fault.Unverified, "x.broken")
+		must(t, bring(c, io.Discard))
+	}
+	wants(t, cut.Export(t.Context(), io.Discard), fault.Unavailable, "client.unreachable")
+}
+
 func TestUnreachable(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()

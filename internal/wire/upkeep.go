@@ -43,10 +43,7 @@ type RestoreConfirmation struct {
 func (c *Client) Backup(ctx context.Context, w io.Writer) error {
 	q := get("/backup", nil)
 	q.accept, q.limit = "application/gzip", 24*time.Hour
-	_, err := c.once(ctx, q, func(r io.Reader) error {
-		_, err := io.Copy(w, r)
-		return err
-	})
+	_, err := c.once(ctx, q, func(r io.Reader) error { return bring(w, r) })
 	return err
 }
 
