@@ -11,6 +11,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/cli"
 	"signalbox.dev/signalbox/internal/control"
+	"signalbox.dev/signalbox/internal/dossier"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/seal"
@@ -19,6 +20,7 @@ import (
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/upkeep"
 	"signalbox.dev/signalbox/internal/vault"
+	"signalbox.dev/signalbox/internal/verify"
 )
 
 // backup writes a backup of the open installation.
@@ -54,6 +56,9 @@ func takeBackup(ctx context.Context, o steward.BackupOptions) (terminal.Backup, 
 		}
 	}
 	r, err := upkeep.Keep(ctx, o.To, fetch, upkeep.Checking{Shapes: control.Shapes(), Progress: o.Progress})
+	if err != nil && o.KeysTo != "" { // private keys of which nobody is told are not left behind
+		err = errors.Join(err, os.RemoveAll(o.KeysTo))
+	}
 	return backupReport(r), err
 }
 
@@ -82,7 +87,8 @@ func publicKeys(o steward.RestoreOptions, keys string) ([]byte, error) {
 		if err != nil {
 			return nil, fault.New(fault.NotFound, "file.unreadable", "the file "+o.PublicKeys+" cannot be read").Because(err.Error()).On("--key")
 		}
-		return b, nil
+		_, err = verify.ParseKeys(b)
+		return b, dossier.Placed(o.PublicKeys, err)
 	}
 	own, err := seal.Open(keys, "", false)
 	if k := fault.KindOf(err); k == fault.NotFound && o.Verify {

@@ -16,6 +16,10 @@ import (
 // yet, and says what is in it. It is read back whole before it gets its name, so
 // that a file of that name is never half a backup, also after a crash.
 func Keep(ctx context.Context, to string, take func(context.Context, io.Writer) error, c Checking) (Report, error) {
+	if to == "-" {
+		return Report{}, fault.Invalidf("backup.stdout", "a backup cannot go to standard output").
+			Because("it gets its name only once it was read back whole").Remedy("name a file")
+	}
 	if _, err := os.Lstat(to); err == nil {
 		return Report{}, exists(to)
 	}
@@ -68,7 +72,7 @@ func syncDir(path string) error {
 }
 
 // CopyKeys copies the private keys in the directory from into a new directory,
-// for its owner alone.
+// for its owner alone, which is there whole or not at all.
 func CopyKeys(from, to string) error {
 	files, err := keyFiles(from)
 	if err != nil {
@@ -82,7 +86,7 @@ func CopyKeys(from, to string) error {
 	}
 	for _, file := range files {
 		if err := copyKey(file, filepath.Join(to, filepath.Base(file))); err != nil {
-			return err
+			return errors.Join(err, os.RemoveAll(to))
 		}
 	}
 	return errors.Join(syncDir(to), syncDir(filepath.Dir(to)))
@@ -90,6 +94,9 @@ func CopyKeys(from, to string) error {
 
 // keyFiles are the files of an installation's keys, ended ones included.
 func keyFiles(dir string) ([]string, error) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.NotFound, "backup.no-keys", "there is no directory of keys "+dir).Remedy("name the installation's with --data or --keys-dir").Cause(err)
+	}
 	if _, err := seal.Open(dir, "", false); err != nil {
 		return nil, err
 	}
