@@ -10,7 +10,6 @@ import (
 	"signalbox.dev/signalbox/internal/evidence"
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
-	"signalbox.dev/signalbox/internal/strict"
 )
 
 // Recorded is a decision of the history, what it rested on, and what its
@@ -226,10 +225,13 @@ func (r Recorded) inputs() (policy.Inputs, error) {
 	if len(r.Basis) == 0 {
 		return policy.Inputs{}, fault.New(fault.NotFound, "replay.basis", "what the decision rested on is not in the journal any more")
 	}
-	var in policy.Inputs
-	b := basis{Inputs: &in}
-	if err := strict.DecodeOpen(r.Basis, &b); err != nil || b.Schema != basisSchema {
+	var b basis
+	if err := basisForm.Decode(r.Basis, &b); err != nil || b.Schema != basisSchema {
 		return policy.Inputs{}, fault.New(fault.Invalid, "replay.basis", "what the decision rested on is written in a form that this version does not read")
+	}
+	var in policy.Inputs
+	if b.Inputs != nil {
+		in = *b.Inputs
 	}
 	d := &r.Decision
 	in.Now = d.At

@@ -14,10 +14,16 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Form writes values of one type as Canonical does, byte for byte, in a small
-// part of its time: the names, their order and how each field is written are
-// found out once. It serves what every decision writes.
-type Form[T any] struct{ write appender }
+// Form writes values of one type as Canonical does, byte for byte, and reads them,
+// in a small part of its time: the names, their order and how each field is written
+// are found out once. It serves what every decision writes.
+type Form[T any] struct{ codec }
+
+// codec is how values of a type are written and read.
+type codec struct {
+	write appender
+	read  reader
+}
 
 // appender appends a value to some bytes.
 type appender func(to []byte, v reflect.Value) ([]byte, error)
@@ -36,36 +42,38 @@ func (f Form[T]) Append(to []byte, v *T) ([]byte, error) {
 	return to, nil
 }
 
-func formOf(t reflect.Type) appender {
+func formOf(t reflect.Type) codec {
 	if t == reflect.TypeFor[time.Time]() {
-		return appendInstant
+		return codec{appendInstant, readInstant}
 	}
 	if p := reflect.PointerTo(t); p.Implements(reflect.TypeFor[json.Marshaler]()) || p.Implements(reflect.TypeFor[interface{ MarshalText() ([]byte, error) }]()) {
 		panic("strict: " + t.String() + " writes itself")
 	}
 	switch t.Kind() {
 	case reflect.String:
-		return func(to []byte, v reflect.Value) ([]byte, error) { return appendText(to, v.String()) }
+		return codec{func(to []byte, v reflect.Value) ([]byte, error) { return appendText(to, v.String()) }, readText}
 	case reflect.Bool:
-		return func(to []byte, v reflect.Value) ([]byte, error) { return strconv.AppendBool(to, v.Bool()), nil }
+		return codec{func(to []byte, v reflect.Value) ([]byte, error) { return strconv.AppendBool(to, v.Bool()), nil }, readBool}
 	case reflect.Int, reflect.Int64, reflect.Int32:
-		return func(to []byte, v reflect.Value) ([]byte, error) { return appendInteger(to, v.Int()), nil }
+		return codec{func(to []byte, v reflect.Value) ([]byte, error) { return appendInteger(to, v.Int()), nil }, readInteger}
 	case reflect.Float64:
-		return func(to []byte, v reflect.Value) ([]byte, error) { return appendNumber(to, v.Float()) }
+		return codec{func(to []byte, v reflect.Value) ([]byte, error) { return appendNumber(to, v.Float()) }, readNumber}
 	case reflect.Pointer:
 		item := formOf(t.Elem())
-		return func(to []byte, v reflect.Value) ([]byte, error) {
+		return codec{func(to []byte, v reflect.Value) ([]byte, error) {
 			if v.IsNil() {
 				return append(to, "null"...), nil
 			}
-			return item(to, v.Elem())
-		}
+			return item.write(to, v.Elem())
+		}, readPointer(item.read)}
 	case reflect.Slice:
 		if t.Elem().Kind() != reflect.Uint8 {
-			return listForm(formOf(t.Elem()))
+			item := formOf(t.Elem())
+			return codec{listForm(item.write), readList(item.read)}
 		}
 	case reflect.Struct:
-		return structForm(t)
+		all := members(t)
+		return codec{structForm(all), readStruct(all)}
 	}
 	panic("strict: " + t.String() + " has no form")
 }
@@ -90,14 +98,14 @@ func listForm(item appender) appender {
 
 // member is a field of a struct.
 type member struct {
+	codec
 	index   int
-	name    string // as it is written: "name":
-	write   appender
+	name    string                   // as it is written: "name":
 	omitted func(reflect.Value) bool // nil: it is always written
 }
 
-// structForm writes a struct's fields in the order of their names.
-func structForm(t reflect.Type) appender {
+// members are a struct's fields in the order of their names.
+func members(t reflect.Type) []member {
 	var all []member
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -108,7 +116,7 @@ func structForm(t reflect.Type) appender {
 		if f.Anonymous || !f.IsExported() || name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
 			panic("strict: " + t.String() + "." + f.Name + " has no plain name")
 		}
-		m := member{index: i, name: strconv.Quote(name) + ":", write: formOf(f.Type)}
+		m := member{index: i, name: strconv.Quote(name) + ":", codec: formOf(f.Type)}
 		switch options {
 		case "":
 		case "omitempty":
@@ -126,6 +134,10 @@ func structForm(t reflect.Type) appender {
 		all = append(all, m)
 	}
 	slices.SortFunc(all, func(a, b member) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
+func structForm(all []member) appender {
 	return func(to []byte, v reflect.Value) (_ []byte, err error) {
 		to = append(to, '{')
 		start := len(to)

@@ -3,6 +3,7 @@ package strict
 import (
 	"bytes"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,7 @@ func TestFormAgrees(t *testing.T) {
 		if got, whole := bytes.CutPrefix(got, []byte("before")); !whole || !bytes.Equal(got, want) {
 			t.Fatalf("%s\nCanonical writes\n%s", got, want)
 		}
+		readAlike(t, form, want)
 	})
 	if refused == 0 {
 		t.Error("nothing was refused, so what cannot be written was not tried")
@@ -145,5 +147,53 @@ func TestNoForm(t *testing.T) {
 			}()
 			make()
 		}()
+	}
+}
+
+// readAlike holds what a form reads by itself, where it does, against DecodeOpen.
+func readAlike(t interface{ Fatalf(string, ...any) }, form Form[sampled], b []byte) (quick bool) {
+	var got, want sampled
+	if rest, ok := form.read(string(b), reflect.ValueOf(&got).Elem()); !ok || rest != "" {
+		return false
+	}
+	if err := DecodeOpen(b, &want); err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("%s is read as %+v, and by DecodeOpen as %+v, %v", b, got, want, err)
+	}
+	return true
+}
+
+// What a form reads by itself means the same to DecodeOpen, whatever the bytes.
+func FuzzFormDecode(f *testing.F) {
+	form := MustForm[sampled]()
+	n := 7
+	full := sampled{Zed: "é", Count: -3, Large: 123456789, At: time.Unix(1, 5000).UTC(), Inner: inside{List: []string{"a", "b"}, Rate: 0.25, Maybe: &n}, Items: []inside{{}, {A: "a"}}, Point: &inside{B: true}, Rates: [][]string{{}, nil}}
+	b, err := form.Append(nil, &full)
+	if err != nil || !readAlike(f, form, b) {
+		f.Fatalf("%s is not read by the form: %v", b, err)
+	}
+	f.Add(b)
+	for _, s := range formSeeds {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) { readAlike(t, form, b) })
+}
+
+// formSeeds are documents about which two readers may differ.
+var formSeeds = []string{
+	`{}`, ` {}`, `{} `, `{"zed":"a","zed":"b"}`, `{"Zed":"a"}`, `{"zed":"\u0061"}`, "{\"zed\":\"\xff\"}", `{"count":01}`, `{"count":-0}`, `{"count":1.0}`, `{"count":1e2}`, `{"count":12345678901}`,
+	`{"figure":-0}`, `{"figure":.5}`, `{"figure":5.}`, `{"figure":1.2.3}`, `{"figure":00.5}`, `{"figure":1e400}`, `{"figure":0.1}`, `{"figure":1`, `{"at":"2026-01-01T00:00:00Z"}`, `{"at":"2026-01-01T00:00:00+01:00"}`, `{"at":"2026-02-30T00:00:00Z"}`,
+	`{"at":"2026-01-01T00:00:00,5Z"}`, `{"at":null}`, `{"zed":null}`, `{"point":null}`, `{"items":[null]}`, `{"items":[{},]}`, `{"items":[,{}]}`, `{"zed":"a",}`, `{,"zed":"a"}`, `{"large":1,"zed":"a"}`, `{"zed":"a","large":1}`, `{"other":1,"zed":"a"}`,
+	`{"inner":{"maybe":1},"rates":[["a"],[]]}`, `null`, `[]`, ``,
+}
+
+// What no form reads by itself DecodeOpen reads, or refuses with its words.
+func TestFormDecode(t *testing.T) {
+	form := MustForm[sampled]()
+	for _, s := range formSeeds {
+		var got, want sampled
+		err, other := form.Decode([]byte(s), &got), DecodeOpen([]byte(s), &want)
+		if (err == nil) != (other == nil) || err != nil && err.Error() != other.Error() || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, %v; DecodeOpen %+v, %v", s, got, err, want, other)
+		}
 	}
 }
