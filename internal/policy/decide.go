@@ -188,21 +188,9 @@ func (v *values) believed(g *gate, r *Reason) bool {
 	return false
 }
 
-func believer(p Provenance) string {
-	switch p {
-	case ByServer:
-		return "the server itself"
-	case ByAttestor:
-		return "an attestor"
-	case ByPipeline:
-		return "a pipeline"
-	case ByPerson:
-		return "a person"
-	case Assumed:
-		return "an assumption"
-	}
-	return "nobody"
-}
+var believers = map[Provenance]string{ByServer: "the server itself", ByAttestor: "an attestor", ByPipeline: "a pipeline", ByPerson: "a person", Assumed: "an assumption"}
+
+func believer(p Provenance) string { return cmp.Or(believers[p], "nobody") }
 
 // fresh refuses what is older than the gate accepts, and says when the first expires.
 func (v *values) fresh(g *gate, r *Reason) (until time.Time, stale bool) {

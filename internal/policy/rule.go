@@ -58,7 +58,7 @@ type rule struct {
 	worst    uint64              // what brief costs at most
 	quick    predicate.Predicate // the same without an interpreter; nil: only program can tell
 	tree     *ast.AST            // checked
-	tracked  func() cel.Program  // keeps the value of every part; nil where it cannot be made
+	tracked  func() *tracking    // keeps the value of every part; nil where it cannot be made
 }
 
 func (r *rule) absent() bool { return r.source == nil }
@@ -174,7 +174,7 @@ func (s *scoped) plan(r *rule, checked *cel.Ast, out *bundle.Problems) {
 		return
 	}
 	r.quick = predicate.Of(checked.NativeRep().Expr(), predicate.Names{Type: reflect.TypeFor[Inputs](), Of: s.meaning, Field: fieldIndex})
-	r.tree, r.tracked = checked.NativeRep(), sync.OnceValue(func() cel.Program { return s.track(checked) })
+	r.tree, r.tracked = checked.NativeRep(), sync.OnceValue(func() *tracking { return s.track(checked) })
 	opts := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
 	if r.metered = estimate.Max > CheapRule; r.metered {
 		if small, err := s.env.EstimateCost(checked, bounds{few}); err == nil && small.Max <= briefRule && s.modest {

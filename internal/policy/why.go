@@ -16,12 +16,26 @@ import (
 // maxParts is how many parts of a condition an explanation names.
 const maxParts = 5
 
+// tracking is a program that keeps the value of every part, and of each operand of
+// and, or, not and ?: what is said whatever the inputs, by its id.
+type tracking struct {
+	program cel.Program
+	parts   map[int64]part
+}
+
+type part struct {
+	text  string   // as it is written, on one line
+	reads []string // names, as they stand
+	sides []int64  // that are computed, parts too
+}
+
 // telling is one run of a rule with every part's value kept.
 type telling struct {
 	*values
-	tree  *ast.AST
+	*tracking
+	rule  *rule
 	state interpreter.EvalState
-	parts []string
+	told  []string
 }
 
 // why runs a condition that does not hold once more, keeps the value of every
@@ -31,26 +45,49 @@ func (v *values) why(r *rule) string {
 	if r.tracked == nil || r.metered && *v.spent+RuleBudget > DecisionBudget {
 		return ""
 	}
-	program := r.tracked()
-	if program == nil {
+	tracked := r.tracked()
+	if tracked == nil {
 		return ""
 	}
-	_, details, err := program.Eval(v)
+	_, details, err := tracked.program.Eval(v)
 	if err != nil || details == nil || details.State() == nil {
 		return ""
 	}
-	t := telling{values: v, tree: r.tree, state: details.State()}
+	t := telling{values: v, tracking: tracked, rule: r, state: details.State()}
 	t.tell(r.tree.Expr(), false)
-	return shorten(strings.Join(t.parts, "; "))
+	return shorten(strings.Join(t.told, "; "))
 }
 
-// track is a program that keeps the value of every part, made when first needed.
-func (s *scoped) track(checked *cel.Ast) cel.Program {
+// track is made when first needed.
+func (s *scoped) track(checked *cel.Ast) *tracking {
 	program, err := s.env.Program(checked, cel.EvalOptions(cel.OptExhaustiveEval, cel.OptTrackCost), cel.CostLimit(RuleBudget))
 	if err != nil {
 		return nil
 	}
-	return program
+	t := &tracking{program, map[int64]part{}}
+	tree := checked.NativeRep()
+	text := func(x ast.Expr) string {
+		s, _ := cel.ExprToString(x, tree.SourceInfo()) // "" where it cannot be written
+		return strings.Join(strings.Fields(s), " ")
+	}
+	for _, x := range atoms(tree.Expr()) {
+		p := part{text: text(x)}
+		ast.PreOrderVisit(x, ast.NewExprVisitor(func(e ast.Expr) {
+			switch sel := e.AsSelect(); { // of what selects nothing, neither is an identifier
+			case sel.Operand().Kind() == ast.IdentKind:
+				p.reads = append(p.reads, strings.TrimPrefix(sel.Operand().AsIdent(), ".")+"."+sel.FieldName())
+			case e.Kind() == ast.IdentKind:
+				p.reads = append(p.reads, strings.TrimPrefix(e.AsIdent(), "."))
+			}
+		}))
+		for _, a := range x.AsCall().Args() {
+			if a.Kind() == ast.CallKind {
+				p.sides, t.parts[a.ID()] = append(p.sides, a.ID()), part{text: text(a)}
+			}
+		}
+		t.parts[x.ID()] = p
+	}
+	return t
 }
 
 // tell follows and, or, not and ?: to the parts that made x what it is.
@@ -72,7 +109,7 @@ func (t *telling) tell(x ast.Expr, is bool) {
 			t.tell(args[2], is)
 		}
 	default:
-		t.part(x, is)
+		t.part(t.parts[x.ID()], is)
 	}
 }
 
@@ -84,57 +121,35 @@ func (t *telling) held(x ast.Expr) (held, known bool) {
 }
 
 // part says of one part whether it holds, and what it saw.
-func (t *telling) part(x ast.Expr, is bool) {
-	text := t.text(x)
-	if text == "" || len(t.parts) == maxParts {
+func (t *telling) part(p part, is bool) {
+	if p.text == "" || len(t.told) == maxParts {
 		return
 	}
-	part := "`" + text + "` does not hold"
+	told := "`" + p.text + "` does not hold"
 	if is {
-		part = "`" + text + "` holds"
+		told = "`" + p.text + "` holds"
 	}
-	if seen := t.seen(x); len(seen) > 0 {
-		part += ": " + strings.Join(seen, ", ")
+	if seen := t.seen(p); len(seen) > 0 {
+		told += ": " + strings.Join(seen, ", ")
 	}
-	if !slices.Contains(t.parts, part) {
-		t.parts = append(t.parts, part)
+	if !slices.Contains(t.told, told) {
+		t.told = append(t.told, told)
 	}
-}
-
-// text is a part as it is written, on one line.
-func (t *telling) text(x ast.Expr) string {
-	s, err := cel.ExprToString(x, t.tree.SourceInfo())
-	if err != nil {
-		return ""
-	}
-	return strings.Join(strings.Fields(s), " ")
 }
 
 // seen are the inputs that a part read, and what its sides came to.
-func (t *telling) seen(x ast.Expr) []string {
+func (t *telling) seen(p part) []string {
 	var all []string
 	note := func(s string) {
 		if s != "" && !slices.Contains(all, s) {
 			all = append(all, s)
 		}
 	}
-	ast.PreOrderVisit(x, ast.NewExprVisitor(func(e ast.Expr) {
-		switch e.Kind() {
-		case ast.SelectKind:
-			if sel := e.AsSelect(); sel.Operand().Kind() == ast.IdentKind {
-				note(t.input(strings.TrimPrefix(sel.Operand().AsIdent(), ".") + "." + sel.FieldName()))
-			}
-		case ast.IdentKind:
-			note(t.input(strings.TrimPrefix(e.AsIdent(), ".")))
-		}
-	}))
-	if x.Kind() != ast.CallKind {
-		return all
+	for _, name := range p.reads {
+		note(t.input(name))
 	}
-	for _, side := range x.AsCall().Args() {
-		if side.Kind() == ast.CallKind {
-			note(t.side(side))
-		}
+	for _, s := range p.sides {
+		note(t.side(s))
 	}
 	return all
 }
@@ -147,23 +162,21 @@ func (t *telling) input(name string) string {
 	if p, ok := t.parameters[name]; ok {
 		return name + " is " + show(reflect.ValueOf(p))
 	}
-	if threshold, is := strings.CutPrefix(name, "threshold."); is {
-		if x, ok := t.thresholds[threshold]; ok {
-			return name + " is " + number(x)
+	if x, set := t.threshold(name); set {
+		return name + " is " + number(x)
+	}
+	for _, i := range t.rule.scalars {
+		if i.name == name && !i.constant() {
+			return name + " is " + show(reflect.ValueOf(t.in).Elem().FieldByIndex(i.index))
 		}
-		return ""
 	}
-	index, ok := inputIndex(name)
-	if !ok || len(index) < 2 {
-		return ""
-	}
-	return name + " is " + show(reflect.ValueOf(t.in).Elem().FieldByIndex(index))
+	return ""
 }
 
 // side is what one side of a comparison came to, where that can be shown.
-func (t *telling) side(x ast.Expr) string {
-	val, ok := t.state.Value(x.ID())
-	text := t.text(x)
+func (t *telling) side(id int64) string {
+	val, ok := t.state.Value(id)
+	text := t.parts[id].text
 	if !ok || text == "" {
 		return ""
 	}
