@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"reflect"
@@ -78,7 +79,7 @@ func (v *values) observe(g *gate) string {
 		if !i.constant() {
 			seen = appendShown(seen, all.FieldByIndex(i.index))
 		} else if t, set := v.threshold(i.name); set {
-			seen = append(seen, number(t)...)
+			seen = appendNumber(seen, t)
 		} else {
 			seen = seen[:before]
 		}
@@ -105,7 +106,7 @@ func show(v reflect.Value) string { return string(appendShown(nil, v)) }
 func appendShown(to []byte, v reflect.Value) []byte {
 	switch v.Kind() {
 	case reflect.Float64:
-		return append(to, number(v.Float())...)
+		return appendNumber(to, v.Float())
 	case reflect.Int, reflect.Int64:
 		return strconv.AppendInt(to, v.Int(), 10)
 	case reflect.Bool:
@@ -142,7 +143,9 @@ func appendList(to []byte, v reflect.Value) []byte {
 }
 
 // number is a number with at most six digits after the point.
-func number(f float64) string {
-	s := strconv.FormatFloat(f, 'f', 6, 64)
-	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+func number(f float64) string { return string(appendNumber(nil, f)) }
+
+func appendNumber(to []byte, f float64) []byte {
+	to = strconv.AppendFloat(to, f, 'f', 6, 64)
+	return bytes.TrimSuffix(bytes.TrimRight(to, "0"), []byte("."))
 }

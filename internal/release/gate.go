@@ -41,7 +41,7 @@ type Facts struct {
 // and why. It is pure: the same facts at the same instant give the same answer.
 // Every way in asks it; there is no other evaluator.
 func Gate(now time.Time, f Facts) (Decision, error) {
-	f = f.own()
+	f.own()
 	in := f.inputs(now)
 	d := f.open(now)
 	var err error
@@ -64,7 +64,7 @@ func Gate(now time.Time, f Facts) (Decision, error) {
 		freezes := f.freeze(now, class)
 		in.Approval, in.Calendar = f.approvalInputs(class, votes), calendarInputs(freezes)
 		var lists policy.Lists
-		if lists, d.Lists, err = f.list(now, in, votes); err != nil {
+		if lists, d.Lists, err = f.list(now, &in, votes); err != nil {
 			return Decision{}, err
 		}
 		in = in.With(lists)

@@ -47,26 +47,33 @@ func CommitsOf(list []change.CommitFact) []policy.Commit {
 	return all
 }
 
+// itemSize is in bytes, for room to write an item of a list: more than most take.
+const itemSize = 128
+
 // list is the lists that the policy's rules read, and their digest.
-func (f *Facts) list(now time.Time, in policy.Inputs, votes approval.Standing) (policy.Lists, string, error) {
-	p := f.Policy
+func (f *Facts) list(now time.Time, in *policy.Inputs, votes approval.Standing) (policy.Lists, string, error) {
+	p, all := f.Policy, policy.Lists{Statements: in.Attestation.Statements}
 	if p.NeedsList("change") && in.Change.Known {
-		in.Change.CommitList = f.Lists.Commits
+		all.Commits = f.Lists.Commits
 	}
 	if p.NeedsList("findings") && in.Findings.Known {
-		in.Findings.Items = f.Lists.Findings
+		all.Findings = f.Lists.Findings
 	}
 	if p.NeedsList("load") && in.Load.Known {
-		in.Load.Parts = f.parts(now)
+		all.Parts = f.parts(now)
 	}
 	if p.NeedsList("approval") && in.Approval.Known {
-		in.Approval.Votes = f.listVotes(votes)
+		all.Votes = f.listVotes(votes)
 	}
-	_, lists := in.Bounded().Apart()
+	if all.Empty() {
+		return policy.Lists{}, "", nil
+	}
+	_, lists := in.With(all).Bounded().Apart()
 	if lists.Empty() {
 		return policy.Lists{}, "", nil
 	}
-	_, digest, err := canonical(listsForm, &lists, nil)
+	room := make([]byte, 0, itemSize*(len(lists.Findings)+len(lists.Votes)+len(lists.Commits)+len(lists.Statements)+len(lists.Parts)))
+	_, digest, err := canonical(listsForm, &lists, room)
 	if err != nil {
 		return lists, "", fmt.Errorf("lists that rules read: %w", err)
 	}

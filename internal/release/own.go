@@ -6,10 +6,10 @@ import (
 	"signalbox.dev/signalbox/internal/evidence"
 )
 
-// own is the facts less what is about something else than the release and the
+// own takes out of the facts what is about something else than the release and the
 // environment that were asked for. Loaders find by name and digest, so there is
 // nothing of the kind; where there is, it is unknown and never a go.
-func (f Facts) own() Facts {
+func (f *Facts) own() {
 	if f.Service != nil && f.Service.Name != f.Release.Service {
 		f.Service = nil
 	}
@@ -20,5 +20,4 @@ func (f Facts) own() Facts {
 	if slices.ContainsFunc(f.Artifact.Claims, foreign) {
 		f.Artifact.Claims = slices.DeleteFunc(slices.Clone(f.Artifact.Claims), foreign)
 	}
-	return f
 }

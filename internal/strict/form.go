@@ -100,7 +100,7 @@ func listForm(item appender) appender {
 type member struct {
 	codec
 	index   int
-	name    string                   // as it is written: "name":
+	name    string                   // as it is written: ,"name":
 	omitted func(reflect.Value) bool // nil: it is always written
 }
 
@@ -116,7 +116,7 @@ func members(t reflect.Type) []member {
 		if f.Anonymous || !f.IsExported() || name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
 			panic("strict: " + t.String() + "." + f.Name + " has no plain name")
 		}
-		m := member{index: i, name: strconv.Quote(name) + ":", codec: formOf(f.Type)}
+		m := member{index: i, name: "," + strconv.Quote(name) + ":", codec: formOf(f.Type)}
 		switch options {
 		case "":
 		case "omitempty":
@@ -139,7 +139,6 @@ func members(t reflect.Type) []member {
 
 func structForm(all []member) appender {
 	return func(to []byte, v reflect.Value) (_ []byte, err error) {
-		to = append(to, '{')
 		start := len(to)
 		for i := range all {
 			m := &all[i]
@@ -147,13 +146,14 @@ func structForm(all []member) appender {
 			if m.omitted != nil && m.omitted(field) {
 				continue
 			}
-			if len(to) > start {
-				to = append(to, ',')
-			}
 			if to, err = m.write(append(to, m.name...), field); err != nil {
 				return nil, err
 			}
 		}
+		if len(to) == start {
+			return append(to, "{}"...), nil
+		}
+		to[start] = '{' // in place of the first comma
 		return append(to, '}'), nil
 	}
 }

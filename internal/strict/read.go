@@ -139,23 +139,16 @@ func readList(item reader) reader {
 func readStruct(all []member) reader {
 	return func(text string, v reflect.Value) (rest string, ok bool) {
 		rest, ok = strings.CutPrefix(text, "{")
-		if end, empty := strings.CutPrefix(rest, "}"); empty {
-			return end, ok
-		}
-		for next := 0; ok && next < len(all); next++ {
-			m := &all[next]
-			value, named := strings.CutPrefix(rest, m.name)
-			if !named {
+		comma := 1 // there is none before the first
+		for i := range all {
+			value, named := strings.CutPrefix(rest, all[i].name[comma:])
+			if !ok || !named {
 				continue
 			}
-			if rest, ok = m.read(value, v.Field(m.index)); !ok {
-				break
-			}
-			if end, over := strings.CutPrefix(rest, "}"); over {
-				return end, true
-			}
-			rest, ok = strings.CutPrefix(rest, ",")
+			rest, ok = all[i].read(value, v.Field(all[i].index))
+			comma = 0
 		}
-		return text, false
+		rest, over := strings.CutPrefix(rest, "}")
+		return rest, ok && over
 	}
 }
