@@ -10,6 +10,7 @@ import (
 
 	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/store"
+	"signalbox.dev/signalbox/internal/verify"
 )
 
 // stored are the hashes of a tree in the order in which the journal keeps them.
@@ -42,14 +43,20 @@ func (s *stored) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	return list, nil
 }
 
-// plant puts the hashes into the table that the journal reads them from, and moves
-// its head there. There are no facts below them: proofs read none.
+// plant puts the hashes into the table that the journal reads them from, moves its
+// head there, and lays down the text of a checkpoint, which a proof is held against.
+// There are no facts below them: proofs read none.
 func (s stored) plant(ctx context.Context, at store.Options, leaves int64) (*store.DB, error) {
 	db, err := store.Open(ctx, at)
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := journal.Begin(ctx, db); err != nil {
+	origin, _, err := journal.Begin(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	root, err := tlog.TreeHash(leaves, &s)
+	if err != nil {
 		return nil, err
 	}
 	if at.Database != "" {
@@ -61,7 +68,11 @@ func (s stored) plant(ctx context.Context, at store.Options, leaves int64) (*sto
 		return nil, fmt.Errorf("write the tree: %w", err)
 	}
 	return db, db.InTx(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE head SET size = $1 WHERE id = 1", leaves)
+		if _, err := tx.Exec(ctx, "UPDATE head SET size = $1 WHERE id = 1", leaves); err != nil {
+			return err
+		}
+		text := verify.Head{Origin: origin, Size: uint64(leaves), Root: root}.Text() + "\n"
+		_, err := tx.Exec(ctx, "INSERT INTO checkpoints (size, note, time, sum) VALUES ($1, $2, 0, $3)", leaves, text, []byte{})
 		return err
 	})
 }

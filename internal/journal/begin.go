@@ -138,9 +138,11 @@ func lockHead(ctx context.Context, tx *store.Tx) (head, error) {
 	return h, h.held(ctx, tx)
 }
 
+const headColumns = "SELECT origin, size, time FROM head WHERE id = 1"
+
 func readHead(ctx context.Context, tx *store.Tx) (head, error) {
 	var h head
-	err := tx.QueryRow(ctx, "SELECT origin, size, time FROM head WHERE id = 1").Scan(&h.origin, &h.size, &h.time)
+	err := tx.QueryRow(ctx, headColumns).Scan(&h.origin, &h.size, &h.time)
 	if err != nil {
 		return h, fmt.Errorf("read the journal's head: %w", err)
 	}

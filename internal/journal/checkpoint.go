@@ -59,7 +59,7 @@ func readCheckpoint(ctx context.Context, tx *store.Tx, query string, args ...any
 
 // scanCheckpoint reads a row of checkpointColumns. Errors: fault Unverified where
 // it has changed since it was signed; rows from before there were sums have none.
-func scanCheckpoint(r *sql.Rows) (c checkpoint, err error) {
+func scanCheckpoint(r store.Row) (c checkpoint, err error) {
 	var sum []byte
 	if err := r.Scan(&c.size, &c.note, &sum); err != nil {
 		return c, err

@@ -77,6 +77,7 @@ type Journal struct {
 	stopped atomic.Pointer[fault.Error] // why nothing may be written any more
 	awaits  atomic.Pointer[Restoration] // that two persons have yet to record
 	edge    tree.Edge                   // of the committer alone
+	upper   tree.Upper
 	grown   growth
 	lagging chan struct{} // a view has fallen behind
 	steady  clock.Steady

@@ -13,7 +13,14 @@ import (
 
 // TreeHash is the root of the tree over the first size facts.
 func (j *Journal) TreeHash(ctx context.Context, size uint64) (root tlog.Hash, err error) {
-	err = j.tree(ctx, size, func(tx *store.Tx, h head) error {
+	err = j.db.Glance(ctx, func(tx *store.Tx) error {
+		h, err := readHead(ctx, tx)
+		if err == nil && size > h.size {
+			err = beyond(size, h)
+		}
+		if err != nil {
+			return err
+		}
 		root, err = tree.Root(ctx, tx, size)
 		return err
 	})
@@ -23,69 +30,114 @@ func (j *Journal) TreeHash(ctx context.Context, size uint64) (root tlog.Hash, er
 // Prove proves that the fact at position is in the tree of size facts. Errors:
 // fault NotFound when there are not as many, Unverified where what is stored of
 // the tree proves nothing any more.
-func (j *Journal) Prove(ctx context.Context, position, size uint64) (proof tlog.RecordProof, err error) {
+func (j *Journal) Prove(ctx context.Context, position, size uint64) (tlog.RecordProof, error) {
 	if position >= size {
 		return nil, noFact(position)
 	}
-	err = j.tree(ctx, size, func(tx *store.Tx, h head) error {
-		r := tree.Nodes(ctx, tx)
-		root, err := h.root(ctx, tx, size)
-		if err != nil {
-			return err
-		}
-		leaf, err := r.ReadHashes([]int64{tlog.StoredHashIndex(0, int64(position))})
-		if err != nil {
-			return err
-		}
-		if proof, err = tlog.ProveRecord(int64(size), int64(position), r); err != nil {
-			return err
-		}
-		if err := tlog.CheckRecord(proof, int64(size), root, int64(position), leaf[0]); err != nil {
-			return tree.Rotten(size).Cause(err)
-		}
-		return nil
-	})
-	return proof, err
+	p, err := j.proving(ctx, size, tree.InclusionNodes(position, size))
+	if err != nil {
+		return nil, err
+	}
+	root, err := p.root(size)
+	if err != nil {
+		return nil, err
+	}
+	proof, err := p.hashes.Inclusion(position, size, root)
+	if err != nil {
+		return nil, err
+	}
+	p.keep(size)
+	return proof, nil
 }
 
 // ProveGrowth proves that the tree of to facts begins with the tree of from
 // facts, of which there is at least one. Errors: as of Prove.
-func (j *Journal) ProveGrowth(ctx context.Context, from, to uint64) (proof tlog.TreeProof, err error) {
+func (j *Journal) ProveGrowth(ctx context.Context, from, to uint64) (tlog.TreeProof, error) {
 	if from == 0 || from > to {
 		return nil, fault.Invalidf("journal.sizes", "there is no proof from size %d to size %d", from, to)
 	}
-	err = j.tree(ctx, to, func(tx *store.Tx, h head) error {
-		before, err := h.root(ctx, tx, from)
-		if err != nil {
-			return err
-		}
-		after, err := h.root(ctx, tx, to)
-		if err != nil {
-			return err
-		}
-		if proof, err = tlog.ProveTree(int64(to), int64(from), tree.Nodes(ctx, tx)); err != nil {
-			return err
-		}
-		if err := tlog.CheckTree(proof, int64(to), after, int64(from), before); err != nil {
-			return tree.Rotten(to).Cause(err)
-		}
-		return nil
-	})
-	return proof, err
+	p, err := j.proving(ctx, to, append(tree.GrowthNodes(from, to), tree.RootNodes(from)...), from)
+	if err != nil {
+		return nil, err
+	}
+	before, err := p.root(from)
+	if err != nil {
+		return nil, err
+	}
+	after, err := p.root(to)
+	if err != nil {
+		return nil, err
+	}
+	proof, err := p.hashes.Growth(from, to, before, after)
+	if err != nil {
+		return nil, err
+	}
+	p.keep(to)
+	return proof, nil
 }
 
-// tree runs fn over the stored tree, which has at least size facts.
-func (j *Journal) tree(ctx context.Context, size uint64, fn func(*store.Tx, head) error) error {
-	return j.db.Glance(ctx, func(tx *store.Tx) error {
-		h, err := readHead(ctx, tx)
+// proving is what a proof is made of and held against.
+type proving struct {
+	hashes *tree.Hashes
+	origin string
+	signed map[uint64]checkpoint // of the proof's sizes, where one was signed
+}
+
+// proving reads nodes and those of the root of the tree of size facts, and what
+// was signed of that size and of older ones: all at once, as rows that are never
+// changed need no snapshot. The head comes first, and says that they are all there.
+func (j *Journal) proving(ctx context.Context, size uint64, nodes []int64, older ...uint64) (*proving, error) {
+	p := &proving{signed: map[uint64]checkpoint{}}
+	var h head
+	sizes := []any{int64(size)}
+	for _, s := range older {
+		sizes = append(sizes, int64(s))
+	}
+	err := j.db.Look(ctx, func(tx *store.Tx) (err error) {
+		if err := tx.Ask(ctx, func(r store.Row) error { return r.Scan(&h.origin, &h.size, &h.time) }, headColumns); err != nil {
+			return err
+		}
+		err = tx.AskAmong(ctx, func(r store.Row) error {
+			c, err := scanCheckpoint(r)
+			p.signed[c.size] = c
+			return err
+		}, checkpointColumns+"WHERE size IN (?)", sizes)
 		if err != nil {
 			return err
 		}
-		if size > h.size {
-			return fault.New(fault.NotFound, "journal.size", fmt.Sprintf("the journal has %d facts, not %d", h.size, size))
+		if p.hashes, err = j.upper.Ask(ctx, tx, append(nodes, tree.RootNodes(size)...)); err != nil {
+			return err
 		}
-		return fn(tx, h)
+		return tx.Answers(ctx)
 	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read what a proof is made of: %w", err)
+	case h.origin == "":
+		return nil, errNoHead
+	case size > h.size:
+		return nil, beyond(size, h)
+	}
+	p.origin = h.origin
+	return p, nil
+}
+
+// root is the root of the tree of size facts, and the signed one where that size
+// was signed.
+func (p *proving) root(size uint64) (tlog.Hash, error) {
+	root, err := p.hashes.Root(size)
+	if c, signed := p.signed[size]; err == nil && signed {
+		err = c.has(p.origin, root)
+	}
+	return root, err
+}
+
+// keep keeps upper hashes that led to the root of the tree of size facts, where
+// it was signed.
+func (p *proving) keep(size uint64) {
+	if _, signed := p.signed[size]; signed {
+		p.hashes.Keep()
+	}
 }
 
 // root is the root of the tree of size facts, and the signed one where that size
@@ -99,6 +151,10 @@ func (h head) root(ctx context.Context, tx *store.Tx, size uint64) (root tlog.Ha
 		return root, err
 	}
 	return root, c.has(h.origin, root)
+}
+
+func beyond(size uint64, h head) error {
+	return fault.New(fault.NotFound, "journal.size", fmt.Sprintf("the journal has %d facts, not %d", h.size, size))
 }
 
 func noFact(position uint64) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/store"
 	"signalbox.dev/signalbox/internal/store/storetest"
+	"signalbox.dev/signalbox/internal/tree"
 )
 
 func TestProofs(t *testing.T) {
@@ -46,6 +48,8 @@ func TestProofs(t *testing.T) {
 			"position = size": func() error { _, err := k.Prove(t.Context(), 3, 3); return err },
 			"size beyond":     func() error { _, err := k.TreeHash(t.Context(), size+1); return err },
 			"growth from 0":   func() error { _, err := k.ProveGrowth(t.Context(), 0, 2); return err },
+			"none so large":   func() error { _, err := k.Prove(t.Context(), 3, 1<<63); return err },
+			"none larger":     func() error { _, err := k.ProveGrowth(t.Context(), 3, 1<<64-1); return err },
 			"shrinking":       func() error { _, err := k.ProveGrowth(t.Context(), 3, 2); return err },
 		} {
 			if kind := fault.KindOf(prove()); kind != fault.NotFound && kind != fault.Invalid {
@@ -97,6 +101,65 @@ func checkGrowth(t *testing.T, k *kit, from, to uint64, roots []tlog.Hash) {
 	if err := proof.VerifyConsistency(rfc6962.DefaultHasher, from, to, plain(p), roots[from][:], roots[to][:]); err != nil {
 		t.Errorf("merkle: %d to %d: %v", from, to, err)
 	}
+}
+
+// A proof is the true one or refused, whatever has become of the hashes that it is
+// made of, also where upper ones are kept. Nothing is kept of a tree that was not
+// signed: there a hash that has rotted may pass, and would come back.
+func TestProofsOfARottenTree(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, open func() *store.DB) {
+		k := start(t, open(), nil)
+		for range 2 {
+			c := add("a", 1)
+			for range 299 {
+				c.Facts = append(c.Facts, add("a", 1).Facts...)
+			}
+			k.must(t, c)
+		}
+		if _, err := k.SignNow(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		const position, signed, unsigned = 300, 601, 602
+		k.must(t, add("b", 1))
+		change := func(query string, node int64) {
+			err := k.db.InTx(t.Context(), func(tx *store.Tx) error {
+				_, err := tx.Exec(t.Context(), query, node)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		before, err := k.Prove(t.Context(), position, unsigned)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var truth tlog.RecordProof
+		for _, kept := range []bool{false, true} {
+			for _, node := range append(tree.InclusionNodes(position, signed), tree.RootNodes(signed)...) {
+				change("UPDATE hashes SET node = -1 WHERE node = $1", node)
+				change("INSERT INTO hashes (node, hash) SELECT $1, hash FROM hashes WHERE node = 9", node)
+				_, _ = k.Prove(t.Context(), position, unsigned)
+				got, err := k.Prove(t.Context(), position, signed)
+				level, n := tlog.SplitStoredHashIndex(node)
+				if level >= 8 && kept {
+					if err != nil || !slices.Equal(got, truth) {
+						t.Errorf("level %d, %d, kept: %v", level, n, err)
+					}
+				} else if fault.KindOf(err) != fault.Unverified {
+					t.Errorf("level %d, %d, kept %v: %v", level, n, kept, err)
+				}
+				change("DELETE FROM hashes WHERE node = $1", node)
+				change("UPDATE hashes SET node = $1 WHERE node = -1", node)
+			}
+			if truth, err = k.Prove(t.Context(), position, signed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if after, err := k.Prove(t.Context(), position, unsigned); err != nil || !slices.Equal(after, before) {
+			t.Errorf("of the tree that was not signed: %v", err)
+		}
+	})
 }
 
 func plain(hashes []tlog.Hash) [][]byte {

@@ -37,11 +37,9 @@ func openPostgres(ctx context.Context, o Options) (*DB, error) {
 	if err := migratePostgres(ctx, c.Copy(), o); err != nil {
 		return nil, err
 	}
-	return &DB{
-		Dialect: Postgres,
-		write:   postgresPool(limited(c, headIdle), 8),
-		read:    postgresPool(limited(c, "15min"), 12),
-	}, nil
+	read := limited(c, "15min")
+	read.RuntimeParams["default_transaction_read_only"] = "on"
+	return &DB{Dialect: Postgres, write: postgresPool(limited(c, headIdle), 8), read: postgresPool(read, 12)}, nil
 }
 
 // headIdle is how long a writing transaction may do nothing, and lockWait how

@@ -238,6 +238,21 @@ func (db *DB) readTx(ctx context.Context, brief bool, fn func(*Tx) error) error 
 	return db.reached(ctx, cmp.Or(t.failed, err))
 }
 
+// Look runs fn without a transaction, for rows that are never changed once they
+// are written: each statement sees what is committed when it runs, in the order of
+// the statements, and on PostgreSQL what is asked together is one round trip. As
+// with Glance none is broken off on SQLite.
+func (db *DB) Look(ctx context.Context, fn func(*Tx) error) error {
+	conn, err := db.read.Conn(ctx)
+	if err != nil {
+		return db.reached(ctx, fmt.Errorf("connect: %w", err))
+	}
+	defer func() { _ = conn.Close() }()
+	t := &Tx{Dialect: db.Dialect, on: conn, now: db.now, begun: true, brief: true, reads: true, pipelined: db.Dialect == Postgres}
+	err = fn(t)
+	return db.reached(ctx, cmp.Or(t.failed, err))
+}
+
 // Readers is how many read transactions may be open at once; more wait. Whoever
 // opens one within another may wait for ever.
 func (db *DB) Readers() int { return db.read.Stats().MaxOpenConnections }

@@ -28,30 +28,42 @@ func Nodes(ctx context.Context, tx *store.Tx) tlog.HashReaderFunc {
 		}
 		found := make(map[int64]tlog.Hash, len(indexes))
 		err := tx.Among(ctx, func(r *sql.Rows) error {
-			var index int64
-			var b []byte
-			if err := r.Scan(&index, &b); err != nil {
-				return err
-			}
-			if len(b) != tlog.HashSize {
-				return rottenNode(index, fmt.Sprintf("it has %d bytes", len(b)))
-			}
-			found[index] = tlog.Hash(b)
-			return nil
-		}, "SELECT node, hash FROM hashes WHERE node IN (?)", values)
+			node, hash, err := scan(r)
+			found[node] = hash
+			return err
+		}, nodeColumns, values)
 		if err != nil {
 			return nil, fmt.Errorf("read the tree: %w", err)
 		}
-		hashes := make([]tlog.Hash, len(indexes))
-		for i, index := range indexes {
-			h, ok := found[index]
-			if !ok {
-				return nil, rottenNode(index, "it is missing")
-			}
-			hashes[i] = h
-		}
-		return hashes, nil
+		return inOrder(found, indexes)
 	}
+}
+
+const nodeColumns = "SELECT node, hash FROM hashes WHERE node IN (?)"
+
+// scan reads a row of nodeColumns.
+func scan(r store.Row) (node int64, hash tlog.Hash, err error) {
+	var b []byte
+	if err := r.Scan(&node, &b); err != nil {
+		return node, hash, err
+	}
+	if len(b) != tlog.HashSize {
+		return node, hash, rottenNode(node, fmt.Sprintf("it has %d bytes", len(b)))
+	}
+	return node, tlog.Hash(b), nil
+}
+
+// inOrder is the hashes of nodes. Errors: fault Unverified for one that is missing.
+func inOrder(found map[int64]tlog.Hash, nodes []int64) ([]tlog.Hash, error) {
+	hashes := make([]tlog.Hash, len(nodes))
+	for i, node := range nodes {
+		h, ok := found[node]
+		if !ok {
+			return nil, rottenNode(node, "it is missing")
+		}
+		hashes[i] = h
+	}
+	return hashes, nil
 }
 
 // Root is the root of the tree of the first size leaves. Errors: as of Nodes.
