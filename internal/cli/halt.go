@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
@@ -48,17 +49,23 @@ func (a *app) stop() *cobra.Command {
 // permitsByBasis is the commands about all permits that rest on something.
 func (a *app) permitsByBasis() []*cobra.Command {
 	recall := a.online("recall-all", "Take back every permit given under a policy, or on somebody's word or approval", func(ctx context.Context, c call, client *wire.Client) error {
+		if err := oneBasis(c); err != nil {
+			return err
+		}
 		done, err := client.RecallPermits(ctx, wire.RecallRequest{Policy: c.text("policy"), Issuer: c.text("issuer"), Approver: c.text("approver"), Reason: c.text("reason")})
 		if err == nil && done.Given > done.Live {
-			c.note("%d were redeemed, recalled or over before: signalbox permit list shows which", done.Given-done.Live)
+			c.note("%d of %s had been redeemed or recalled singly, or were over: signalbox permit list shows which", done.Given-done.Live, terminal.Count(done.Given, "permit", "permits"))
 		}
-		return c.done(done, err, "recalled %s that had been neither redeemed nor over, given on %s", terminal.Count(done.Live, "permit", "permits"), done.Basis)
+		return c.done(done, err, "recalled %s, any that an earlier recall-all took back among them, given on %s", terminal.Count(done.Live, "permit", "permits"), done.Basis)
 	})
 	recall.Long = "Take back every permit given under a policy, on somebody's word or with somebody's approval.\n" +
 		"New permits may be given on the same basis afterwards: deactivate the policy, revoke the role or the\n" +
 		"token, or pull the stop switch as well."
 	reasoned(recall)
 	list := paged(a.online("list", "List the permits given under a policy, or on somebody's word or approval, newest first", func(ctx context.Context, c call, client *wire.Client) error {
+		if err := oneBasis(c); err != nil {
+			return err
+		}
 		items, err := collect(c, func(p wire.Paging) (wire.Page[wire.PermitState], error) {
 			return client.Permits(ctx, wire.PermitFilter{Policy: c.text("policy"), Issuer: c.text("issuer"), Approver: c.text("approver"), Paging: p})
 		})
@@ -73,8 +80,20 @@ func (a *app) permitsByBasis() []*cobra.Command {
 		cmd.Flags().String("policy", "", "digest of a bundle, or active for the one in force")
 		cmd.Flags().String("issuer", "", "whose word was taken: a machine's name, attestor/NAME, or a subject such as person/ID")
 		cmd.Flags().String("approver", "", "handle, e-mail address or id of a person who approved")
-		cmd.MarkFlagsMutuallyExclusive("policy", "issuer", "approver")
-		cmd.MarkFlagsOneRequired("policy", "issuer", "approver")
 	}
 	return []*cobra.Command{recall, list}
+}
+
+// oneBasis refuses more than one of the flags that say what permits rest on, and none.
+func oneBasis(c call) error {
+	n := 0
+	for _, flag := range []string{"policy", "issuer", "approver"} {
+		if c.text(flag) != "" {
+			n++
+		}
+	}
+	if n == 1 {
+		return nil
+	}
+	return fault.Invalidf("cli.basis", "%s takes one of --policy, --issuer and --approver, not %d", c.path, n).Remedy("see " + c.path + " --help")
 }

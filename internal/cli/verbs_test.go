@@ -324,3 +324,13 @@ func TestDoctor(t *testing.T) {
 	w.env["SIGNALBOX_TOKEN"] = "x"
 	w.run(t, "doctor").expect(t, 2, "✗ wrong: settings")
 }
+
+// What permits rest on is said once: neither nothing nor two things are asked of the server.
+func TestOneBasis(t *testing.T) {
+	f := serve(t, map[string]any{})
+	w := f.at(t)
+	w.run(t, "permit", "list").expect(t, 2, "cli.basis")
+	w.run(t, "permit", "list", "--policy", "active", "--issuer", "ci").expect(t, 2, "cli.basis")
+	w.run(t, "permit", "recall-all", "--reason", "x").expect(t, 2, "cli.basis")
+	w.run(t, "permit", "recall-all", "--reason", "x", "--approver", "ada", "--issuer", "ci").expect(t, 2, "cli.basis")
+}

@@ -124,9 +124,11 @@ func (k *Keys) Sign(p Purpose, vkey string, message []byte) ([]byte, error) {
 // fact names, as a crash leaves it, is of no use to anybody.
 func (k *Keys) Mint(p Purpose) (vkey string, err error) {
 	if p != Journal && p != Permit {
-		return "", fault.Invalidf("keys.purpose", "the %.20q key is not rotated", string(p)).On("purpose").
-			Because("pseudonyms in facts are made by the identity key, and under another the same person would be a stranger").
-			Remedy("rotate journal or permit")
+		why := "there is no key of that purpose"
+		if p == Identity {
+			why = "pseudonyms in facts are made by the identity key, and under another the same person would be a stranger"
+		}
+		return "", fault.Invalidf("keys.purpose", "the %.20q key is not rotated", string(p)).On("purpose").Because(why).Remedy("rotate journal or permit")
 	}
 	d, err := k.at.directory()
 	if err != nil {
