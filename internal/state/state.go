@@ -113,7 +113,7 @@ func absent(ctx context.Context, tx *store.Tx, streams []any) error {
 			return err
 		}
 		return rotten(stream, "it is missing, and its facts are not")
-	}, "SELECT stream FROM facts WHERE stream IN (?) LIMIT 1", streams)
+	}, "SELECT stream FROM facts WHERE stream IN (?)", streams)
 	if err != nil {
 		return fmt.Errorf("facts of streams that are missing: %w", err)
 	}
