@@ -72,6 +72,10 @@ type Recorded struct {
 	HeaderBytes  []byte
 	BodyBytes    []byte
 	PrivateBytes []byte
+
+	// Folded is the state of the stream after the facts of the same command, where
+	// whoever hands the fact on has just folded them; else nil.
+	Folded []byte
 }
 
 // Body decodes the body into v. It is our own writing, so the reader is not strict.

@@ -28,36 +28,58 @@ type Key struct {
 	From, Until Micros
 }
 
-// Shape says how the streams of one noun fold. Both functions are pure; Number
-// is raised whenever either changes, and states folded under another are folded anew.
+// Shape says how the streams of one noun fold. Its functions are pure; Number
+// is raised whenever one changes, and states folded under another are folded anew.
 type Shape struct {
 	Noun   string
 	Number int
 	Fold   func(state []byte, f Recorded) ([]byte, error) // state is nil before the first fact
 	Keys   func(state []byte) ([]Key, error)
+	Step   func(state []byte, facts []Recorded) (Step, error) // Fold of each, and Keys: reads and writes the state once
+}
+
+// Step is a state after some facts, and its keys before and after them.
+type Step struct {
+	State         []byte
+	Before, After []Key
 }
 
 // ShapeOf makes a Shape from a typed state. Kinds that fold does not know must
 // be an error: a fact nobody understands is never passed over.
 func ShapeOf[S any](noun string, number int, fold func(*S, Recorded) error, keys func(S) []Key) Shape {
+	extract := func(s S) []Key { return nil }
+	if keys != nil {
+		extract = keys
+	}
+	step := func(state []byte, facts []Recorded) (done Step, err error) {
+		s, err := Decode[S](state)
+		if err != nil {
+			return done, err
+		}
+		if len(state) > 0 {
+			done.Before = extract(s)
+		}
+		for _, f := range facts {
+			if err := fold(&s, f); err != nil {
+				return done, fmt.Errorf("fold %s at %d: %w", f.Kind, f.Position, err)
+			}
+		}
+		done.After = extract(s)
+		done.State, err = json.Marshal(s)
+		return done, err
+	}
 	return Shape{
-		Noun: noun, Number: number,
+		Noun: noun, Number: number, Step: step,
 		Fold: func(state []byte, f Recorded) ([]byte, error) {
+			done, err := step(state, []Recorded{f})
+			return done.State, err
+		},
+		Keys: func(state []byte) ([]Key, error) {
 			s, err := Decode[S](state)
 			if err != nil {
 				return nil, err
 			}
-			if err := fold(&s, f); err != nil {
-				return nil, fmt.Errorf("fold %s at %d: %w", f.Kind, f.Position, err)
-			}
-			return json.Marshal(s)
-		},
-		Keys: func(state []byte) ([]Key, error) {
-			s, err := Decode[S](state)
-			if err != nil || keys == nil {
-				return nil, err
-			}
-			return keys(s), nil
+			return extract(s), nil
 		},
 	}
 }

@@ -139,7 +139,9 @@ func (j *Journal) commit(batch []*job) {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTime)
 	defer cancel()
 	if why := j.stopped.Load(); why != nil {
-		answerAll(batch, why)
+		for _, w := range batch {
+			w.answer(result{err: why})
+		}
 		return
 	}
 	p, err := j.try(ctx, batch)
@@ -159,12 +161,6 @@ func (j *Journal) commit(batch []*job) {
 		default:
 			w.answer(result{err: err})
 		}
-	}
-}
-
-func answerAll(batch []*job, err error) {
-	for _, w := range batch {
-		w.answer(result{err: err})
 	}
 }
 

@@ -118,12 +118,15 @@ func (p *plan) command(w *job) (r Receipt, accepted bool, err error) {
 		p.facts = facts
 		return r, false, err
 	}
+	for i := len(facts); i < len(p.facts); i++ {
+		p.facts[i].Folded, _ = p.streams.State(p.facts[i].Stream)
+	}
 	r = Receipt{Command: w.ID, First: p.next() - uint64(len(w.facts)), Next: p.next(), Time: p.now, Result: w.Result}
 	p.mine[w.ID] = stored{Receipt: r, request: w.Request[:]}
 	return r, true, nil
 }
 
-// record makes a fact of a draft: its header, at the next position, and its fold.
+// record makes a fact of a draft: its header, at the next position.
 func (p *plan) record(w *job, trial *state.Trial, e encoded) (event.Recorded, error) {
 	f := event.Recorded{BodyBytes: e.body, PrivateBytes: e.private, Header: event.Header{
 		Format: 1, Position: p.next(), Stream: e.draft.Stream, Version: trial.Raise(e.draft.Stream),
@@ -139,7 +142,7 @@ func (p *plan) record(w *job, trial *state.Trial, e encoded) (event.Recorded, er
 	if len(f.HeaderBytes)+len(f.BodyBytes)+len(f.PrivateBytes) > FactBytes {
 		return f, tooLarge("fact.too-large", string(f.Kind), FactBytes)
 	}
-	return f, trial.Fold(f)
+	return f, trial.Add(f)
 }
 
 // next is the position after the facts planned so far.

@@ -75,15 +75,21 @@ func (b *Batch) key(stream event.Stream) error {
 	if err != nil || e.keyed {
 		return err
 	}
-	if e.keys, err = extract(shape, e.state); err != nil {
-		return err
+	keys, err := extract(shape, e.state)
+	if err == nil {
+		b.keyed(stream, keys)
 	}
-	e.keyed = true
+	return err
+}
+
+// keyed remembers which keys a stream has that the batch began with.
+func (b *Batch) keyed(stream event.Stream, keys []event.Key) {
+	e := b.base[stream]
+	e.keys, e.keyed = keys, true
 	b.base[stream] = e
-	for _, k := range uniques(e.keys) {
+	for _, k := range uniques(keys) {
 		b.owners[claimOf(k)] = stream
 	}
-	return nil
 }
 
 // Restart forgets the trials that were kept, not what was learnt.
@@ -120,12 +126,12 @@ func (b *Batch) at(s event.Stream) entry {
 type Trial struct {
 	batch   *Batch
 	changed map[event.Stream]entry
-	folded  map[event.Stream]bool
+	facts   map[event.Stream][]event.Recorded // to be folded
 }
 
 // Try begins a trial.
 func (b *Batch) Try() *Trial {
-	return &Trial{batch: b, changed: map[event.Stream]entry{}, folded: map[event.Stream]bool{}}
+	return &Trial{batch: b, changed: map[event.Stream]entry{}, facts: map[event.Stream][]event.Recorded{}}
 }
 
 func (t *Trial) at(s event.Stream) entry {
@@ -144,53 +150,57 @@ func (t *Trial) Raise(s event.Stream) uint64 {
 	return e.version
 }
 
-// Fold folds a fact into its stream, whose version has been raised for it.
-func (t *Trial) Fold(f event.Recorded) error {
-	shape, folds, err := t.batch.states.shape(f.Stream)
+// Add adds a fact, for which the version of its stream has been raised.
+func (t *Trial) Add(f event.Recorded) error {
+	_, folds, err := t.batch.states.shape(f.Stream)
 	if err != nil {
 		return err
 	}
 	if !folds {
 		return fmt.Errorf("stream %q is a set and holds no facts", f.Stream)
 	}
-	e := t.at(f.Stream)
-	if !e.keyed {
-		if err := t.batch.key(f.Stream); err != nil {
-			return err
-		}
-		e.keys, e.keyed = t.batch.base[f.Stream].keys, true
-	}
-	if e.state, err = foldOne(shape, e.state, f); err != nil {
-		return err
-	}
-	t.changed[f.Stream], t.folded[f.Stream] = e, true
+	t.facts[f.Stream] = append(t.facts[f.Stream], f)
 	return nil
 }
 
-// Keep extracts the keys of the streams that were folded, checks the unique
-// ones and makes the changes part of the batch. A *Taken keeps nothing.
+// fold folds the facts of a stream, and makes of it what the trial changes.
+func (t *Trial) fold(stream event.Stream) (before, after []event.Key, err error) {
+	shape, _, err := t.batch.states.shape(stream)
+	if err != nil {
+		return nil, nil, err
+	}
+	e := t.at(stream)
+	done, err := step(shape, e.state, t.facts[stream])
+	if err != nil {
+		return nil, nil, err
+	}
+	if !e.keyed { // it is as the batch began with it
+		t.batch.keyed(stream, done.Before)
+	}
+	e.state, e.keys, e.keyed = done.State, done.After, true
+	t.changed[stream] = e
+	return done.Before, done.After, nil
+}
+
+// Keep folds the facts, checks the unique keys of their streams and makes the
+// changes part of the batch. A *Taken keeps nothing.
 func (t *Trial) Keep() error {
 	b := t.batch
 	given, wanted := map[claim]bool{}, map[claim]event.Stream{}
-	for _, stream := range slices.Sorted(maps.Keys(t.folded)) {
-		shape, _, err := b.states.shape(stream)
+	for _, stream := range slices.Sorted(maps.Keys(t.facts)) {
+		before, after, err := t.fold(stream)
 		if err != nil {
 			return err
 		}
-		e := t.changed[stream]
-		for _, k := range uniques(e.keys) {
+		for _, k := range uniques(before) {
 			given[claimOf(k)] = true
 		}
-		if e.keys, err = extract(shape, e.state); err != nil {
-			return err
-		}
-		for _, k := range uniques(e.keys) {
+		for _, k := range uniques(after) {
 			if by, ok := wanted[claimOf(k)]; ok && by != stream {
 				return &Taken{Key: k, By: by}
 			}
 			wanted[claimOf(k)] = stream
 		}
-		t.changed[stream] = e
 	}
 	if err := t.clash(given, wanted); err != nil {
 		return err
@@ -205,7 +215,7 @@ func (t *Trial) Keep() error {
 
 // clash reports the first wanted key that another stream has and does not give up.
 func (t *Trial) clash(given map[claim]bool, wanted map[claim]event.Stream) error {
-	for _, stream := range slices.Sorted(maps.Keys(t.folded)) {
+	for _, stream := range slices.Sorted(maps.Keys(t.facts)) {
 		for _, k := range uniques(t.changed[stream].keys) {
 			c := claimOf(k)
 			if by := t.batch.owner(c); by != "" && by != stream && !given[c] {

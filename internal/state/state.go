@@ -232,6 +232,23 @@ func extract(shape event.Shape, state []byte) (keys []event.Key, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("keys of a %s: %w", shape.Noun, err)
 	}
+	return distinct(all)
+}
+
+// step folds facts, as foldOne does, and extracts the keys before and after them.
+func step(shape event.Shape, state []byte, facts []event.Recorded) (done event.Step, err error) {
+	defer recovered(&err, "fold", shape.Noun)
+	if done, err = shape.Step(state, facts); err != nil {
+		return done, err
+	}
+	if done.Before, err = distinct(done.Before); err == nil {
+		done.After, err = distinct(done.After)
+	}
+	return done, err
+}
+
+// distinct is valid keys, each once.
+func distinct(all []event.Key) (keys []event.Key, err error) {
 	seen := make(map[event.Key]bool, len(all))
 	for _, k := range all {
 		if err := checkKey(k); err != nil {

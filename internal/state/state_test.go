@@ -64,7 +64,7 @@ func say(b *state.Batch, m memory, s event.Stream, words ...string) error {
 	trial := b.Try()
 	f := said(s, words...)
 	f.Version = trial.Raise(s)
-	if err := trial.Fold(f); err != nil {
+	if err := trial.Add(f); err != nil {
 		return err
 	}
 	if err := trial.Keep(); err != nil {
@@ -246,11 +246,7 @@ func TestKeysAreChecked(t *testing.T) {
 		"unknown kind":     {event.Key{Kind: "primary", Name: "n"}, fault.Internal},
 		"not UTF-8":        {event.Key{Kind: event.Unique, Name: "n", Value: "\xff"}, fault.Invalid},
 	} {
-		shape := event.Shape{
-			Noun: "x", Number: 1,
-			Fold: func([]byte, event.Recorded) ([]byte, error) { return []byte("{}"), nil },
-			Keys: func([]byte) ([]event.Key, error) { return []event.Key{c.key}, nil },
-		}
+		shape := event.ShapeOf("x", 1, func(*struct{}, event.Recorded) error { return nil }, func(struct{}) []event.Key { return []event.Key{c.key} })
 		s, err := state.New([]event.Shape{shape}, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -266,7 +262,7 @@ func TestKeysAreChecked(t *testing.T) {
 			}
 			trial := b.Try()
 			trial.Raise("x/1")
-			return errors.Join(trial.Fold(event.Recorded{Header: event.Header{Stream: "x/1"}}), trial.Keep())
+			return errors.Join(trial.Add(event.Recorded{Header: event.Header{Stream: "x/1"}}), trial.Keep())
 		})
 		if err == nil || fault.KindOf(err) != c.kind {
 			t.Errorf("%s: %v", name, err)

@@ -33,8 +33,12 @@ type row struct {
 	Last  Mark            `json:"last"`
 }
 
-// text is the row in JSON. encoding/json would look through the state once more.
-func (r row) text() ([]byte, error) {
+// text is the row in JSON, without a state that it borrows. encoding/json would
+// look through the state once more.
+func (r row) text(borrows bool) ([]byte, error) {
+	if borrows {
+		return json.Marshal(row{First: r.First, Last: r.Last})
+	}
 	marks, err := json.Marshal(struct {
 		First Mark `json:"first"`
 		Last  Mark `json:"last"`
@@ -187,7 +191,7 @@ func (b *batch[S]) save(ctx context.Context, tx *store.Tx) error {
 		if !e.changed {
 			continue
 		}
-		text, err := e.text()
+		text, err := e.text(s.borrows)
 		if err != nil {
 			return fmt.Errorf("encode %s %s: %w", s.name, id, err)
 		}

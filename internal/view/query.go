@@ -155,7 +155,7 @@ func (s shelf[S]) query(q listing) (string, []any, error) {
 		}
 		q.where = append(q.where, condition{q.by + before, key})
 	}
-	text, args := "SELECT id, "+q.by+", entry FROM view_"+s.name, []any{}
+	text, args := s.selected(q.by), []any{}
 	for i, c := range q.where {
 		joint := " AND "
 		if i == 0 {
@@ -167,17 +167,31 @@ func (s shelf[S]) query(q listing) (string, []any, error) {
 	return text + " ORDER BY " + order, args, nil
 }
 
+// selected is the beginning of a query of entries with what they are ordered by.
+func (s shelf[S]) selected(by string) string {
+	body := "NULL"
+	if s.borrows {
+		body = "(SELECT body FROM facts WHERE facts.position = view_" + s.name + ".position)"
+	}
+	return "SELECT id, " + by + ", entry, " + body + " FROM view_" + s.name
+}
+
 func (s shelf[S]) entries(ctx context.Context, tx *store.Tx, text string, args []any) (all []Entry[S], keys []string, err error) {
 	all = []Entry[S]{}
 	err = tx.Each(ctx, func(r *sql.Rows) error {
 		var id, key string
-		var b []byte
-		if err := r.Scan(&id, &key, &b); err != nil {
+		var b, body []byte
+		if err := r.Scan(&id, &key, &b, &body); err != nil {
 			return err
 		}
 		e := Entry[S]{ID: id}
 		if err := json.Unmarshal(b, &e); err != nil {
 			return err
+		}
+		if s.borrows {
+			if err := json.Unmarshal(body, &e.State); err != nil {
+				return fmt.Errorf("the fact of %s: %w", id, err)
+			}
 		}
 		all, keys = append(all, e), append(keys, key)
 		return nil
@@ -224,7 +238,7 @@ func (s shelf[S]) stale(ctx context.Context, tx *store.Tx) (why string, err erro
 func one[S any](ctx context.Context, db *store.DB, s shelf[S], id string) (Entry[S], error) {
 	var found []Entry[S]
 	err := db.ReadTx(ctx, func(tx *store.Tx) (err error) {
-		if found, _, err = s.entries(ctx, tx, "SELECT id, id, entry FROM view_"+s.name+" WHERE id = $1", []any{id}); err != nil {
+		if found, _, err = s.entries(ctx, tx, s.selected("id")+" WHERE id = $1", []any{id}); err != nil {
 			return err
 		}
 		return s.annotate(ctx, tx, found)

@@ -1,8 +1,11 @@
 package view
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/activation"
@@ -14,7 +17,7 @@ import (
 
 func releases() shelf[release.State] {
 	return shelf[release.State]{
-		name: "releases", number: raised(1, release.Shape()), take: of(release.Noun), fold: release.Shape().Fold,
+		name: "releases", number: raised(1, release.Shape()), take: of(release.Noun), fold: folded(release.Shape()),
 		columns: []string{"service"}, values: reading(func(s headed) []any { return []any{s.Service} }),
 	}
 }
@@ -28,36 +31,64 @@ type headed struct {
 	Verdict     string `json:"verdict"`
 }
 
+// heading reads a decision no further than it must: all else is its reasons.
+func heading(decision []byte) (h headed, err error) {
+	wanted := map[string]*string{"id": &h.ID, "release": &h.Release, "service": &h.Service, "environment": &h.Environment, "verdict": &h.Verdict}
+	d := jsontext.NewDecoder(bytes.NewBuffer(decision))
+	if _, err := d.ReadToken(); err != nil {
+		return h, err
+	}
+	for len(wanted) > 0 && d.PeekKind() == jsontext.KindString {
+		token, err := d.ReadToken()
+		if err != nil {
+			return h, err
+		}
+		name := token.String()
+		field := wanted[name]
+		if field == nil {
+			err = d.SkipValue()
+		} else if token, err = d.ReadToken(); err == nil {
+			*field = token.String()
+			delete(wanted, name)
+		}
+		if err != nil {
+			return h, err
+		}
+	}
+	return h, nil
+}
+
 // decisions has a row for each decision, whose state is the body of its fact.
 func decisions() shelf[release.Decision] {
 	return shelf[release.Decision]{
-		name: "decisions", number: 2,
+		name: "decisions", number: 3, borrows: true,
 		take: func(f event.Recorded) (string, bool) {
-			var d headed
-			if f.Kind != event.Decided || f.Body(&d) != nil {
+			if f.Kind != event.Decided {
 				return "", false
 			}
-			return d.ID, true
+			d, err := heading(f.BodyBytes)
+			return d.ID, err == nil
 		},
 		fold:    func(_ []byte, f event.Recorded) ([]byte, error) { return f.BodyBytes, nil },
 		columns: []string{"release_id", "service", "environment", "verdict"},
-		values: reading(func(d headed) []any {
-			return []any{d.Release, d.Service, d.Environment, d.Verdict}
-		}),
+		values: func(state []byte) ([]any, error) {
+			d, err := heading(state)
+			return []any{d.Release, d.Service, d.Environment, d.Verdict}, err
+		},
 	}
 }
 
 func people() shelf[access.Person] {
 	shape := shapeOf(access.PersonNoun, access.Shapes())
 	return shelf[access.Person]{
-		name: "people", number: raised(1, shape), take: of(access.PersonNoun), fold: shape.Fold,
+		name: "people", number: raised(1, shape), take: of(access.PersonNoun), fold: folded(shape),
 		notes: []event.Kind{event.PersonDescribed},
 	}
 }
 
 func freezes() shelf[calendar.Freeze] {
 	return shelf[calendar.Freeze]{
-		name: "freezes", number: raised(1, calendar.Shape()), take: of(calendar.FreezeNoun), fold: calendar.Shape().Fold,
+		name: "freezes", number: raised(1, calendar.Shape()), take: of(calendar.FreezeNoun), fold: folded(calendar.Shape()),
 		columns: []string{"until", "lifted"}, values: reading(func(f calendar.Freeze) []any { return []any{int64(f.Until), int64(f.Lifted)} }),
 		notes: []event.Kind{event.FreezeDeclared, event.FreezeLifted},
 	}
@@ -65,7 +96,7 @@ func freezes() shelf[calendar.Freeze] {
 
 func deployments() shelf[release.Deployment] {
 	return shelf[release.Deployment]{
-		name: "deployments", number: raised(1, release.DeploymentShape()), take: of(release.DeploymentNoun), fold: release.DeploymentShape().Fold,
+		name: "deployments", number: raised(1, release.DeploymentShape()), take: of(release.DeploymentNoun), fold: folded(release.DeploymentShape()),
 		columns: []string{"service", "environment", "authorised"},
 		values: reading(func(d release.Deployment) []any {
 			authorised := int64(0)
@@ -79,7 +110,7 @@ func deployments() shelf[release.Deployment] {
 
 func permits() shelf[release.Permit] {
 	return shelf[release.Permit]{
-		name: "permits", number: raised(2, release.PermitShape()), take: of(release.PermitNoun), fold: release.PermitShape().Fold,
+		name: "permits", number: raised(2, release.PermitShape()), take: of(release.PermitNoun), fold: folded(release.PermitShape()),
 		columns: []string{"release_id"}, values: reading(func(p release.Permit) []any { return []any{p.Release} }),
 	}
 }
@@ -90,7 +121,7 @@ func tokens() shelf[access.Token] {
 	return shelf[access.Token]{
 		name: "tokens", number: raised(1, shape), take: of(access.TokenNoun),
 		fold: func(state []byte, f event.Recorded) ([]byte, error) {
-			state, err := shape.Fold(state, f)
+			state, err := folded(shape)(state, f)
 			if err != nil {
 				return nil, err
 			}
@@ -108,7 +139,7 @@ func tokens() shelf[access.Token] {
 func machines() shelf[access.Machine] {
 	shape := shapeOf(access.MachineNoun, access.Shapes())
 	return shelf[access.Machine]{
-		name: "machines", number: raised(1, shape), take: of(access.MachineNoun), fold: shape.Fold,
+		name: "machines", number: raised(1, shape), take: of(access.MachineNoun), fold: folded(shape),
 		columns: []string{"name"}, values: reading(func(m access.Machine) []any { return []any{m.Name} }),
 	}
 }
@@ -116,7 +147,7 @@ func machines() shelf[access.Machine] {
 func services() shelf[catalog.Service] {
 	shape := shapeOf(catalog.ServiceNoun, catalog.Shapes())
 	return shelf[catalog.Service]{
-		name: "services", number: raised(1, shape), take: of(catalog.ServiceNoun), fold: shape.Fold,
+		name: "services", number: raised(1, shape), take: of(catalog.ServiceNoun), fold: folded(shape),
 		columns: []string{"name"}, values: reading(func(s catalog.Service) []any { return []any{s.Name} }),
 	}
 }
@@ -124,7 +155,7 @@ func services() shelf[catalog.Service] {
 func environments() shelf[catalog.Environment] {
 	shape := shapeOf(catalog.EnvironmentNoun, catalog.Shapes())
 	return shelf[catalog.Environment]{
-		name: "environments", number: raised(1, shape), take: of(catalog.EnvironmentNoun), fold: shape.Fold,
+		name: "environments", number: raised(1, shape), take: of(catalog.EnvironmentNoun), fold: folded(shape),
 		columns: []string{"name"}, values: reading(func(e catalog.Environment) []any { return []any{e.Name} }),
 	}
 }

@@ -116,6 +116,7 @@ type shelf[S any] struct {
 	number  int
 	take    func(f event.Recorded) (id string, mine bool)
 	fold    func(state []byte, f event.Recorded) ([]byte, error) // JSON of S; nil before the first fact
+	borrows bool                                                 // the state is the body of the fact at position: rows do not repeat it
 	columns []string                                             // beside id, position and entry
 	values  func(state []byte) ([]any, error)
 	notes   []event.Kind // whose private fields are kept
@@ -146,6 +147,16 @@ func raised(own int, shape event.Shape) int { return own + shape.Number - 1 }
 // of takes the facts of a noun's streams.
 func of(noun string) func(event.Recorded) (string, bool) {
 	return func(f event.Recorded) (string, bool) { return f.Stream.ID(), f.Stream.Noun() == noun }
+}
+
+// folded is a noun's own fold, which the journal has mostly just done.
+func folded(shape event.Shape) func([]byte, event.Recorded) ([]byte, error) {
+	return func(state []byte, f event.Recorded) ([]byte, error) {
+		if f.Folded != nil {
+			return f.Folded, nil
+		}
+		return shape.Fold(state, f)
+	}
 }
 
 // shapeOf is a noun's shape among several.
