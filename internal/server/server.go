@@ -42,6 +42,7 @@ type Server struct {
 	telemetry *telemetry.Telemetry
 	teardown  []closer
 	running   sync.WaitGroup
+	ballast   []byte        // see Open
 	closing   chan struct{} // closed when the server stops: subscriptions end
 	stopping  sync.Once
 }
@@ -55,7 +56,9 @@ type closer struct {
 // Open opens the installation. Close it, also where Open of something later failed.
 func Open(ctx context.Context, o Options) (*Server, error) {
 	o = o.withDefaults()
-	s := &Server{options: o, closing: make(chan struct{})}
+	// Garbage is collected when the heap has doubled. A server keeps a few MiB, and would
+	// do little else under load: this counts as heap, and takes no memory while nobody touches it.
+	s := &Server{options: o, closing: make(chan struct{}), ballast: make([]byte, 64<<20)}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -27,7 +27,7 @@ func (v *Views) Names(ctx context.Context, persons ...string) (map[string]Name, 
 		}
 	}
 	names := map[string]Name{}
-	err := v.db.ReadTx(ctx, func(tx *store.Tx) error {
+	err := v.db.Glance(ctx, func(tx *store.Tx) error {
 		return tx.Among(ctx, func(r *sql.Rows) error {
 			var id string
 			var b []byte
