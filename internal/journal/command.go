@@ -123,7 +123,7 @@ func (j *Journal) encode(d event.Draft) (encoded, error) {
 }
 
 func tooLarge(code, what string, limit int) *fault.Error {
-	return fault.New(fault.TooLarge, code, fmt.Sprintf("%s is larger than %d bytes", what, limit))
+	return fault.New(fault.TooLarge, code, fmt.Sprintf("%s is larger than %d bytes", what, limit)).Remedy("shorten the texts in it, such as the reason")
 }
 
 func (c Command) check() error {

@@ -104,7 +104,7 @@ func (e *export) outside(demanded int) error {
 	}
 	slices.SortFunc(sizes, func(a, b uint64) int { return cmp.Compare(b, a) })
 	if demanded > 0 && sizes[demanded-1] < facts {
-		return wrongf("export.witnesses", sizes[demanded-1], "%d witnesses have cosigned %d facts, and fewer than that the %d after them", demanded, sizes[demanded-1], facts-sizes[demanded-1])
+		return wrongf("export.witnesses", sizes[demanded-1], "%d of %d facts are cosigned by as many witnesses as are demanded, %d (the file of keys names %d)", sizes[demanded-1], facts, demanded, len(sizes)-demanded)
 	}
 	return nil
 }
