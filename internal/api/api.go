@@ -53,6 +53,8 @@ type api struct {
 	setups   *limiter // tries at the first administrator, by address
 	streams  chan struct{}
 	heavies  chan struct{}
+
+	readiness *readiness
 }
 
 // Bounds of what is open at once: subscriptions; large uploads, which are held
@@ -92,6 +94,7 @@ func build(o Options) (*api, error) {
 		Options: o, mux: http.NewServeMux(), streams: make(chan struct{}, maxStreams), heavies: make(chan struct{}, maxHeavies),
 		failures: newLimiter(20, time.Minute, o.Now), setups: newLimiter(5, time.Minute, o.Now),
 	}
+	a.readiness = a.newReadiness()
 	h := huma.NewAPI(description(), humago.NewAdapter(a.mux, ""))
 	a.document = h.OpenAPI()
 	for _, p := range a.operations() {

@@ -379,9 +379,11 @@ func TestReady(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		h.later.Store(int64(time.Hour))
-		r, err = h.client(t, "anonymous").Ready(t.Context())
-		must(t, err)
-		if r.Ready || r.Checks[1].OK {
+		for end := time.Now().Add(30 * time.Second); r.Ready && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			r, err = h.client(t, "anonymous").Ready(t.Context())
+			must(t, err)
+		}
+		if r.Ready || r.Checks[2].OK {
 			t.Errorf("with a clock an hour off: %+v", r)
 		}
 		if v, err := h.client(t, "anonymous").Version(t.Context()); err != nil || v.Version != "test" || v.API != "v1" {

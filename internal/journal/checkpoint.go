@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/failpoint"
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/health"
 	"signalbox.dev/signalbox/internal/store"
 	"signalbox.dev/signalbox/internal/tree"
 	"signalbox.dev/signalbox/internal/trust"
@@ -222,6 +224,7 @@ func (j *Journal) RunCheckpoints(ctx context.Context) error {
 	}
 	defer func() { _ = j.db.Release(context.WithoutCancel(ctx), leaseName, j.holder) }()
 	signed := uint64(0)
+	signing := health.Outage{Log: j.log, Level: slog.LevelError, Fault: "no checkpoint was signed; trying on", Over: "checkpoints can be signed again"}
 	for {
 		j.waitForFacts(ctx, signed)
 		if ctx.Err() != nil {
@@ -237,8 +240,8 @@ func (j *Journal) RunCheckpoints(ctx context.Context) error {
 				signed = size
 			}
 		}
-		if err != nil && ctx.Err() == nil && j.awaits.Load() == nil {
-			j.log.Error("no checkpoint was signed", "error", err)
+		if ctx.Err() == nil && j.awaits.Load() == nil {
+			signing.Note(ctx, err)
 		}
 	}
 }

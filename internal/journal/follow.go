@@ -2,10 +2,12 @@ package journal
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
 	"signalbox.dev/signalbox/internal/event"
+	"signalbox.dev/signalbox/internal/health"
 	"signalbox.dev/signalbox/internal/store"
 )
 
@@ -46,17 +48,18 @@ func (j *Journal) watchHead(ctx context.Context) {
 	}
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	for failing := false; ; {
+	reading := health.Outage{Log: j.log, Level: slog.LevelWarn, Fault: "the journal's head cannot be read; trying on", Over: "the journal's head is read again"}
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 		size, err := j.Size(ctx)
-		if err != nil && !failing && ctx.Err() == nil {
-			j.log.Warn("the journal's head cannot be read; trying on", "error", err)
+		if ctx.Err() == nil {
+			reading.Note(ctx, err)
 		}
-		if failing = err != nil; !failing {
+		if err == nil {
 			j.grown.raise(size)
 		}
 		if j.awaits.Load() != nil {

@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -226,6 +229,64 @@ func TestCheckpointsAreSigned(t *testing.T) {
 		}
 		ks[0].verify(t)
 	})
+}
+
+// A replica whose database goes away says so once, and once that it is back,
+// however often it has tried meanwhile.
+func TestOutageIsToldOnce(t *testing.T) {
+	p, u := storetest.Through(t, storetest.PostgresURL(t))
+	db, err := store.Open(t.Context(), store.Options{Database: u})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	var log told
+	k := start(t, db, func(o *journal.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	for range 3 { // with a thousand facts it tries to sign each second
+		c := add("a", 1)
+		for range 399 {
+			c.Facts = append(c.Facts, add("a", 1).Facts...)
+		}
+		k.must(t, c)
+	}
+	p.Store(storetest.Away)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- k.RunCheckpoints(ctx) }()
+	time.Sleep(4 * time.Second)
+	p.Store(storetest.Pass)
+	const over, read = "checkpoints can be signed again", "head is read again"
+	for end := time.Now().Add(time.Minute); (log.count(over) == 0 || log.count(read) == 0) && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+	}
+	cancel()
+	<-done
+	for _, line := range []string{"no checkpoint was signed", over, "head cannot be read", read} {
+		if n := log.count(line); n != 1 {
+			t.Errorf("%d times %q", n, line)
+		}
+	}
+	if t.Failed() {
+		t.Log(log.b.String())
+	}
+}
+
+// told keeps what is logged.
+type told struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *told) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *told) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.b.String(), text)
 }
 
 // What was signed cannot be rewritten or taken back: the journal neither signs

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/health"
 	"signalbox.dev/signalbox/internal/journal"
 	"signalbox.dev/signalbox/internal/store"
 	"signalbox.dev/signalbox/internal/verify"
@@ -133,9 +134,10 @@ func (p *Publisher) Run(ctx context.Context) error {
 		all.Go(func() { p.keep(ctx, t) })
 	}
 	all.Go(func() {
+		reading := health.Outage{Log: p.o.Log, Level: slog.LevelWarn, Fault: "what witnesses have shown cannot be read; trying on", Over: "what witnesses have shown is read again"}
 		for ctx.Err() == nil {
-			if err := p.heed(ctx); err != nil && ctx.Err() == nil {
-				p.o.Log.Warn("what witnesses have shown cannot be read; trying on", "error", err)
+			if err := p.heed(ctx); ctx.Err() == nil {
+				reading.Note(ctx, err)
 			}
 			sleep(ctx, watchTime)
 		}

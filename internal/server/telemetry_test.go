@@ -109,10 +109,14 @@ func TestMetrics(t *testing.T) {
 			if t.Failed() {
 				t.Log(text)
 			}
-			_ = s.DB.Close() // the database is gone: metrics say so, and are served all the same
-			recorder := httptest.NewRecorder()
-			s.telemetry.Metrics().ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
-			if text := recorder.Body.String(); !strings.Contains(text, "signalbox_state_read 0") || strings.Contains(text, "signalbox_journal_facts ") {
+			_ = s.DB.Close() // the database is gone: metrics say so within a second, and are served all the same
+			text = ""
+			for end := time.Now().Add(30 * time.Second); !strings.Contains(text, "signalbox_state_read 0") && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+				recorder := httptest.NewRecorder()
+				s.telemetry.Metrics().ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+				text = recorder.Body.String()
+			}
+			if !strings.Contains(text, "signalbox_state_read 0") || strings.Contains(text, "signalbox_journal_facts ") {
 				t.Errorf("without a database: %s", text)
 			}
 		})

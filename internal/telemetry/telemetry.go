@@ -34,6 +34,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"signalbox.dev/signalbox/internal/fault"
+	"signalbox.dev/signalbox/internal/health"
 )
 
 // scope names what measures.
@@ -68,6 +69,7 @@ type Telemetry struct {
 	flush    func(context.Context) error
 	log      *slog.Logger
 	state    func(context.Context) (State, error)
+	known    health.Shared[State] // of state
 
 	appended  metric.Float64Histogram
 	facts     metric.Int64Counter
@@ -142,12 +144,11 @@ func (t *Telemetry) gauges(m metric.Meter) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
+	measuring := health.Outage{Log: t.log, Level: slog.LevelWarn, Fault: "the state of the installation cannot be measured", Over: "the state of the installation is measured again"}
 	_, err := m.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		s, err := t.state(ctx)
+		s, err := t.known.Ask(ctx, t.state)
+		measuring.Note(ctx, err)
 		if err != nil {
-			t.log.Warn("the state of the installation cannot be measured", "error", err)
 			o.ObserveFloat64(read, 0)
 			return nil
 		}

@@ -11,18 +11,20 @@ import (
 )
 
 // Proxy stands before a PostgreSQL server and can cut a connection at the next
-// commit; what is stored in it says how.
+// commit, or all of them for as long as that is stored in it.
 type Proxy struct {
 	atomic.Int32
 	target string
 	listen net.Listener
 }
 
-// What a Proxy does at the next commit; after that it lets pass again.
+// What a Proxy does at the next commit, after which it lets pass again, or until
+// something else is stored.
 const (
 	Pass       int32 = iota
 	LoseCommit       // the server never sees it
 	LoseAnswer       // the server commits, its answer is lost
+	Away             // nothing reaches the server
 )
 
 // Through is the URL of db by way of a new proxy.
@@ -77,6 +79,9 @@ func (p *Proxy) join(client net.Conn) {
 	var named commitName
 	for {
 		n, err := client.Read(b)
+		if p.Load() == Away {
+			return
+		}
 		if named.runs(b[:n]) {
 			switch p.Swap(Pass) {
 			case LoseCommit:
