@@ -338,9 +338,9 @@ func sentence(s string) string {
 
 func worst(reasons []Reason) Verdict {
 	v := Go
-	for _, r := range reasons {
-		if r.Severity == Block {
-			v = v.Worse(r.Verdict)
+	for i := range reasons { // a reason is large: none is copied
+		if reasons[i].Severity == Block {
+			v = v.Worse(reasons[i].Verdict)
 		}
 	}
 	return v

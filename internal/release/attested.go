@@ -61,20 +61,17 @@ func Certify(a evidence.Artifact, envelopes map[string][]byte, attestors []polic
 // when it came would stay so when its key is taken out of the policy.
 func Attest(a evidence.Artifact, signed Signed, attestors []policy.Attestor) Attested {
 	out := Attested{Words: map[string][]attestation.Word{}, Nobody: map[string]string{}, subject: map[string]bool{}}
-	if len(attestors) == 0 {
-		for _, c := range a.Claims {
-			if c.Claim.Attestation != nil {
-				out.total++
-				out.Nobody[c.ID] = "the policy names no attestor"
-			}
+	for i := range a.Claims {
+		c := &a.Claims[i] // a claim is large: none is copied
+		switch {
+		case c.Claim.Attestation == nil:
+			continue
+		case len(attestors) == 0:
+			out.Nobody[c.ID] = "the policy names no attestor"
+		default:
+			out.weigh(*c, signed, attestors)
 		}
-		return out
-	}
-	for _, c := range a.Claims {
-		if c.Claim.Attestation != nil {
-			out.total++
-			out.weigh(c, signed, attestors)
-		}
+		out.total++
 	}
 	return out
 }
@@ -229,7 +226,7 @@ func (f *Facts) attested() Attested {
 // attested puts into recorded inputs what attestors of the candidate say, in place
 // of what those of the day said. Where the artifact is not to be had as it was, it
 // is unknown wherever attestors are concerned at all.
-func (w *weighed) attested(r Recorded, candidate *policy.Program) {
+func (w *weighed) attested(r *Recorded, candidate *policy.Program) {
 	concerned := len(candidate.Attestors()) > 0
 	for _, p := range []policy.Provenance{w.in.Findings.Provenance, w.in.Tests.Provenance, w.in.Coverage.Provenance, w.in.Load.Provenance, w.in.Attestation.Provenance} {
 		concerned = concerned || p == policy.ByAttestor
@@ -263,7 +260,7 @@ func (w *weighed) provenances() []*policy.Provenance {
 }
 
 // attestedThen are the statements that the rules of the day read.
-func (r Recorded) attestedThen() []policy.Statement {
+func (r *Recorded) attestedThen() []policy.Statement {
 	if !r.Rules.Reads["attestation"] {
 		return nil
 	}

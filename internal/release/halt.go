@@ -81,12 +81,22 @@ func (d *Decision) draft() {
 
 // drafted reports whether the release was a draft.
 func (d *Decision) drafted() bool {
-	return slices.ContainsFunc(d.Reasons, func(r policy.Reason) bool { return r.Gate == draftReason })
+	return d.tells(draftReason)
 }
 
 // closed reports whether the answer was no-go because the release was taken back.
 func (d *Decision) closed() bool {
-	return slices.ContainsFunc(d.Reasons, func(r policy.Reason) bool { return r.Gate == closedReason })
+	return d.tells(closedReason)
+}
+
+// tells reports whether a gate is among the reasons.
+func (d *Decision) tells(gate string) bool {
+	for i := range d.Reasons { // a reason is large: none is copied
+		if d.Reasons[i].Gate == gate {
+			return true
+		}
+	}
+	return false
 }
 
 // issuers is on whose word the decision rests: whoever sent a claim that stands

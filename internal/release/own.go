@@ -16,8 +16,10 @@ func (f *Facts) own() {
 	if f.Place != nil && f.Place.Name != f.Environment {
 		f.Place = nil
 	}
-	foreign := func(c evidence.Added) bool { return c.Digest != f.Release.Digest }
-	if slices.ContainsFunc(f.Artifact.Claims, foreign) {
-		f.Artifact.Claims = slices.DeleteFunc(slices.Clone(f.Artifact.Claims), foreign)
+	for i := range f.Artifact.Claims {
+		if f.Artifact.Claims[i].Digest != f.Release.Digest {
+			f.Artifact.Claims = slices.DeleteFunc(slices.Clone(f.Artifact.Claims), func(c evidence.Added) bool { return c.Digest != f.Release.Digest })
+			return
+		}
 	}
 }

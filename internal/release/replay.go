@@ -108,7 +108,7 @@ type Turned struct {
 // weighed anew as far as the record goes, and where it does not, the answer is
 // given only if it is the same whatever they were.
 func Replay(r Recorded, candidate *policy.Program) Flip {
-	d := r.Decision
+	d := &r.Decision
 	f := Flip{
 		Decision: d.ID, Release: d.Release, Service: d.Service, Version: d.Version, Environment: d.Environment, At: event.MicrosOf(d.At), Was: d.Verdict,
 	}
@@ -127,13 +127,13 @@ func Replay(r Recorded, candidate *policy.Program) Flip {
 		return f
 	}
 	w := weighed{in: in}
-	w.attested(r, candidate)
+	w.attested(&r, candidate)
 	in = w.in
 	class := candidate.Classify(&w.in)
 	w.approvals(r.Rules, class)
 	w.freezes(r.Rules, class)
 	w.previous(candidate)
-	w.lists(r, in, class, candidate.NeedsLists())
+	w.lists(&r, in, class, candidate.NeedsLists())
 	f.Why = strings.Join(w.taken, "; ")
 	class.Terse = len(w.unknown) == 0 // else words are compared
 	out := class.Decide()
@@ -160,7 +160,7 @@ func Replay(r Recorded, candidate *policy.Program) Flip {
 
 func (f Flip) passes() bool { return f.Now == policy.Go || f.Observed }
 
-func (f *Flip) compare(d Decision, reasons []policy.Reason) {
+func (f *Flip) compare(d *Decision, reasons []policy.Reason) {
 	switch before, after := d.Passes(), f.passes(); {
 	case before && !after:
 		f.Effect = Stopped
@@ -190,14 +190,16 @@ func (f *Flip) compare(d Decision, reasons []policy.Reason) {
 // blockers is what stood in the way, by gate.
 func blockers(reasons []policy.Reason) map[string]policy.Verdict {
 	all := map[string]policy.Verdict{}
-	for _, r := range reasons {
+	for i := range reasons { // a reason is large: none is copied
+		r := &reasons[i]
 		if r.Severity != policy.Block || r.Verdict == policy.Go {
 			continue
 		}
+		verdict := r.Verdict
 		if earlier, twice := all[r.Gate]; twice {
-			r.Verdict = r.Verdict.Worse(earlier)
+			verdict = verdict.Worse(earlier)
 		}
-		all[r.Gate] = r.Verdict
+		all[r.Gate] = verdict
 	}
 	return all
 }
@@ -221,7 +223,7 @@ func worst(reasons []policy.Reason) policy.Verdict {
 }
 
 // inputs are what the decision saw: the basis, and the clock that it leaves out.
-func (r Recorded) inputs() (policy.Inputs, error) {
+func (r *Recorded) inputs() (policy.Inputs, error) {
 	if len(r.Basis) == 0 {
 		return policy.Inputs{}, fault.New(fault.NotFound, "replay.basis", "what the decision rested on is not in the journal any more")
 	}

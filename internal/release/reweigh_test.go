@@ -41,7 +41,7 @@ func TestInputsOfTheRecord(t *testing.T) {
 		c.At = event.MicrosOf(now.Add(-time.Duration(ages[c.Claim.Kind]) * time.Hour))
 	}
 	d := decide(t, f)
-	in, err := (Recorded{Decision: d, Basis: d.BasisText}).inputs()
+	in, err := (&Recorded{Decision: d, Basis: d.BasisText}).inputs()
 	want, _ := d.Inputs.Apart()
 	if diff := cmp.Diff(want, in); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
@@ -365,11 +365,11 @@ func TestProvenByWhatWasRead(t *testing.T) {
 	counted := recorded(t, good(t))
 	w := weighed{in: policy.Inputs{Approval: policy.Approval{}}}
 	was := policy.Inputs{Approval: counted.Decision.Inputs.Approval}
-	if w.lists(counted, was, policy.Classification{Chain: counted.Rules.Chain}, reads.NeedsLists()); w.in.Approval.Votes != nil {
+	if w.lists(&counted, was, policy.Classification{Chain: counted.Rules.Chain}, reads.NeedsLists()); w.in.Approval.Votes != nil {
 		t.Errorf("votes of approvals that are not known: %v", w.in.Approval.Votes)
 	}
 	w = weighed{in: policy.Inputs{Findings: policy.Findings{Known: true}}}
-	w.lists(Recorded{Then: Then{Lost: map[string]string{"findings": "gone", "change": "gone"}}}, policy.Inputs{}, policy.Classification{}, nil)
+	w.lists(&Recorded{Then: Then{Lost: map[string]string{"findings": "gone", "change": "gone"}}}, policy.Inputs{}, policy.Classification{}, nil)
 	if !slices.Equal(w.lost, []string{"findings"}) || len(w.unknown) != 1 {
 		t.Errorf("%v %v", w.lost, w.unknown)
 	}
@@ -417,7 +417,7 @@ func TestAttestedReweighed(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := weighed{in: in}
-		w.attested(c.r, c.candidate)
+		w.attested(&c.r, c.candidate)
 		if w.in.Attestation.Known != c.known || w.in.Tests.Provenance != c.tests || w.in.Findings.Provenance != c.scan || w.attestation != c.lost || w.in.Attestation.Total != c.total {
 			t.Errorf("%s: %+v, tests by %s, findings by %s, lost %v", name, w.in.Attestation, w.in.Tests.Provenance, w.in.Findings.Provenance, w.attestation)
 		}

@@ -9,7 +9,7 @@ import (
 
 // listed are the lists that the candidate reads, nil where they were not known
 // then, and those that are not to be had any more, with why.
-func (r Recorded) listed(in policy.Inputs, needs map[string]bool) (lists policy.Lists, lost map[string]string) {
+func (r *Recorded) listed(in policy.Inputs, needs map[string]bool) (lists policy.Lists, lost map[string]string) {
 	lost = maps.Clone(r.Then.Lost)
 	if lost == nil {
 		lost = map[string]string{}
@@ -42,7 +42,7 @@ func (r Recorded) listed(in policy.Inputs, needs map[string]bool) (lists policy.
 
 // votes are those that the decision weighed, one by one, or nil where they do
 // not add up to what the basis says.
-func (r Recorded) votes(counted policy.Approval) []policy.Vote {
+func (r *Recorded) votes(counted policy.Approval) []policy.Vote {
 	f := Facts{Release: r.Then.Release, Environment: r.Decision.Environment, People: r.Then.Voters, Identities: map[string]string{}}
 	for id, p := range f.People {
 		for _, pseudonym := range p.Identities {
@@ -59,7 +59,7 @@ func (r Recorded) votes(counted policy.Approval) []policy.Vote {
 // proven reports whether lists have the digest that the decision recorded. Where
 // the rules of the day read a list that the candidate does not, there is nothing
 // to compare: then the digests of the files that the lists come from must do.
-func (r Recorded) proven(in policy.Inputs, lists policy.Lists, needs map[string]bool) bool {
+func (r *Recorded) proven(in policy.Inputs, lists policy.Lists, needs map[string]bool) bool {
 	d := r.Decision.Lists
 	if d == "" || r.Rules.Reads["attestation"] && r.Then.Lost["attestation"] != "" {
 		return true
@@ -86,7 +86,7 @@ func (r Recorded) proven(in policy.Inputs, lists policy.Lists, needs map[string]
 
 // lists fills those that the candidate's rules read. One that is lost is unknown
 // only where its section is known: else no rule reads it.
-func (w *weighed) lists(r Recorded, was policy.Inputs, class policy.Classification, needs map[string]bool) {
+func (w *weighed) lists(r *Recorded, was policy.Inputs, class policy.Classification, needs map[string]bool) {
 	known, lost := r.listed(was, needs)
 	if class.Chain == nil { // nobody is asked
 		known.Votes = []policy.Vote{}
