@@ -31,8 +31,9 @@ func (c Classification) Decide() Outcome {
 // roomObserved is room for what a gate observed, in bytes: more than most take.
 const roomObserved = 48
 
-// ownReasons is how many reasons the engine adds to those of gates, at most.
-const ownReasons = 5
+// roomReasons is room for the reasons of most bundles while they are weighed; it is
+// on the stack, and what comes of it is moved once, to where it stands.
+const roomReasons = 40
 
 // decide weighs what is classified. While gates run, the inputs are what they see.
 func (p *Program) decide(c Classification) Outcome {
@@ -48,23 +49,24 @@ func (p *Program) decide(c Classification) Outcome {
 	if c.Type != nil {
 		o.Type, v.thresholds = c.Type.Name, c.Type.Thresholds
 	}
-	c.Reasons = append(make([]Reason, 0, len(c.Reasons)+len(p.gates)+ownReasons), c.Reasons...)
-	if c.Governance != None && c.Reasons[0].Gate != gateInputs {
+	var room [roomReasons]Reason
+	reasons := append(room[:0], c.Reasons...)
+	if c.Governance != None && reasons[0].Gate != gateInputs {
 		declared := in.Release
 		in.Release.Size, in.Release.ChangeType, in.Release.Type = c.Size, c.ChangeType, o.Type
-		o.Until = sooner(o.Until, p.weighAll(v, &c))
+		var until time.Time
+		reasons, until = p.weighAll(v, &c, reasons)
+		o.Until = sooner(o.Until, until)
 		in.Release = declared
 	}
-	o.Reasons = c.Reasons
+	o.Reasons = p.arranged(reasons)
 	o.Verdict = worst(o.Reasons)
 	p.soften(in, &o)
-	p.arrange(o.Reasons)
 	return o
 }
 
-// weighAll is every applicable gate and what the engine itself asks for.
-func (p *Program) weighAll(v *values, c *Classification) time.Time {
-	var until time.Time
+// weighAll adds the reason of every applicable gate and of what the engine itself asks for.
+func (p *Program) weighAll(v *values, c *Classification, reasons []Reason) (_ []Reason, until time.Time) {
 	certain := false
 	for i := range p.gates {
 		g := &p.gates[i]
@@ -81,22 +83,22 @@ func (p *Program) weighAll(v *values, c *Classification) time.Time {
 				continue
 			}
 		}
-		c.Reasons = append(c.Reasons, g.reason)
-		end := v.ask(g, &c.Reasons[len(c.Reasons)-1])
+		reasons = append(reasons, g.reason)
+		end := v.ask(g, &reasons[len(reasons)-1])
 		if g.Severity == Block {
 			until = sooner(until, end)
 		}
 	}
 	if !certain {
-		c.add(Reason{Gate: gateGates, Title: "At least one gate applies", Code: "no-gate", Verdict: CannotTell, Why: "No gate is certain to apply to this release.", Observed: "no gate", Required: "at least one gate", Next: "Add a Gate that applies to this scope, or a ScopeRule with governance none."})
+		reasons = append(reasons, Reason{Gate: gateGates, Title: "At least one gate applies", Code: "no-gate", Severity: Block, Verdict: CannotTell, Why: "No gate is certain to apply to this release.", Observed: "no gate", Required: "at least one gate", Next: "Add a Gate that applies to this scope, or a ScopeRule with governance none."})
 	}
 	frozen := p.calendar(v.in)
-	c.Reasons = append(c.Reasons, contributors(v.in), c.approval(v.in), frozen)
+	reasons = append(reasons, contributors(v.in), c.approval(v.in), frozen)
 	if early, asked := c.leadTime(v.in); asked {
-		c.Reasons = append(c.Reasons, early)
+		reasons = append(reasons, early)
 		until = sooner(until, early.Until)
 	}
-	return sooner(until, frozen.Until)
+	return reasons, sooner(until, frozen.Until)
 }
 
 // weight orders reasons: blocking ones that do not pass by verdict, then
@@ -113,28 +115,19 @@ func weight(r *Reason) int {
 	return 3 - r.Verdict.Rank()
 }
 
-// arrange orders reasons by weight and by name, which ranks stand for. Reasons are
+// arranged are reasons by weight and by name, which ranks stand for. Reasons are
 // large, so their places are sorted and each is moved once.
-func (p *Program) arrange(reasons []Reason) {
-	order := make([]int, 0, 64) // weight, rank and place in one number; most bundles need no more
+func (p *Program) arranged(reasons []Reason) []Reason {
+	order := make([]int, 0, roomReasons) // weight, rank and place in one number
 	for i := range reasons {
 		order = append(order, (weight(&reasons[i])*len(p.ranks)+p.ranks[reasons[i].Gate])*len(reasons)+i)
 	}
 	slices.Sort(order)
+	all := make([]Reason, len(reasons))
 	for i := range order {
-		order[i] %= len(reasons)
+		all[i] = reasons[order[i]%len(reasons)]
 	}
-	for i := range order { // round each cycle of the permutation
-		if order[i] == i {
-			continue
-		}
-		first, to := reasons[i], i
-		for order[to] != i {
-			from := order[to]
-			reasons[to], order[to], to = reasons[from], to, from
-		}
-		reasons[to], order[to] = first, to
-	}
+	return all
 }
 
 // weigh asks one gate, whose reason r is as far as inputs do not change it; until
