@@ -1,8 +1,6 @@
 package release
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"time"
 
 	"signalbox.dev/signalbox/internal/event"
@@ -123,12 +121,7 @@ func canonical[T any](f strict.Form[T], v *T, room []byte) (text []byte, digest 
 const basisSize = 2304
 
 // Sum is the digest of bytes as it is written: "sha256:" and 64 hexadecimal digits.
-func Sum(b []byte) string {
-	d := sha256.Sum256(b)
-	var text [len("sha256:") + 2*sha256.Size]byte
-	hex.Encode(text[copy(text[:], "sha256:"):], d[:])
-	return string(text[:])
-}
+func Sum(b []byte) string { return strict.Sum(b) }
 
 // basisSchema numbers the form of basis.
 const basisSchema = 1

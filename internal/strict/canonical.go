@@ -1,6 +1,8 @@
 package strict
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 
@@ -19,4 +21,12 @@ func Canonical(v any) ([]byte, error) {
 		return nil, fmt.Errorf("encode canonically: %w", err)
 	}
 	return text, nil
+}
+
+// Sum is the digest of bytes as it is written: "sha256:" and 64 hexadecimal digits.
+func Sum(b []byte) string {
+	d := sha256.Sum256(b)
+	var text [len("sha256:") + 2*sha256.Size]byte
+	hex.Encode(text[copy(text[:], "sha256:"):], d[:])
+	return string(text[:])
 }
