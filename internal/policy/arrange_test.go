@@ -29,7 +29,7 @@ func TestArrange(t *testing.T) {
 		slices.SortStableFunc(want, func(a, b Reason) int {
 			return cmp.Or(weight(&a)-weight(&b), strings.Compare(a.Gate, b.Gate))
 		})
-		reasons = p.arranged(reasons)
+		reasons = p.arranged(reasons, false)
 		if !slices.EqualFunc(reasons, want, func(a, b Reason) bool { return a.Why == b.Why }) {
 			t.Fatalf("%+v\nwant\n%+v", reasons, want)
 		}

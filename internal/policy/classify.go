@@ -23,7 +23,7 @@ type Classification struct {
 	ExemptFrom []string       // the FreezeRules that Type is exempt from
 	Reasons    []Reason
 	Verdict    Verdict // the worst of Reasons
-	Terse      bool    // Decide need not say what was observed, nor which part of a condition failed
+	Terse      bool    // Decide leaves out what passes, and need not say what was observed, nor which part of a condition failed
 
 	program *Program
 	in      *Inputs

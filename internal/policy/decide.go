@@ -59,7 +59,7 @@ func (p *Program) decide(c Classification) Outcome {
 		o.Until = sooner(o.Until, until)
 		in.Release = declared
 	}
-	o.Reasons = p.arranged(reasons)
+	o.Reasons = p.arranged(reasons, c.Terse)
 	o.Verdict = worst(o.Reasons)
 	p.soften(in, &o)
 	return o
@@ -115,15 +115,17 @@ func weight(r *Reason) int {
 	return 3 - r.Verdict.Rank()
 }
 
-// arranged are reasons by weight and by name, which ranks stand for. Reasons are
-// large, so their places are sorted and each is moved once.
-func (p *Program) arranged(reasons []Reason) []Reason {
+// arranged are reasons, or those of them that do not pass, by weight and by name,
+// which ranks stand for. They are large, so their places are sorted and each is moved once.
+func (p *Program) arranged(reasons []Reason, terse bool) []Reason {
 	order := make([]int, 0, roomReasons) // weight, rank and place in one number
 	for i := range reasons {
-		order = append(order, (weight(&reasons[i])*len(p.ranks)+p.ranks[reasons[i].Gate])*len(reasons)+i)
+		if r := &reasons[i]; !terse || r.Verdict != Go {
+			order = append(order, (weight(r)*len(p.ranks)+p.ranks[r.Gate])*len(reasons)+i)
+		}
 	}
 	slices.Sort(order)
-	all := make([]Reason, len(reasons))
+	all := make([]Reason, len(order))
 	for i := range order {
 		all[i] = reasons[order[i]%len(reasons)]
 	}
