@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -22,13 +23,11 @@ func (a *app) token() *cobra.Command {
 		if err != nil || life < time.Hour || life%time.Hour != 0 {
 			return fault.Invalidf("token.life", "a token's life is whole hours, at least one").On("--life").Remedy("write such as 24h, at most 2160h")
 		}
-		t, err := client.IssueToken(ctx, wire.TokenRequest{
-			Handle: c.text("person"), Machine: c.text("machine"), Label: c.text("label"), Scopes: list(c.text("scopes")), Hours: int(life / time.Hour),
+		return c.keepToken(func() (wire.IssuedToken, error) {
+			return client.IssueToken(ctx, wire.TokenRequest{
+				Handle: c.text("person"), Machine: c.text("machine"), Label: c.text("label"), Scopes: list(c.text("scopes")), Hours: int(life / time.Hour),
+			})
 		})
-		if err != nil {
-			return err
-		}
-		return c.keepToken(t)
 	})
 	f := issue.Flags()
 	f.String("person", "", "handle of the person; yourself unless given")
@@ -65,37 +64,44 @@ func (a *app) token() *cobra.Command {
 	return a.group("token", "Tokens of people and machines", issue, list, revoke)
 }
 
-// keepToken writes the secret where --out says, for its owner alone, and prints the rest.
-func (c call) keepToken(t wire.IssuedToken) error {
+// keepToken has a token issued and writes the secret where --out says, for its
+// owner alone, and prints the rest. The file is made first: where it cannot be, no
+// token is issued that nobody has.
+func (c call) keepToken(issue func() (wire.IssuedToken, error)) error {
 	out := c.text("out")
-	if t.Secret == "" {
-		return fault.New(fault.Conflict, "token.no-secret", "the server did not show the secret again").Remedy("issue another token, and revoke " + t.ID)
-	}
 	if out == "-" {
-		_, err := fmt.Fprintln(c.Out, terminal.Clean(t.Secret))
-		c.note("token %s, expires %s", t.ID, c.stamp(t.Expires))
+		t, err := issued(issue)
+		if err == nil {
+			_, err = fmt.Fprintln(c.Out, terminal.Clean(t.Secret))
+			c.note("token %s, expires %s", t.ID, c.stamp(t.Expires))
+		}
 		return err
 	}
-	if err := writeSecret(out, t.Secret); err != nil {
-		return err
+	f, err := os.OpenFile(out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fault.Invalidf("file.unwritable", "%s cannot be written", out).Because(plainReason(err)).Remedy("name a file that does not exist yet").Cause(err)
+	}
+	t, err := issued(issue)
+	if err != nil {
+		return errors.Join(err, f.Close(), os.Remove(out))
+	}
+	_, err = f.WriteString(t.Secret + "\n")
+	if err = errors.Join(err, f.Close()); err != nil {
+		err = fault.Invalidf("file.unwritable", "%s cannot be written", out).Because(plainReason(err)).Cause(err).
+			Remedy("nobody has the token's secret: signalbox token revoke " + t.ID + ", and issue another")
+		return errors.Join(err, os.Remove(out))
 	}
 	t.Secret = ""
 	return c.print(t, terminal.Facts("token", t.ID, "holder", t.Subject, "expires", c.stamp(t.Expires), "written to", out))
 }
 
-// writeSecret writes a new file that only its owner can read.
-func writeSecret(path, secret string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err == nil {
-		_, err = f.WriteString(secret + "\n")
-		if closed := f.Close(); err == nil {
-			err = closed
-		}
+// issued is a token whose secret was shown, as it is once.
+func issued(issue func() (wire.IssuedToken, error)) (wire.IssuedToken, error) {
+	t, err := issue()
+	if err == nil && t.Secret == "" {
+		err = fault.New(fault.Conflict, "token.no-secret", "the server did not show the secret again").Remedy("issue another token, and revoke " + t.ID)
 	}
-	if err != nil {
-		return fault.Invalidf("file.unwritable", "%s cannot be written", path).Because(plainReason(err)).Remedy("name a file that does not exist yet").Cause(err)
-	}
-	return nil
+	return t, err
 }
 
 func (a *app) role() *cobra.Command {

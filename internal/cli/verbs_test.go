@@ -169,12 +169,22 @@ func TestSecretsAreWrittenForTheirOwnerAlone(t *testing.T) {
 	if got := f.bodies("POST /tokens")[0]; got != `{"machine":"ci","scopes":["read","gate"],"hours":24}` {
 		t.Errorf("asked for %s", got)
 	}
+	before := len(f.bodies("POST /tokens"))
 	w.run(t, "token", "issue", "--out", "token.table").expect(t, 2, "does not exist yet")
+	w.run(t, "token", "issue", "--out", "nowhere/token").expect(t, 2, "cannot be written")
+	if n := len(f.bodies("POST /tokens")); n != before {
+		t.Errorf("%d tokens were issued that nobody has", n-before)
+	}
 	if o := w.run(t, "token", "issue", "--out", "-"); o.out != "sbx_secret\n" {
 		t.Errorf("standard output: %q", o.out)
 	}
 	f = serve(t, map[string]any{"POST /tokens": wire.IssuedToken{ID: "t1"}})
-	f.at(t).run(t, "token", "issue", "--out", "-").expect(t, 8, "issue another token")
+	w = f.at(t)
+	w.run(t, "token", "issue", "--out", "-").expect(t, 8, "issue another token")
+	w.run(t, "token", "issue", "--out", "none.token").expect(t, 8, "issue another token")
+	if _, err := os.Stat("none.token"); err == nil {
+		t.Error("a file is left of a token that was not issued")
+	}
 }
 
 func TestListsAreReadPageByPage(t *testing.T) {
