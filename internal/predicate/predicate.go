@@ -69,19 +69,19 @@ func (n Names) term(x ast.Expr) any {
 	case ast.LiteralKind:
 		return constant(x.AsLiteral().Value())
 	case ast.IdentKind:
-		if n.item != nil && x.AsIdent() == n.itemName {
-			return n.ofItem("")
+		if x.AsIdent() == n.itemName {
+			return n.itself()
 		}
 		return n.named(strings.TrimPrefix(x.AsIdent(), "."))
 	case ast.SelectKind:
 		sel := x.AsSelect()
-		switch operand := sel.Operand(); {
-		case operand.Kind() != ast.IdentKind || sel.IsTestOnly():
+		switch operand := sel.Operand().AsIdent(); {
+		case operand == "" || sel.IsTestOnly():
 			return nil
-		case n.item != nil && operand.AsIdent() == n.itemName:
+		case operand == n.itemName:
 			return n.ofItem(sel.FieldName())
 		default:
-			return n.named(strings.TrimPrefix(operand.AsIdent(), ".") + "." + sel.FieldName())
+			return n.named(strings.TrimPrefix(operand, ".") + "." + sel.FieldName())
 		}
 	case ast.ComprehensionKind:
 		return n.walk(x.AsComprehension())

@@ -23,6 +23,7 @@ type Report struct {
 	Tool  string   `cel:"tool"`
 	Tags  []string `cel:"tags"`
 	Parts []Part   `cel:"parts"`
+	Sizes []int    `cel:"sizes"`
 }
 
 // Part is an item of a list.
@@ -30,6 +31,7 @@ type Part struct {
 	Name string  `cel:"name"`
 	Cost float64 `cel:"cost"`
 	Bad  bool    `cel:"bad"`
+	Tags []string
 }
 
 func of(t *testing.T, condition string) predicate.Predicate {
@@ -56,7 +58,7 @@ func both(t *testing.T, condition string) (predicate.Predicate, cel.Program) {
 		t.Fatal(err)
 	}
 	return predicate.Of(checked.NativeRep().Expr(), predicate.Names{Type: reflect.TypeFor[All](), Of: func(name string) (predicate.Meaning, bool) {
-		fields := map[string]int{"report.fresh": 0, "report.count": 1, "report.rate": 2, "report.tool": 3, "report.tags": 4, "report.parts": 5}
+		fields := map[string]int{"report.fresh": 0, "report.count": 1, "report.rate": 2, "report.tool": 3, "report.tags": 4, "report.parts": 5, "report.sizes": 6}
 		switch j, is := fields[name]; {
 		case is:
 			return predicate.Meaning{Index: []int{0, j}}, true
@@ -67,8 +69,12 @@ func both(t *testing.T, condition string) (predicate.Predicate, cel.Program) {
 		}
 		return predicate.Meaning{}, false
 	}, Field: func(part reflect.Type, name string) (int, bool) {
-		i, known := map[string]int{"name": 0, "cost": 1, "bad": 2}[name]
-		return i, known && part == reflect.TypeFor[Part]()
+		for i := range part.NumField() {
+			if part.Field(i).Tag.Get("cel") == name {
+				return i, true
+			}
+		}
+		return 0, false
 	}}), program
 }
 
@@ -83,7 +89,7 @@ func reports() (all []Report) {
 	for _, fresh := range []bool{true, false} {
 		for _, tool := range []string{"", "s", "scan", "scanner", "an", "é", "zz"} {
 			for _, tags := range [][]string{nil, {"a"}, {"b", "scan"}} {
-				all = append(all, Report{Fresh: fresh, Count: 3, Rate: 0.5, Tool: tool, Tags: tags, Parts: []Part{{tool, 1, fresh}, {"a", 2, true}, {"b", 0.5, false}}[:len(tags)+len(tool)%2]})
+				all = append(all, Report{Fresh: fresh, Count: 3, Rate: 0.5, Tool: tool, Tags: tags, Parts: []Part{{Name: tool, Cost: 1, Bad: fresh}, {Name: "a", Cost: 2, Bad: true}, {Name: "b", Cost: 0.5}}[:len(tags)+len(tool)%2]})
 			}
 		}
 	}
@@ -132,7 +138,7 @@ func TestAnswersAsCEL(t *testing.T) {
 			"report.parts.exists_one(p, p.bad)", "report.parts.filter(p, p.bad).size() == 1", "size(report.parts.filter(p, !p.bad)) < report.count",
 			"!report.parts.exists(p, p.bad) && report.tags.exists(p, p.size() > 1)", "report.parts.map(p, p.bad, p).size() == 1",
 		}, usual},
-		{[]string{"report.parts.exists_one(p, p.cost > least)", "report.parts.filter(p, p.cost == 1.0).size() > 0"}, priced},
+		{[]string{"report.parts.exists_one(p, p.cost > least)", "report.parts.filter(p, p.cost == 1.0).size() > 0", "report.parts.exists(p, p.cost > 10.0)", "report.parts.all(p, p.cost < 10.0)"}, priced},
 		{comparing("report.rate", "least"), number},
 		{ordering("report.rate", "report.count"), number},
 		{ordering("report.count", "report.rate"), number},
@@ -204,7 +210,8 @@ func TestOf(t *testing.T) {
 func TestWhatIsLeftToCEL(t *testing.T) {
 	for _, condition := range []string{
 		"report.parts.all(p, p == p)", "report.parts.map(p, p.name).size() == 1", "report.parts.map(p, p.bad, p.name).size() == 1", "report.parts.filter(p, p.bad) == report.parts",
-		`report.parts.all(p, report.tags.exists(x, x == p.name))`, "report.parts.all(word, word.bad)", "report.parts.all(p, p.name + word == word)", "report.parts.exists_one(p, p.cost / 2.0 > 1.0)",
+		`report.parts.all(p, report.tags.exists(x, x == p.name))`, `report.parts.all(p, report.tags.exists(x, x == "a"))`, "report.parts.all(p, p.Tags.exists(x, x == word))",
+		"[1, 2].all(x, report.fresh)", "report.sizes.all(x, x > 1)", "report.parts[0].bad", "report.parts.all(p, has(p.bad))", "report.parts.all(word, word.bad)", "report.parts.all(p, p.name + word == word)", "report.parts.exists_one(p, p.cost / 2.0 > 1.0)",
 		"report.count / 2 == 1", "report.fresh ? true : false", "report.tags == []", "report.tool.matches(word)", "report.fresh == true", "report.fresh != report.fresh", "report.tool + word == word", `report.tool in ["s", word]`, "int(report.rate) == 1", "-report.count == 1", "-report.rate < 0.0", "string(report.count) == word", "report.count in [1, 2]", "report.rate / 2.0 < 1.0", "1u < 2u", "has(report.fresh)",
 	} {
 		if of(t, condition) != nil {

@@ -27,14 +27,13 @@ func (n Names) walk(c ast.ComprehensionExpr) any {
 		}
 	case operators.Conditional: // the condition, what is added where it holds, what is known so far
 		holds, is := n.term(step.Args()[0]).(truth)
-		added := step.Args()[1].AsCall()
-		if !is || added.FunctionName() != operators.Add {
+		if !is {
 			return nil
 		}
-		switch one := added.Args()[1]; {
+		switch one := step.Args()[1].AsCall().Args()[1].AsList(); {
 		case c.Result().AsCall().FunctionName() == operators.Equals: // exists_one
 			return truth(func(s *Subject) (bool, bool) { count, ok := count(s, list, holds); return count == 1, ok })
-		case one.Kind() == ast.ListKind && one.AsList().Size() == 1 && one.AsList().Elements()[0].AsIdent() == c.IterVar(): // filter
+		case one.Size() == 1 && one.Elements()[0].AsIdent() == c.IterVar(): // filter
 			return tally(func(s *Subject) (int64, bool) { return count(s, list, holds) })
 		}
 	}
@@ -46,27 +45,30 @@ func (n Names) items(x ast.Expr) (list texts, item reflect.Type) {
 	if list, is := n.term(x).(texts); is {
 		return list, reflect.TypeFor[string]()
 	}
-	if sel := x.AsSelect(); sel.Operand().Kind() == ast.IdentKind {
-		if m, known := n.Of(sel.Operand().AsIdent() + "." + sel.FieldName()); known && len(m.Index) == 2 {
-			if t := n.Type.FieldByIndex(m.Index).Type; t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct {
-				return input(m.Index), t.Elem()
-			}
+	sel := x.AsSelect()
+	if m, _ := n.Of(sel.Operand().AsIdent() + "." + sel.FieldName()); len(m.Index) == 2 {
+		if t := n.Type.FieldByIndex(m.Index).Type; t.Kind() == reflect.Slice {
+			return input(m.Index), t.Elem()
 		}
 	}
 	return nil, nil
 }
 
-// ofItem is a field of the item of a walk, or with no name the item itself.
-func (n Names) ofItem(field string) any {
-	switch {
-	case field == "" && n.item.Kind() == reflect.String:
-		return text(func(s *Subject) string { return s.item.String() })
-	case field != "" && n.item.Kind() == reflect.Struct:
-		if i, known := n.Field(n.item, field); known {
-			return read(n.item.Field(i).Type, func(s *Subject) reflect.Value { return s.item.Field(i) })
-		}
+// itself is the item of a walk where it is a text.
+func (n Names) itself() any {
+	if n.item.Kind() != reflect.String {
+		return nil
 	}
-	return nil
+	return text(func(s *Subject) string { return s.item.String() })
+}
+
+// ofItem is a field of the item of a walk.
+func (n Names) ofItem(field string) any {
+	i, known := n.Field(n.item, field)
+	if !known {
+		return nil
+	}
+	return read(n.item.Field(i).Type, func(s *Subject) reflect.Value { return s.item.Field(i) })
 }
 
 // until is whether an item is met of which a condition is as stop says; else it is !stop.
