@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"signalbox.dev/signalbox/internal/access"
 	"signalbox.dev/signalbox/internal/approval"
@@ -14,6 +13,7 @@ import (
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/policy"
 	"signalbox.dev/signalbox/internal/release"
+	"signalbox.dev/signalbox/internal/state"
 )
 
 // then reads what a candidate reads one by one, as it stood when decisions were
@@ -24,16 +24,13 @@ type then struct {
 	needs     map[string]bool   // sections
 	attestors []policy.Attestor // of the candidate
 	facts     map[event.Stream][]event.Recorded
-	findings  memo[[]policy.Finding] // by digest of the claims
-	commits   memo[[]policy.Commit]  // by digest of the file
+	findings  state.Memo[[]policy.Finding] // by digest of the claims
+	commits   state.Memo[[]policy.Commit]  // by digest of the file
 }
 
-// keptStreams and keptLists bound what is kept of the history, for decisions that
-// stand near each other are often about the same.
-const (
-	keptStreams = 4096
-	keptLists   = 64
-)
+// keptStreams bounds what is kept of the history, for decisions that stand near
+// each other are often about the same.
+const keptStreams = 4096
 
 func (c *Control) thenFor(candidate *policy.Program) *then {
 	return &then{Control: c, needs: candidate.NeedsLists(), attestors: candidate.Attestors(), facts: map[event.Stream][]event.Recorded{}}
@@ -178,7 +175,7 @@ func (t *then) artifact(r *release.Recorded) (evidence.Artifact, error) {
 }
 
 func (t *then) recallFindings(ctx context.Context, r *release.Recorded) ([]policy.Finding, error) {
-	return t.findings.get(r.Decision.Evidence, func() ([]policy.Finding, error) {
+	return t.findings.Get(r.Decision.Evidence, func() ([]policy.Finding, error) {
 		stood, err := t.artifact(r)
 		if err != nil {
 			return nil, err
@@ -196,7 +193,7 @@ func (t *then) recallCommits(ctx context.Context, r *release.Recorded) ([]policy
 		return nil, otherThan("the change")
 	}
 	file := attached.Record.CommitsFile
-	return t.commits.get(file, func() ([]policy.Commit, error) { return t.Control.commits(ctx, file) })
+	return t.commits.Get(file, func() ([]policy.Commit, error) { return t.Control.commits(ctx, file) })
 }
 
 // voters are those who voted for the release before the decision.
@@ -212,33 +209,4 @@ func (t *then) voters(r *release.Recorded) (map[string]access.Person, error) {
 		}
 	}
 	return all, nil
-}
-
-// memo keeps the last few of what took long to find, failures included. It is
-// safe for several at once, who may find the same.
-type memo[V any] struct {
-	mu    sync.Mutex
-	found map[string]remembered[V]
-}
-
-type remembered[V any] struct {
-	value V
-	err   error
-}
-
-func (m *memo[V]) get(key string, find func() (V, error)) (V, error) {
-	m.mu.Lock()
-	known, found := m.found[key]
-	m.mu.Unlock()
-	if found {
-		return known.value, known.err
-	}
-	value, err := find()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.found == nil || len(m.found) >= keptLists {
-		m.found = map[string]remembered[V]{}
-	}
-	m.found[key] = remembered[V]{value, err}
-	return value, err
 }
