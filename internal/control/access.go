@@ -44,7 +44,9 @@ func (c *Control) authenticate(ctx context.Context, secret, purpose string) (acc
 		return access.Actor{}, access.Token{}.Usable(purpose, time.Time{})
 	}
 	return view(ctx, c, func(l *Load) (access.Actor, error) {
-		token, _, err := readOne[access.Token](l, access.TokenHash, hash)
+		token, _, err := hinted(l, &c.tokens, access.TokenHash, hash, func(t access.Token) (string, []event.Stream) {
+			return t.Hash, []event.Stream{event.StreamOf(access.TokenNoun, t.ID), event.Stream(t.Subject)}
+		})
 		if err != nil {
 			return access.Actor{}, err
 		}

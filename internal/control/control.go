@@ -23,6 +23,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"signalbox.dev/signalbox/internal/access"
+	"signalbox.dev/signalbox/internal/calendar"
 	"signalbox.dev/signalbox/internal/catalog"
 	"signalbox.dev/signalbox/internal/event"
 	"signalbox.dev/signalbox/internal/fault"
@@ -50,7 +51,10 @@ type Control struct {
 	programs     programs
 	services     state.Held[catalog.Service] // by name
 	environments state.Held[catalog.Environment]
-	present      state.Held[present] // everybody, under ""
+	present      state.Held[present]           // everybody, under ""
+	live         state.Held[[]calendar.Freeze] // all that are not lifted, under ""
+	tokens       state.Hints                   // by hash: the token and its subject
+	releases     state.Hints                   // by name
 }
 
 // Files is the vault as commands use it.
@@ -187,6 +191,24 @@ func peekEach[S any](l *Load, streams []event.Stream) ([]S, error) {
 // readOne is the state of the one stream that bears a unique key, or false.
 func readOne[S any](l *Load, name, value string) (S, bool, error) {
 	return first(readAll[S](l, name, value))
+}
+
+// hinted is readOne by way of where the state was found before. What is found there
+// counts if it has the key still, which says tells with where it is: no other can have it.
+func hinted[S any](l *Load, h *state.Hints, name, value string, says func(S) (value string, at []event.Stream)) (S, bool, error) {
+	if at := h.Of(value); len(at) > 0 {
+		l.expect(at...)
+		s, err := read[S](l, at[0])
+		if has, _ := says(s); err != nil || has == value {
+			return s, err == nil, err
+		}
+	}
+	s, known, err := readOne[S](l, name, value)
+	if known {
+		_, at := says(s)
+		h.Found(value, at...)
+	}
+	return s, known, err
 }
 
 func first[S any](all []S, err error) (S, bool, error) {

@@ -349,11 +349,17 @@ func (c *Control) freezes(l *Load) ([]calendar.Freeze, error) {
 	if err := l.Set(event.SetFreezes); err != nil {
 		return nil, err
 	}
-	streams, err := l.overlapping(calendar.FreezeSpan, "live", l.Now, l.Now.Add(horizon))
-	if err != nil || len(streams) == 0 {
-		return nil, err
+	all, _, err := c.live.Get(l.reads[event.SetFreezes], "", func() ([]calendar.Freeze, bool, error) {
+		all, err := peekAll[calendar.Freeze](l, calendar.FreezeSpan, "live")
+		return all, err == nil, err
+	})
+	var near []calendar.Freeze
+	for _, f := range all {
+		if !f.Over(l.Now) && f.From < event.MicrosOf(l.Now.Add(horizon)) {
+			near = append(near, f)
+		}
 	}
-	return peekEach[calendar.Freeze](l, streams)
+	return near, err
 }
 
 // Subject is what an approver is shown and votes on.

@@ -37,7 +37,9 @@ func (c *Control) open(l *Load, a access.Actor, q ReleaseRequest) ([]event.Draft
 	if err := a.MaySpeakFor(q.Service); err != nil {
 		return nil, none, err
 	}
-	stands, known, err := readOne[release.State](l, release.Of, release.Name(q.Service, q.Version, q.Digest))
+	stands, known, err := hinted(l, &c.releases, release.Of, release.Name(q.Service, q.Version, q.Digest), func(s release.State) (string, []event.Stream) {
+		return release.Name(s.Service, s.Version, s.Digest), []event.Stream{event.StreamOf(release.Noun, s.ID)}
+	})
 	if err != nil || known {
 		return nil, stands, err
 	}
