@@ -127,7 +127,8 @@ func page(ctx context.Context, tx *store.Tx, from uint64, limit int) ([]event.Re
 	return all, nil
 }
 
-// History is all facts of a stream, in order.
+// History is all facts of a stream, in order. Errors: fault Unverified where one
+// is not what was recorded, or is not found by its stream.
 func (j *Journal) History(ctx context.Context, stream event.Stream) (all []event.Recorded, err error) {
 	err = j.db.ReadTx(ctx, func(tx *store.Tx) error {
 		all, err = history(ctx, tx, stream)
@@ -137,12 +138,33 @@ func (j *Journal) History(ctx context.Context, stream event.Stream) (all []event
 }
 
 func history(ctx context.Context, tx *store.Tx, stream event.Stream) ([]event.Recorded, error) {
-	return facts(ctx, tx, factColumns+"WHERE stream = $1 ORDER BY version", string(stream))
+	all, err := facts(ctx, tx, factColumns+"WHERE stream = $1 ORDER BY version", string(stream))
+	if err != nil {
+		return nil, err
+	}
+	found := state.Lineages{}
+	for _, f := range all {
+		found.Add(f)
+	}
+	if err := whole(ctx, tx, found, []event.Stream{stream}); err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// whole checks that an index has hidden no fact of the streams.
+func whole(ctx context.Context, tx *store.Tx, found state.Lineages, streams []event.Stream) error {
+	h, err := readHead(ctx, tx)
+	if err != nil {
+		return err
+	}
+	return found.Whole(ctx, tx, streams, state.Order{Size: h.size, Page: func(from uint64) ([]event.Recorded, error) { return page(ctx, tx, from, FactsMax) }})
 }
 
 // Histories is the facts of some kinds in each of the streams, in order; of all
 // kinds where none is named.
 func (j *Journal) Histories(ctx context.Context, streams []event.Stream, kinds ...event.Kind) (map[event.Stream][]event.Recorded, error) {
+	streams = slices.Compact(slices.Sorted(slices.Values(streams)))
 	values := make([]any, len(streams))
 	for i, s := range streams {
 		values[i] = string(s)
@@ -150,8 +172,12 @@ func (j *Journal) Histories(ctx context.Context, streams []event.Stream, kinds .
 	all := map[event.Stream][]event.Recorded{}
 	err := j.db.ReadTx(ctx, func(tx *store.Tx) error {
 		var found []event.Recorded
+		lines := state.Lineages{}
 		err := tx.Among(ctx, func(r *sql.Rows) error {
 			f, err := scan(r)
+			if err == nil {
+				lines.Add(f)
+			}
 			if err == nil && (len(kinds) == 0 || slices.Contains(kinds, f.Kind)) {
 				found = append(found, f)
 			}
@@ -163,7 +189,10 @@ func (j *Journal) Histories(ctx context.Context, streams []event.Stream, kinds .
 		for _, f := range found {
 			all[f.Stream] = append(all[f.Stream], f)
 		}
-		return proven(ctx, tx, found)
+		if err := proven(ctx, tx, found); err != nil {
+			return err
+		}
+		return whole(ctx, tx, lines, streams)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read facts: %w", err)

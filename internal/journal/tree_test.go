@@ -240,7 +240,7 @@ func TestOutageIsToldOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	var log told
+	var log toldLog
 	k := start(t, db, func(o *journal.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	for range 3 { // with a thousand facts it tries to sign each second
 		c := add("a", 1)
@@ -271,19 +271,19 @@ func TestOutageIsToldOnce(t *testing.T) {
 	}
 }
 
-// told keeps what is logged.
-type told struct {
+// toldLog keeps what is logged.
+type toldLog struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (l *told) Write(p []byte) (int, error) {
+func (l *toldLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
-func (l *told) count(text string) int {
+func (l *toldLog) count(text string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Count(l.b.String(), text)

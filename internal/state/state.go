@@ -9,6 +9,7 @@ package state
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -167,21 +168,46 @@ func (s *States) Ask(ctx context.Context, tx *store.Tx, streams []event.Stream) 
 		}
 	}
 	err := tx.AskAmong(ctx, func(r store.Row) error {
-		var stream event.Stream
-		var fold int
-		var sum []byte
-		e := entry{exists: true}
-		err := r.Scan(&stream, &e.version, &fold, &e.state, &sum)
-		if !bytes.Equal(sum, rowSum(stream, fold, Stored{Version: e.version, State: e.state})) {
-			e.broken = rotten(stream, "its checksum is another")
-		}
+		stream, fold, e, err := scan(r)
 		a.entries[stream], a.folds[stream] = e, fold
 		return err
-	}, "SELECT stream, version, fold, state, sum FROM streams WHERE stream IN (?)", names)
+	}, streamColumns, names)
 	if err != nil {
 		return nil, fmt.Errorf("load streams: %w", err)
 	}
 	return a, nil
+}
+
+const streamColumns = "SELECT stream, version, fold, state, sum FROM streams WHERE stream IN (?)"
+
+// scan reads a row of streamColumns.
+func scan(r store.Row) (stream event.Stream, fold int, e entry, err error) {
+	var sum []byte
+	e.exists = true
+	err = r.Scan(&stream, &e.version, &fold, &e.state, &sum)
+	if !bytes.Equal(sum, rowSum(stream, fold, Stored{Version: e.version, State: e.state})) {
+		e.broken = rotten(stream, "its checksum is another")
+	}
+	return stream, fold, e, err
+}
+
+// versions is the versions of those of the streams that exist; nothing is folded.
+// Errors: fault Unverified for a row that has rotted.
+func versions(ctx context.Context, tx *store.Tx, streams []event.Stream) (map[event.Stream]uint64, error) {
+	names := make([]any, len(streams))
+	for i, s := range streams {
+		names[i] = string(s)
+	}
+	all := make(map[event.Stream]uint64, len(streams))
+	err := tx.Among(ctx, func(r *sql.Rows) error {
+		stream, _, e, err := scan(r)
+		all[stream] = e.version
+		return cmp.Or(err, e.broken)
+	}, streamColumns, names)
+	if err != nil {
+		return nil, fmt.Errorf("read versions: %w", err)
+	}
+	return all, nil
 }
 
 // refresh folds anew what was folded under another number.
