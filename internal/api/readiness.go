@@ -56,7 +56,7 @@ func ready(c *call) error {
 	if err != nil {
 		return err
 	}
-	now := []wire.Check{known("serving", c.serving()), known("append", c.Journal.Writable())}
+	now := []wire.Check{known("serving", c.serving()), known("append", c.Journal.Ready())}
 	r.Ready = r.Ready && now[0].OK && now[1].OK
 	r.Checks = append(now, r.Checks...)
 	code := http.StatusOK

@@ -12,3 +12,11 @@ func (j *Journal) Writable() error {
 	}
 	return nil
 }
+
+// Ready is Writable, and nil only if there was room when something was last written.
+func (j *Journal) Ready() error {
+	if err := j.Writable(); err != nil {
+		return err
+	}
+	return j.db.Room()
+}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -87,6 +88,26 @@ func post(t *testing.T, url, secret, key string) (status int, code string) {
 	return answer.StatusCode, problem.Code
 }
 
+// readiness is what /readyz answers, and says of appending.
+func readiness(t *testing.T, url string) (status int, appending wire.Check) {
+	t.Helper()
+	answer, err := http.Get(url + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	var r wire.Readiness
+	if err := json.NewDecoder(answer.Body).Decode(&r); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range r.Checks {
+		if c.Name == "append" {
+			appending = c
+		}
+	}
+	return answer.StatusCode, appending
+}
+
 // A server whose disk is full refuses with 503 and store.full, records nothing by
 // halves, answers what is asked, and goes on by itself once there is room.
 func TestServesOnAFullDisk(t *testing.T) {
@@ -130,6 +151,9 @@ func TestServesOnAFullDisk(t *testing.T) {
 	if full == 0 {
 		t.Fatal("the disk was never full")
 	}
+	if status, appending := readiness(t, l.URL); status != http.StatusServiceUnavailable || appending.OK || !strings.Contains(appending.Detail, "the disk is full") {
+		t.Errorf("ready on a full disk: %d %+v", status, appending)
+	}
 	before, err := s.Journal.Size(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -145,6 +169,9 @@ func TestServesOnAFullDisk(t *testing.T) {
 		if status, code := post(t, l.URL, issued.Secret, fmt.Sprint("key-", i)); status >= 300 {
 			t.Fatalf("with room again: %d %s", status, code)
 		}
+	}
+	if status, appending := readiness(t, l.URL); status != http.StatusOK || !appending.OK {
+		t.Errorf("ready with room again: %d %+v", status, appending)
 	}
 	after, err := s.Journal.Size(t.Context())
 	if err != nil || after != before+uint64(full) {

@@ -44,7 +44,7 @@ func (s *Server) decided(ctx context.Context, a control.Answer) {
 
 // measured is what only the database knows.
 func (s *Server) measured(ctx context.Context) (telemetry.State, error) {
-	state := telemetry.State{Writable: s.Journal.Writable() == nil, Lagging: map[string]bool{}}
+	state := telemetry.State{Writable: s.Journal.Ready() == nil, Lagging: map[string]bool{}}
 	var now time.Time
 	var oldest event.Micros
 	var stopped bool

@@ -179,6 +179,12 @@ func gone(err error) bool {
 		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone)
 }
 
+// postgresFull is Full for SQLSTATE 53100 (disk_full).
+func postgresFull(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "53100"
+}
+
 // postgresRefused is Refused for SQLSTATE classes 22 (data), 23 (constraint)
 // and 54 (program limit).
 func postgresRefused(err error) bool {

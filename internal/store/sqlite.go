@@ -141,12 +141,12 @@ func (db *DB) Sound(ctx context.Context) error {
 		Because(found).Remedy("check the disk, and restore a backup")
 }
 
-// Full reports whether err says that the disk is full: SQLite has undone the
-// transaction, and a later one may succeed. Memory that connections share is a
-// file as well, which a full disk does not let grow.
+// Full reports whether err says that the disk is full: the transaction is undone,
+// and a later one may succeed. Memory that SQLite's connections share is a file as
+// well, which a full disk does not let grow.
 func Full(err error) bool {
 	code := sqliteCode(err)
-	return code&0xff == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_IOERR_SHMSIZE
+	return code&0xff == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_IOERR_SHMSIZE || postgresFull(err)
 }
 
 // sqliteCode is SQLite's extended result code, or 0.

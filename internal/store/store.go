@@ -56,6 +56,7 @@ type DB struct {
 	now         func() time.Time
 	lock        *os.File                    // held while a SQLite directory is ours
 	failed      atomic.Pointer[fault.Error] // why nothing may be written any more
+	cramped     atomic.Pointer[fault.Error] // there was no room when something was last written
 }
 
 // Open opens the database and brings its schema up to date. Errors: fault
@@ -74,11 +75,15 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		open = openPostgres
 	}
 	db, err := open(ctx, o)
-	if err != nil {
+	switch {
+	case err == nil:
+		db.now = o.Now
+		return db, nil
+	case Full(err):
 		return nil, full(err)
+	default:
+		return nil, err
 	}
-	db.now = o.Now
-	return db, nil
 }
 
 // Close closes all connections and gives the directory free.
@@ -122,7 +127,23 @@ func (db *DB) InTx(ctx context.Context, fn func(*Tx) error) error {
 			Because("what a disk has refused to keep may be lost even where it says later that it was kept").
 			Remedy("check the disk, then start again").Cause(err))
 	}
-	return full(err)
+	switch {
+	case err == nil:
+		db.cramped.Store(nil)
+	case Full(err):
+		why := full(err)
+		db.cramped.Store(why)
+		return why
+	}
+	return err
+}
+
+// Room is nil, or that the disk was full when something was last written.
+func (db *DB) Room() error {
+	if why := db.cramped.Load(); why != nil {
+		return why
+	}
+	return nil
 }
 
 // Failed is why nothing is written any more until the database is opened anew,
@@ -134,11 +155,8 @@ func (db *DB) Failed() error {
 	return nil
 }
 
-// full is err, as one to act on where the disk is full.
-func full(err error) error {
-	if !Full(err) {
-		return err
-	}
+// full is the error of a full disk as one to act on.
+func full(err error) *fault.Error {
 	return fault.New(fault.Unavailable, "store.full", "the disk is full").Remedy("make room; no restart is needed").Cause(err)
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/store"
@@ -707,5 +708,14 @@ func TestIdleTransactionIsEnded(t *testing.T) {
 				t.Errorf("the other waited in vain: %v", err)
 			}
 		})
+	}
+}
+
+// What says that the disk is full is told from what says that it has failed, on both engines.
+func TestFull(t *testing.T) {
+	for code, want := range map[string]bool{"53100": true, "53200": false, "58030": false, "57P01": false, "22001": false} {
+		if got := store.Full(fmt.Errorf("append: %w", &pgconn.PgError{Code: code})); got != want {
+			t.Errorf("SQLSTATE %s: %t", code, got)
+		}
 	}
 }

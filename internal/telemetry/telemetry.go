@@ -135,7 +135,7 @@ func (t *Telemetry) gauges(m metric.Meter) error {
 	size := gauge("signalbox.journal.facts", "", "Facts in the journal")
 	signed := gauge("signalbox.checkpoint.facts", "", "Facts that the newest checkpoint covers")
 	unsigned := gauge("signalbox.checkpoint.lag", "s", "Age of the oldest fact that no checkpoint covers, 0 where all are")
-	writable := gauge("signalbox.journal.writable", "", "1 while facts can be recorded, 0 after a fault that ended it")
+	writable := gauge("signalbox.journal.writable", "", "1 while facts can be recorded, 0 after a fault that ended it and while the disk is full")
 	stopped := gauge("signalbox.releases.stopped", "", "1 while the stop switch is pulled")
 	lagging := gauge("signalbox.view.lagging", "", "1 for a list that does not follow the journal")
 	used := gauge("signalbox.vault.size", "By", "Bytes of all original files")
