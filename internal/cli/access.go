@@ -79,7 +79,7 @@ func (c call) keepToken(issue func() (wire.IssuedToken, error)) error {
 	}
 	f, err := os.OpenFile(out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fault.Invalidf("file.unwritable", "%s cannot be written", out).Because(plainReason(err)).Remedy("name a file that does not exist yet").Cause(err)
+		return unwritable(out, err).Remedy("name a file that does not exist yet")
 	}
 	t, err := issued(issue)
 	if err != nil {
@@ -87,7 +87,7 @@ func (c call) keepToken(issue func() (wire.IssuedToken, error)) error {
 	}
 	_, err = f.WriteString(t.Secret + "\n")
 	if err = errors.Join(err, f.Close()); err != nil {
-		err = fault.Invalidf("file.unwritable", "%s cannot be written", out).Because(plainReason(err)).Cause(err).
+		err = unwritable(out, err).
 			Remedy("nobody has the token's secret: signalbox token revoke " + t.ID + ", and issue another")
 		return errors.Join(err, os.Remove(out))
 	}

@@ -5,7 +5,6 @@ import (
 	"os"
 	"strings"
 
-	"signalbox.dev/signalbox/internal/fault"
 	"signalbox.dev/signalbox/internal/terminal"
 	"signalbox.dev/signalbox/internal/wire"
 )
@@ -50,7 +49,7 @@ func appendFile(path, text string) error {
 		}
 	}
 	if err != nil {
-		return fault.Invalidf("file.unwritable", "%s cannot be written", path).Because(plainReason(err)).Cause(err)
+		return unwritable(path, err)
 	}
 	return nil
 }

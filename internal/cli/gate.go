@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -209,7 +208,11 @@ func (c call) keepPermit(envelope json.RawMessage) (string, error) {
 		c.note("no permit was issued, so %s is not written", path)
 		return "", nil
 	}
-	if err := os.WriteFile(path, append(envelope, '\n'), 0o600); err != nil {
+	err := replace(path, func(w io.Writer) error {
+		_, err := w.Write(append(envelope, '\n'))
+		return err
+	})
+	if err != nil {
 		return "", fault.Invalidf("file.unwritable", "the permit cannot be written to %s", path).Because(plainReason(err)).On("--permit-out").Cause(err)
 	}
 	c.note("permit written to %s", path)

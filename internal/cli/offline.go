@@ -153,14 +153,14 @@ func writeNew(path string, data []byte) error {
 		return fault.New(fault.Conflict, "file.exists", path+" exists already").Remedy("choose another directory, or move it away")
 	}
 	if err != nil {
-		return fault.Invalidf("file.unwritable", "%s cannot be written", path).Because(plainReason(err)).Cause(err)
+		return unwritable(path, err)
 	}
 	_, err = f.Write(data)
 	if closed := f.Close(); err == nil {
 		err = closed
 	}
 	if err != nil {
-		return fault.Invalidf("file.unwritable", "%s cannot be written", path).Because(plainReason(err)).Cause(err)
+		return unwritable(path, err)
 	}
 	return nil
 }

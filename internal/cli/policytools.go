@@ -118,7 +118,7 @@ func rewrite(path string, data []byte) error {
 		return err
 	}
 	if err := os.Rename(temporary, path); err != nil {
-		return fault.Invalidf("file.unwritable", "%s cannot be written", path).Because(plainReason(err)).Cause(err)
+		return unwritable(path, err)
 	}
 	return nil
 }

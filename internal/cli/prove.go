@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -268,26 +267,13 @@ func (c call) askForReceipts(ctx context.Context, keys verify.Keys, kept []recei
 	return errors.Join(c.print(held, held.Print), held.Unkept())
 }
 
-// journalExport writes the export beside its place and moves it there when it
-// is whole, so that a file of that name is never half an export.
+// journalExport writes the export to a file, which is never half an export.
 func (c call) journalExport(ctx context.Context, client *wire.Client, out string) error {
 	if out == "-" {
 		return client.Export(ctx, c.Out)
 	}
-	f, err := os.CreateTemp(filepath.Dir(out), ".signalbox-export-*")
-	if err != nil {
-		return fault.Invalidf("file.unwritable", "%s cannot be written", out).Because(plainReason(err)).Cause(err)
-	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	err = client.Export(ctx, f)
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
+	if err := replace(out, func(w io.Writer) error { return client.Export(ctx, w) }); err != nil {
 		return err
-	}
-	if err := os.Rename(f.Name(), out); err != nil {
-		return fault.Invalidf("file.unwritable", "%s cannot be written", out).Because(plainReason(err)).Cause(err)
 	}
 	c.note("written to %s; check it with signalbox journal verify %s --key FILE", out, out)
 	return nil

@@ -135,7 +135,7 @@ func vaultGet(ctx context.Context, c call, client *wire.Client) error {
 	}
 	f, err := os.OpenFile(out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fault.Invalidf("file.unwritable", "%s cannot be written", out).On("--out").Because(plainReason(err)).Remedy("name a file that does not exist yet").Cause(err)
+		return unwritable(out, err).On("--out").Remedy("name a file that does not exist yet")
 	}
 	_, err = f.Write(b)
 	if err = errors.Join(err, f.Close()); err != nil {
