@@ -68,7 +68,7 @@ func ready(c *call) error {
 	return nil
 }
 
-// known is a check of what memory knows; what has ended it is in the log already.
+// known is a check of what memory knows, and whoever was refused has been told.
 func known(name string, err error) wire.Check {
 	if err != nil {
 		return wire.Check{Name: name, Detail: err.Error()}

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -166,7 +167,7 @@ func (c *Control) approver(l *Load, name string) (string, error) {
 			return p.ID, err
 		}
 	}
-	return "", fault.New(fault.NotFound, "recall.approver", "nobody here is called "+name[:min(len(name), 100)]).Remedy("give the handle, the e-mail address or the id of a person: signalbox catalog show").On("approver")
+	return "", fault.New(fault.NotFound, "recall.approver", fmt.Sprintf("nobody here is called %.100s", name)).Remedy("give the handle, the e-mail address or the id of a person: signalbox catalog show").On("approver")
 }
 
 func (c *Control) issuer(l *Load, name string) (string, error) {
@@ -183,7 +184,7 @@ func (c *Control) issuer(l *Load, name string) (string, error) {
 	}
 	m, known, err := readOne[access.Machine](l, access.MachineName, name)
 	if err == nil && !known {
-		err = fault.New(fault.NotFound, "recall.issuer", "no machine is called "+name[:min(len(name), 100)]).
+		err = fault.New(fault.NotFound, "recall.issuer", fmt.Sprintf("no machine is called %.100s", name)).
 			Remedy("give the name of a machine, attestor/NAME of the policy, or a subject as audit facts show it").On("issuer")
 	}
 	return access.MachineNoun + "/" + m.ID, err

@@ -18,9 +18,6 @@ import (
 // While a synchronous standby is away nothing is acknowledged that only the
 // server itself has; once it is back, what was sent is recorded once.
 func TestStandbyAway(t *testing.T) {
-	if testing.Short() {
-		return // it waits for a minute
-	}
 	server := storetest.NewKillable(t)
 	db, err := store.Open(t.Context(), store.Options{Database: server.URL})
 	if err != nil {
